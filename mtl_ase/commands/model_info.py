@@ -1,0 +1,32 @@
+"""How large a network is and what a forward pass costs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch.utils.flop_counter import FlopCounterMode
+
+from mtl_ase.config import build_network, build_tasks
+from mtl_ase.model import count_parameters
+
+
+def model_info(config: DictConfig) -> dict[str, Any]:
+    """Parameters, also by component, and forward GFLOPs per image (2 per multiply-add).
+
+    The weights are random: nothing is downloaded.
+    """
+    config.model.backbone.pretrained, config.model.backbone.weights = False, None
+    network = build_network(config, build_tasks(config)).eval()
+    image_BCHW = torch.zeros(1, 3, *config.data.image_size)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(image_BCHW)
+    counts = count_parameters(network)
+    return {
+        "experiment": config.experiment_name,
+        "total_params": sum(count.total for count in counts.values()),
+        "trainable_params": sum(count.trainable for count in counts.values()),
+        "components": {name: count.total for name, count in counts.items()},
+        "forward_gflops_per_image": round(counter.get_total_flops() / 1e9, 3),
+    }

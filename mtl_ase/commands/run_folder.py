@@ -1,0 +1,103 @@
+"""What lies in a run folder, and when a run may start there."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mtl_ase.data import DataModule
+from mtl_ase.errors import UserError
+
+PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "omegaconf")
+
+
+class RunFolder:
+    """The files of one run.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.last = path / "checkpoints" / "last.ckpt"
+        self.best = path / "checkpoints" / "best.ckpt"
+        self.config = path / "config.yaml"
+        self.done = path / "DONE"
+
+    def checkpoint_to_resume(self, resume: str) -> Path | None:
+        """The checkpoint to go on from.
+
+        Args:
+            resume: never, auto (the folder's last checkpoint, if any) or a path.
+
+        Raises:
+            UserError: never, but the folder holds a run; or the path is no file.
+        """
+        if resume == "auto":
+            return self.last if self.last.is_file() else None
+        if resume == "never":
+            if self.last.is_file() or self.done.exists():
+                raise UserError(
+                    f"run_dir={self.path} already holds a run; continue it with resume=auto, "
+                    "or choose another run_dir."
+                )
+            return None
+        path = Path(resume).expanduser()
+        if not path.is_file():
+            raise UserError(f"resume={resume} is no checkpoint; give never, auto or a file's path.")
+        return path
+
+    def write_start(self, config: DictConfig, data: DataModule) -> None:
+        """The resolved config and the environment."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        self.done.unlink(missing_ok=True)
+        self.config.write_text(OmegaConf.to_yaml(config, resolve=True))
+        self.write_json("environment.json", environment(data))
+
+    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """A JSON file in the folder."""
+        (self.path / name).write_text(json.dumps(content, indent=2) + "\n")
+
+    def read_config(self) -> DictConfig:
+        """The resolved config of the run.
+
+        Raises:
+            UserError: the folder holds no run.
+        """
+        if not self.config.is_file():
+            raise UserError(f"run={self.path} is no run folder (no config.yaml); give one of train.py's.")
+        config = OmegaConf.load(self.config)
+        assert isinstance(config, DictConfig)
+        return config
+
+
+def environment(data: DataModule) -> dict[str, Any]:
+    """Versions, git revision and the data's fingerprint and coverage."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
+        "git_revision": _git("rev-parse", "HEAD"),
+        "git_changes": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "data": {
+            "name": data.name,
+            "fingerprint": data.fingerprint(),
+            "coverage": data.coverage(),
+        },
+    }
+
+
+def _git(*arguments: str) -> str | None:
+    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

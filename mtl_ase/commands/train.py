@@ -1,0 +1,100 @@
+"""One training run, from config to DONE."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import lightning.pytorch as pl
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch.callbacks import ModelCheckpoint
+from omegaconf import DictConfig
+from torch.utils.data import DataLoader, Subset
+
+from mtl_ase.commands.run_folder import RunFolder
+from mtl_ase.config import (
+    build_data,
+    build_module,
+    build_network,
+    build_tasks,
+    build_trainer,
+)
+from mtl_ase.data import DataModule, collate_training
+from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
+from mtl_ase.training import ConstantPredictor, MultiTaskModule
+
+TRIVIAL_IMAGES = 256
+
+
+def train(config: DictConfig) -> None:
+    """Train, validate and leave a complete run folder."""
+    folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    checkpoint = folder.checkpoint_to_resume(config.resume)
+    pl.seed_everything(config.seed, workers=True)
+
+    tasks = build_tasks(config)
+    data: DataModule = build_data(config, tasks)
+    network = build_network(config, tasks)
+    module = build_module(config, tasks, network)
+    assert isinstance(module, MultiTaskModule)
+    trainer = build_trainer(config)
+    data.prepare_data()
+    if trainer.is_global_zero:
+        folder.write_start(config, data)
+
+    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    trainer.save_checkpoint(folder.last)
+    trainer.validate(module, datamodule=data, verbose=False)
+    results = module.results
+    _keep_best(trainer, folder)
+    if trainer.is_global_zero:
+        _report(config, folder, module, data, results)
+        folder.done.touch()
+
+
+def _keep_best(trainer: pl.Trainer, folder: RunFolder) -> None:
+    """Make the last checkpoint the best one where validation says so, or none was kept."""
+    if not trainer.is_global_zero:
+        return
+    final = trainer.callback_metrics["val/loss"]
+    scores = [
+        callback.best_model_score
+        for callback in trainer.checkpoint_callbacks
+        if isinstance(callback, ModelCheckpoint) and callback.monitor == "val/loss"
+    ]
+    if not folder.best.is_file() or any(score is None or final < score for score in scores):
+        shutil.copyfile(folder.last, folder.best)
+
+
+def _report(
+    config: DictConfig,
+    folder: RunFolder,
+    module: MultiTaskModule,
+    data: DataModule,
+    results: dict[str, float | None],
+) -> None:
+    folder.write_json("metrics.json", results)
+    columns = {config.experiment_name: results}
+    if config.report.trivial:
+        columns["trivial"] = trivial_results(module, data)
+        folder.write_json("metrics_trivial.json", columns["trivial"])
+    tasks = module.scorer.tasks
+    write_sheets(module.network, tasks, data, folder.path / "predictions", config.report.num_sheets)
+    draw_losses(folder.path / "metrics.csv", folder.path / "figures" / "losses.png")
+    draw_routers(folder.path / "router.csv", folder.path / "figures" / "routers.png")
+    print_results(columns, module.scorer)
+    print(f"run folder: {folder.path}")
+
+
+def trivial_results(module: MultiTaskModule, data: DataModule) -> dict[str, float | None]:
+    """The scores of the best constant prediction on the validation images."""
+    scorer, network = module.scorer.cpu(), ConstantPredictor(module.scorer.tasks)
+    dataset = data.dataset("train", training=True)
+    count = min(TRIVIAL_IMAGES, len(dataset))
+    order = [(0, index) for index in range(count)]
+    network.fit(DataLoader(Subset(dataset, order), 16, collate_fn=collate_training))
+    for batch in data.val_dataloader():
+        scorer.update(network(batch.image_BCHW).logits, batch)
+    results: dict[str, float | None] = scorer.compute()
+    scorer.reset()
+    return results

@@ -1,0 +1,62 @@
+"""From a composed config to objects; the one place that instantiates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from mtl_ase.config.allow_list import check_targets
+from mtl_ase.errors import UserError
+
+
+def build_tasks(config: DictConfig) -> dict[str, Any]:
+    """The tasks by name, in the order of the config.
+
+    Raises:
+        UserError: there is none, or one lies under another's name.
+    """
+    check_targets(config)
+    tasks: dict[str, Any] = dict(instantiate(config.tasks))
+    if not tasks:
+        raise UserError("tasks is empty; name at least one, e.g. tasks=[semseg].")
+    for key, task in tasks.items():
+        if task.name != key:
+            raise UserError(f"tasks.{key}.name={task.name} must be {key}; rename one of them.")
+    return tasks
+
+
+def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
+    """The network for these tasks."""
+    channels = {name: task.channels for name, task in tasks.items()}
+    return instantiate(config.model, channels=channels)
+
+
+def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
+    """The data module for these tasks."""
+    return instantiate(config.data, tasks=list(tasks))
+
+
+def build_module(config: DictConfig, tasks: Mapping[str, Any], network: Any) -> pl.LightningModule:
+    """The Lightning module around a network."""
+    module: pl.LightningModule = instantiate(
+        config.training,
+        network=network,
+        tasks=tasks,
+        dataset=config.data.name,
+        _convert_="object",
+    )
+    return module
+
+
+def build_trainer(config: DictConfig) -> pl.Trainer:
+    """The trainer with its loggers and callbacks."""
+    trainer: pl.Trainer = instantiate(
+        config.trainer,
+        logger=[instantiate(node) for node in config.logger.values() if node],
+        callbacks=[instantiate(node) for node in config.callbacks.values() if node],
+    )
+    return trainer

@@ -1,0 +1,147 @@
+"""The data set as Lightning sees it: folders, splits and loaders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import lightning.pytorch as pl
+from torch.utils.data import DataLoader
+
+from mtl_ase.data.augmentation import Augmentation
+from mtl_ase.data.labels import Label
+from mtl_ase.data.pascal_mt import PascalMT
+from mtl_ase.data.sample import Batch, collate_scoring, collate_training
+from mtl_ase.data.sample_order import SampleOrder
+from mtl_ase.errors import UserError
+
+
+class Generator(Protocol):
+    """Something that makes a data set on first use."""
+
+    def prepare(self, root: Path | None) -> Path:
+        """Make the data set at `root` (None: in the cache) unless it is there; its folder."""
+
+
+class DataModule(pl.LightningDataModule):
+    """Loaders over a folder in the PASCAL_MT layout.
+
+    Args:
+        name: of the data set, for reports and references.
+        root: its folder; None only for generated data sets.
+        labels: kinds of labels the data set has, by task.
+        image_size: (H, W) of the network's input.
+        batch_size: images per process and step.
+        augmentation: random geometry of training images.
+        tasks: tasks to read labels for; None reads all.
+        train_split: list of training images.
+        val_split: list of validation images.
+        num_workers: loader processes; None chooses from the machine's cores.
+        seed: of sample order and augmentation.
+        generator: makes the data set on first use, or None where it must be there.
+        hint: how to get the data, for the message when it is missing.
+
+    Raises:
+        UserError: a task has no label in this data set.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        root: str | None,
+        labels: Mapping[str, Label],
+        image_size: Sequence[int],
+        batch_size: int,
+        augmentation: Augmentation,
+        tasks: Sequence[str] | None = None,
+        train_split: str = "train",
+        val_split: str = "val",
+        num_workers: int | None = None,
+        seed: int = 0,
+        generator: Generator | None = None,
+        hint: str = "",
+    ) -> None:
+        super().__init__()
+        for task in tasks or ():
+            if task not in labels:
+                raise UserError(
+                    f"tasks asks for {task!r}, but the data set {name} has labels for "
+                    f"{', '.join(labels)} only; leave it out or add data.labels.{task}."
+                )
+        self.name, self.generator, self.hint = name, generator, hint
+        self.labels = {task: labels[task] for task in (labels if tasks is None else tasks)}
+        self.root = None if root is None else Path(root).expanduser()
+        self.size_hw = (image_size[0], image_size[1])
+        self.batch_size, self.seed, self.augmentation = batch_size, seed, augmentation
+        self.splits = {"train": train_split, "val": val_split}
+        self.num_workers = _choose_workers() if num_workers is None else num_workers
+
+    def prepare_data(self) -> None:
+        """Make or find the data set's folder; safe to call twice and in every process.
+
+        Raises:
+            UserError: the folder is missing or is no such data set.
+        """
+        if self.generator is not None:
+            self.root = self.generator.prepare(self.root)
+        elif self.root is None or not (self.root / "JPEGImages").is_dir():
+            raise UserError(
+                f"data.root={self.root} holds no {self.name} data set (no folder JPEGImages); "
+                f"{self.hint}"
+            )
+
+    def dataset(self, split: str, training: bool) -> PascalMT:
+        """A split, for training ("train" or "val") or for scoring."""
+        self.prepare_data()
+        assert self.root is not None
+        augmentation = self.augmentation if training else None
+        name = self.splits[split]
+        return PascalMT(self.root, name, self.labels, self.size_hw, augmentation, self.seed)
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled, augmented batches; a last smaller one is dropped."""
+        return self._loader(self.dataset("train", training=True), training=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        """Every validation image once, over all processes."""
+        return self._loader(self.dataset("val", training=False), training=False)
+
+    def coverage(self) -> dict[str, dict[str, int]]:
+        """Images and label files by split and task."""
+        report = {}
+        for split in self.splits:
+            dataset = self.dataset(split, training=False)
+            report[split] = {"images": len(dataset), **dataset.coverage()}
+        return report
+
+    def fingerprint(self) -> dict[str, str]:
+        """A short hash of every split's images."""
+        return {split: self.dataset(split, training=False).fingerprint() for split in self.splits}
+
+    def _loader(self, dataset: PascalMT, training: bool) -> DataLoader[Batch]:
+        rank = self.trainer.global_rank if self.trainer else 0
+        world = self.trainer.world_size if self.trainer else 1
+        order = SampleOrder(len(dataset), self.seed, training, rank, world)
+        loader: DataLoader[Batch] = DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=order,
+            num_workers=self.num_workers,
+            collate_fn=collate_training if training else collate_scoring,
+            drop_last=training and len(order) > self.batch_size,
+            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            persistent_workers=self.num_workers > 0 and training,
+            worker_init_fn=_start_worker,
+        )
+        return loader
+
+
+def _choose_workers() -> int:
+    return min(8, max(1, len(os.sched_getaffinity(0)) // 2))
+
+
+def _start_worker(_worker: int) -> None:
+    cv2.setNumThreads(0)

@@ -1,0 +1,19 @@
+"""Kinds of labels: how each is found, decoded and warped; one file a kind."""
+
+from mtl_ase.data.labels.edges import Edges
+from mtl_ase.data.labels.human_parts import HumanParts
+from mtl_ase.data.labels.label import IGNORE, ClassMap, Label
+from mtl_ase.data.labels.normals import Normals
+from mtl_ase.data.labels.saliency import Saliency
+from mtl_ase.data.labels.semseg import Semseg
+
+__all__ = [
+    "IGNORE",
+    "ClassMap",
+    "Edges",
+    "HumanParts",
+    "Label",
+    "Normals",
+    "Saliency",
+    "Semseg",
+]

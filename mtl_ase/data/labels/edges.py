@@ -1,0 +1,58 @@
+"""Edges: boundaries of the 459-class LabelMap.
+
+Legend: H W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mtl_ase.data.labels.files import label_map_path, read_label_map
+from mtl_ase.data.labels.label import Array, ClassMap
+from mtl_ase.data.labels.thinning import thin
+from mtl_ase.data.warp import Warp
+
+
+class Edges(ClassMap):
+    """uint8 1 edge, 0 not, 255 = ignore.
+
+    Training target: |Laplacian(LabelMap)| > 0, thinned (Vandenhende's loader). Truth for scoring: pixels
+    that differ from their east, south or south-east neighbour, thinned (SEISM's seg2bmap and bwmorph).
+    """
+
+    def paths(self, root: Path, image_id: str) -> list[Path]:
+        """The LabelMap."""
+        return [label_map_path(root, image_id)]
+
+    def decode(self, path: Path, root: Path, image_id: str) -> Array:
+        """Thinned zero crossings of the LabelMap."""
+        laplacian_HW = cv2.Laplacian(read_label_map(path).astype(np.float64), cv2.CV_64F)
+        return thin(laplacian_HW != 0).astype(np.uint8)
+
+    def decode_truth(self, path: Path, root: Path, image_id: str) -> Array:
+        """Thinned segment boundaries."""
+        return thin(boundaries(read_label_map(path))).astype(np.uint8)
+
+    def warp(self, label: Array, warp: Warp) -> Array:
+        """Move the map; lines are widened first when the image shrinks, so that they stay connected."""
+        width = math.ceil(round(1 / warp.scale, 3))
+        if width > 1:
+            lines_HW = cv2.dilate(np.where(label == 1, label, 0), np.ones((width, width), np.uint8))
+            label = np.where(lines_HW == 1, lines_HW, label)
+        return super().warp(label, warp)
+
+
+def boundaries(segments_HW: NDArray[np.uint16]) -> NDArray[np.bool_]:
+    """Pixels whose segment differs from the east, south or south-east neighbour's.
+
+    Segments are 4-connected regions of one id, and a pixel and its diagonal neighbour of the same id may
+    lie in two of them; then both other corners differ, and the boundary is marked there all the same.
+    """
+    padded_HW = np.pad(segments_HW, ((0, 1), (0, 1)), mode="edge")
+    east, south, corner = padded_HW[:-1, 1:], padded_HW[1:, :-1], padded_HW[1:, 1:]
+    return (segments_HW != east) | (segments_HW != south) | (segments_HW != corner)

@@ -1,0 +1,69 @@
+"""Reading label files: PNG maps and MATLAB files, with errors that name the file."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import scipy.io
+from PIL import Image
+from numpy.typing import NDArray
+
+from mtl_ase.errors import UserError
+
+
+def read_png_ids(path: Path) -> NDArray[np.uint8]:
+    """A PNG whose pixels are ids; palette files give the palette index, not the colour.
+
+    Raises:
+        UserError: the file can't be read as one channel.
+    """
+    try:
+        ids = np.asarray(Image.open(path))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise UserError(f"{path} can't be read as a PNG ({error}); restore the file.") from error
+    if ids.ndim != 2:
+        raise UserError(f"{path} has {ids.shape[2]} channels where ids need one; restore the file.")
+    return ids.astype(np.uint8)
+
+
+def read_png(path: Path, flags: int) -> NDArray[Any]:
+    """A PNG as OpenCV reads it under `flags`.
+
+    Raises:
+        UserError: the file can't be read.
+    """
+    pixels = cv2.imread(str(path), flags)
+    if pixels is None:
+        raise UserError(f"{path} can't be read as an image; restore the file.")
+    return pixels
+
+
+def read_mat(path: Path, key: str) -> Any:
+    """One variable of a MATLAB file.
+
+    Raises:
+        UserError: the file can't be read or lacks the variable.
+    """
+    try:
+        return scipy.io.loadmat(path, variable_names=[key])[key]
+    except KeyError as error:
+        raise UserError(f"{path} lacks the variable {key!r}; restore the file.") from error
+    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+        raise UserError(f"{path} can't be read as a MATLAB file; restore it.") from error
+
+
+@functools.lru_cache(maxsize=2)
+def read_label_map(path: Path) -> NDArray[np.uint16]:
+    """The 459-class LabelMap; kept for the next label kind that asks for the same image."""
+    label_map: NDArray[np.uint16] = read_mat(path, "LabelMap").astype(np.uint16)
+    label_map.flags.writeable = False
+    return label_map
+
+
+def label_map_path(root: Path, image_id: str) -> Path:
+    """Where the LabelMap of an image lies."""
+    return root / "pascal-context" / "trainval" / f"{image_id}.mat"

@@ -1,0 +1,44 @@
+"""Human parts: Pascal-Part's annotation of persons, merged into six parts and background."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mtl_ase.data.labels.facts import FACTS
+from mtl_ase.data.labels.files import read_mat
+from mtl_ase.data.labels.label import IGNORE, Array, ClassMap
+from mtl_ase.data.warp import Warp
+
+
+class HumanParts(ClassMap):
+    """uint8 0 background, 1 head, 2 torso, 3 upper arm, 4 lower arm, 5 upper leg, 6 lower leg.
+
+    Objects and parts paint in file order, the later over the earlier. An image without any part is
+    ignored as a whole (the lineage's AddIgnoreRegions), also when a warp moves all parts outside.
+    """
+
+    def paths(self, root: Path, image_id: str) -> list[Path]:
+        """The Pascal-Part file."""
+        return [root / "human_parts" / f"{image_id}.mat"]
+
+    def decode(self, path: Path, root: Path, image_id: str) -> Array:
+        """Paint the parts of all persons."""
+        objects = read_mat(path, "anno")[0, 0]["objects"].ravel()
+        parts = np.zeros(objects[0]["mask"].shape if len(objects) else (1, 1), np.uint8)
+        for thing in objects:
+            if int(thing["class_ind"].item()) != FACTS["person_class"] or not thing["parts"].size:
+                continue
+            for part in thing["parts"].ravel():
+                parts[part["mask"] > 0] = FACTS["human_parts"][part["part_name"].item()]
+        return _ignore_if_empty(parts)
+
+    def warp(self, label: Array, warp: Warp) -> Array:
+        """As all class maps; then ignored as a whole if no part is left."""
+        return _ignore_if_empty(super().warp(label, warp))
+
+
+def _ignore_if_empty(parts: Array) -> Array:
+    some_part = np.isin(parts, (0, IGNORE), invert=True).any()
+    return parts if some_part else np.full_like(parts, IGNORE)

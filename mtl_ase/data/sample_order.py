@@ -1,0 +1,51 @@
+"""The order of samples, from (seed, epoch) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from torch.utils.data import Sampler
+
+Key = tuple[int, int]
+
+
+class SampleOrder(Sampler[Key]):
+    """Keys (epoch, index) of one process's samples.
+
+    Training: a permutation drawn from (seed, epoch); every process takes every world-th key, and the
+    few that would make them uneven are left out for this epoch. Scoring: file order, none left out,
+    none repeated.
+
+    Args:
+        num_samples: samples in the split.
+        seed: of the permutations.
+        shuffle: training order, or file order.
+        rank: this process.
+        world: processes.
+    """
+
+    def __init__(
+        self, num_samples: int, seed: int, shuffle: bool, rank: int = 0, world: int = 1
+    ) -> None:
+        self.num_samples, self.seed, self.shuffle = num_samples, seed, shuffle
+        self.rank, self.world = rank, world
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before every epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(range(self.rank, self._shared(), self.world))
+
+    def __iter__(self) -> Iterator[Key]:
+        order = np.arange(self.num_samples)
+        if self.shuffle:
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
+        mine = order[: self._shared()][self.rank :: self.world]
+        return ((self.epoch, int(index)) for index in mine)
+
+    def _shared(self) -> int:
+        uneven = self.num_samples % self.world if self.shuffle else 0
+        return self.num_samples - uneven

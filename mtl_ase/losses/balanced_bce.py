@@ -1,0 +1,63 @@
+"""Class-balanced binary cross-entropy. Shapes: B images, C = 1 channel, H W pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from mtl_ase.errors import UserError
+
+
+class BalancedBCE(nn.Module):
+    """Binary cross-entropy that weighs positives by w and negatives by 1 - w.
+
+    L = - (w sum_pos log s(z) + (1-w) sum_neg log s(-z)) / max(1, number of valid pixels), with s
+    the sigmoid and z the logits; in float32. Source: HED (arXiv 1504.06375, equation 2), as M3ViT
+    uses it for edges (w = 0.95) and saliency (w of the batch). Our deviation: pixels may be
+    ignored, and a batch without a labelled pixel costs exactly 0.
+    """
+
+    def __init__(self, pos_weight: float | None, ignore_index: int = 255) -> None:
+        """Fix the weight, or leave it to the batches.
+
+        Args:
+            pos_weight: w in [0, 1]; None takes negatives / valid pixels of the batch at hand.
+            ignore_index: label value of pixels that do not count.
+
+        Raises:
+            UserError: `pos_weight` is outside [0, 1].
+        """
+        super().__init__()
+        if pos_weight is not None and not 0 <= pos_weight <= 1:
+            raise UserError(
+                f"BalancedBCE: pos_weight is {pos_weight}; give a share between 0 and 1, or null "
+                "for the weight of each batch."
+            )
+        self.pos_weight = pos_weight
+        self.ignore_index = ignore_index
+
+    def forward(self, logits_BCHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """The loss of a batch as a scalar; `label_BHW` is 0, 1 or `ignore_index`.
+
+        Raises:
+            UserError: the logits have not exactly one channel.
+        """
+        if logits_BCHW.shape[1] != 1:
+            raise UserError(
+                f"BalancedBCE: the logits have {logits_BCHW.shape[1]} channels; set the task's "
+                "channels to 1."
+            )
+        logits_BHW = logits_BCHW[:, 0].float()
+        positive_BHW = label_BHW == 1
+        valid_BHW = label_BHW != self.ignore_index
+        valid_count = valid_BHW.sum().clamp(min=1)
+        weight: float | Tensor
+        if self.pos_weight is None:
+            weight = (valid_BHW & ~positive_BHW).sum() / valid_count
+        else:
+            weight = self.pos_weight
+        cost_BHW = torch.where(
+            positive_BHW, -weight * logsigmoid(logits_BHW), (weight - 1) * logsigmoid(-logits_BHW)
+        )
+        return torch.where(valid_BHW, cost_BHW, 0.0).sum() / valid_count

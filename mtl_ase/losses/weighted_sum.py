@@ -1,0 +1,37 @@
+"""The total of the task losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from mtl_ase.errors import UserError
+
+
+class WeightedSum(nn.Module):
+    """Fixed task weights: total = sum_t w_t L_t, added in the order of the weights.
+
+    Source: M3ViT, whose weights (semseg 1, human parts 2, saliency 5, normals 10, edges 50) we
+    take, since the paper gives none.
+    """
+
+    def __init__(self, weights: Mapping[str, float]) -> None:
+        """Keep one weight for each task's name."""
+        super().__init__()
+        self.weights = dict(weights)
+
+    def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
+        """The scalar to minimise, of one scalar loss for each task's name.
+
+        Raises:
+            UserError: the losses given are not exactly those that have a weight.
+        """
+        if losses.keys() != self.weights.keys():
+            raise UserError(
+                f"WeightedSum: weights for {sorted(self.weights)} but losses of {sorted(losses)}; "
+                "give each task one weight."
+            )
+        weighted_T = [weight * losses[name] for name, weight in self.weights.items()]
+        return torch.stack(weighted_T).sum()

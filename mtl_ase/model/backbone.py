@@ -1,0 +1,102 @@
+"""The backbone: any plain ViT of timm, as patch embedding and blocks.
+
+Legend: B images, C channels, H W pixels, L tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import timm
+import torch
+from timm.models.vision_transformer import Block, VisionTransformer
+from torch import Tensor, nn
+
+from mtl_ase.errors import UserError
+from mtl_ase.model.pretrained import load_weights
+
+
+class ViTBackbone(nn.Module):
+    """A plain vision transformer without its final norm and classifier.
+
+    Images come as bytes or floats in 0..255 and are normalised here, by the mean and standard deviation
+    the weights were trained with. Position embeddings are resampled to `image_size`.
+
+    Args:
+        name: a plain ViT that timm knows, e.g. "vit_base_patch16_224".
+        image_size: (H, W) of the input, multiples of the patch size.
+        pretrained: load timm's published weights (downloaded on first use).
+        weights: a local checkpoint instead; a bare name means one that ships with the package.
+        frozen: keep the weights as they are (adapters train), or train them all.
+        options: arguments for timm's constructor, e.g. depth or embed_dim.
+
+    Raises:
+        UserError: not a plain ViT, weights that can't be had or don't fit, or a wrong image size.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        image_size: Sequence[int],
+        pretrained: bool = True,
+        weights: str | None = None,
+        frozen: bool = True,
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        download = pretrained and weights is None
+        vit = _create(name, tuple(image_size), download, dict(options or {}))
+        if weights is not None:
+            load_weights(vit, weights)
+        self.frozen = frozen
+        self.vit = vit.requires_grad_(not frozen)
+        self.width: int = vit.embed_dim
+        self.num_prefix: int = vit.num_prefix_tokens
+        self.grid_hw: tuple[int, int] = vit.patch_embed.grid_size
+        mean, std = (torch.tensor(vit.pretrained_cfg[key]) for key in ("mean", "std"))
+        self.register_buffer("mean_C11", 255 * mean[:, None, None], persistent=False)
+        self.register_buffer("std_C11", 255 * std[:, None, None], persistent=False)
+
+    def take_blocks(self) -> list[Block]:
+        """Hand the transformer blocks over to who adapts and runs them."""
+        blocks = list(self.vit.blocks)
+        self.vit.blocks = nn.Identity()
+        return blocks
+
+    def embed(self, image_BCHW: Tensor) -> Tensor:
+        """Tokens before the first block: patches, prefix tokens, position embeddings."""
+        x_BCHW = (image_BCHW.float() - self.mean_C11) / self.std_C11
+        tokens = self.vit._pos_embed(self.vit.patch_embed(x_BCHW))
+        x_BLD: Tensor = self.vit.norm_pre(tokens)
+        return x_BLD
+
+    def to_map(self, x_BLD: Tensor) -> Tensor:
+        """Patch tokens as a feature map_BDHW; prefix tokens are dropped."""
+        return x_BLD[:, self.num_prefix :].mT.unflatten(-1, self.grid_hw)
+
+
+def _create(
+    name: str, image_size: tuple[int, ...], download: bool, options: dict[str, Any]
+) -> VisionTransformer:
+    shape: dict[str, Any] = {"img_size": image_size, "num_classes": 0, "global_pool": ""}
+    try:
+        vit = timm.create_model(name, pretrained=download, **shape, **options)
+    except (RuntimeError, TypeError, AssertionError) as error:
+        raise UserError(
+            f"model.backbone: timm can't build {name!r} for image size {image_size}: {error}; "
+            "choose a name from timm.list_models('vit_*') and a size its patches divide."
+        ) from error
+    except OSError as error:
+        raise UserError(
+            f"model.backbone: the published weights of {name!r} could not be downloaded; give a "
+            "local file with model.backbone.weights=FILE or start from random weights with "
+            "model.backbone.pretrained=false."
+        ) from error
+    if not isinstance(vit, VisionTransformer) or not all(type(b) is Block for b in vit.blocks):
+        raise UserError(
+            f"model.backbone.name={name!r} is not a plain ViT (timm VisionTransformer with "
+            "standard blocks); choose e.g. vit_base_patch16_224."
+        )
+    vit.norm = nn.Identity()
+    return vit

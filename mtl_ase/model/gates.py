@@ -1,0 +1,104 @@
+"""Gates: router logits -> expert weights. The only place where the methods of the paper differ.
+
+| gate             | softmax over                         | then                         | shared experts  |
+|------------------|--------------------------------------|------------------------------|-----------------|
+| SoftmaxTopK      | all experts                          | keep the k largest, sum < 1  | none            |
+| NaiveShared      | the sparse experts                   | keep the k largest, sum < 1  | weight 1        |
+| AdaptiveShared   | the k largest and the shared, at once| nothing, sum = 1             | from the router |
+| RenormalisedTopK | the k largest                        | nothing, sum = 1             | none            |
+
+Legend: T tasks, B images, L tokens, E experts (the sparse ones first, the S shared ones last).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from mtl_ase.errors import UserError
+
+
+def top_k_mask(logits_TBLE: Tensor, k: int) -> Tensor:
+    """True for exactly the k largest logits of every token."""
+    chosen_TBLK = logits_TBLE.topk(k, dim=-1).indices
+    return torch.zeros_like(logits_TBLE, dtype=torch.bool).scatter(-1, chosen_TBLK, True)
+
+
+class Gate(nn.Module):
+    """What all gates share: the expert counts, and the check that they fit together.
+
+    Args:
+        num_experts: all experts of a layer, shared ones included (the paper's N).
+        top_k: sparse experts used by a token, shared ones excluded (the paper's k).
+        num_shared: experts used by every token (the paper's S).
+
+    Raises:
+        UserError: the counts do not fit together.
+    """
+
+    shared_allowed = True
+    shared_have_logits = True
+
+    def __init__(self, num_experts: int, top_k: int, num_shared: int) -> None:
+        super().__init__()
+        num_sparse = num_experts - num_shared
+        if num_shared < 0 or num_sparse < 1:
+            raise UserError(
+                f"model.adapter.num_shared={num_shared} leaves no sparse expert of "
+                f"model.adapter.num_experts={num_experts}; choose 0 to {num_experts - 1}."
+            )
+        if not 1 <= top_k <= num_sparse:
+            raise UserError(
+                f"model.adapter.top_k={top_k} does not fit the {num_sparse} sparse experts "
+                f"(num_experts={num_experts} minus num_shared={num_shared}); "
+                f"choose 1 to {num_sparse}."
+            )
+        if num_shared and not self.shared_allowed:
+            raise UserError(
+                f"model.adapter.num_shared={num_shared}, but the gate {type(self).__name__} knows "
+                "no shared experts; set it to 0 or choose model/gate=adaptive_shared."
+            )
+        self.num_experts, self.top_k, self.num_shared = num_experts, top_k, num_shared
+        self.num_sparse = num_sparse
+        self.num_logits = num_experts if self.shared_have_logits else num_sparse
+
+    def extra_repr(self) -> str:
+        """The counts, as the paper writes them: N/k/S."""
+        return f"{self.num_experts}/{self.top_k}/{self.num_shared}"
+
+
+class SoftmaxTopK(Gate):
+    """The LoRA-MoE baseline: softmax over all experts, the k largest kept as they are (Eq. 1-3)."""
+
+    shared_allowed = False
+
+    def forward(self, logits_TBLE: Tensor) -> Tensor:
+        """Weights of all experts, zero where not selected."""
+        return logits_TBLE.softmax(-1) * top_k_mask(logits_TBLE, self.top_k)
+
+
+class NaiveShared(Gate):
+    """The baseline over the sparse experts, plus shared experts with weight 1 (Eq. 5)."""
+
+    shared_have_logits = False
+
+    def forward(self, logits_TBLE: Tensor) -> Tensor:
+        """Weights of all experts; the router gives logits for the sparse ones only."""
+        sparse_TBLE = logits_TBLE.softmax(-1) * top_k_mask(logits_TBLE, self.top_k)
+        return nn.functional.pad(sparse_TBLE, (0, self.num_shared), value=1.0)
+
+
+class AdaptiveShared(Gate):
+    """ASE: one softmax over the k largest sparse logits and all shared logits (Eq. 6-10)."""
+
+    def forward(self, logits_TBLE: Tensor) -> Tensor:
+        """Weights of all experts; those of the active ones sum to 1."""
+        chosen_TBLE = top_k_mask(logits_TBLE[..., : self.num_sparse], self.top_k)
+        active_TBLE = nn.functional.pad(chosen_TBLE, (0, self.num_shared), value=True)
+        return logits_TBLE.masked_fill(~active_TBLE, float("-inf")).softmax(-1)
+
+
+class RenormalisedTopK(AdaptiveShared):
+    """The control: ASE's softmax without a shared expert (our addition; not in the paper)."""
+
+    shared_allowed = False

@@ -1,0 +1,39 @@
+"""The decoder head of the paper's lineage: SETR-PUP.
+
+Legend: B images, D width, C channels, H W pixels or grid cells.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from mtl_ase.model.heads.layers import ChannelNorm, conv_bn_relu
+
+
+class SETRPUP(nn.Module):
+    """Progressive upsampling (SETR, arXiv 2012.15840): four 3x3 convolutions with 2x steps between.
+
+    LayerNorm, four times [conv 3x3, batch norm, ReLU] with a bilinear 2x step after the first three,
+    1x1 convolution to the channels, one more 2x step: 16 times the grid. As M3ViT has it.
+
+    Args:
+        width: D, width of a token.
+        channels: C, output channels of the task.
+        hidden: channels of the convolutions.
+    """
+
+    def __init__(self, width: int, channels: int, hidden: int = 256) -> None:
+        super().__init__()
+        stages: list[nn.Module] = [ChannelNorm(width)]
+        for stage in range(4):
+            stages.append(conv_bn_relu(width if stage == 0 else hidden, hidden))
+            if stage < 3:
+                stages.append(nn.Upsample(scale_factor=2, mode="bilinear"))
+        self.stages = nn.Sequential(*stages)
+        self.classifier = nn.Conv2d(hidden, channels, 1)
+        self.upsample = nn.Upsample(scale_factor=2, mode="bilinear")
+
+    def forward(self, map_BDHW: Tensor) -> Tensor:
+        """Logits_BCHW at 16 times the token grid."""
+        logits_BCHW: Tensor = self.upsample(self.classifier(self.stages(map_BDHW)))
+        return logits_BCHW

@@ -1,0 +1,102 @@
+"""The network: images in, every task's logits out, all tasks in one batch with a leading task axis.
+
+Legend: T tasks, B images, C channels, H W pixels, L tokens, D width, E experts, N layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torch.utils.checkpoint import checkpoint
+
+from mtl_ase.model.adapter import ExpertAdapter, Routing
+from mtl_ase.model.backbone import ViTBackbone
+from mtl_ase.model.block import AdaptedBlock
+
+MakeAdapter = Callable[..., ExpertAdapter]
+MakeHead = Callable[..., nn.Module]
+AddLoRA = Callable[[nn.Module], None]
+
+
+class Prediction(NamedTuple):
+    """What the network gives: logits_BCHW by task at input size, and every layer's routing."""
+
+    logits: dict[str, Tensor]
+    routing: list[Routing]
+
+
+class MultiTaskNetwork(nn.Module):
+    """A shared ViT with adapters, one head a task (arXiv 2510.00570, Eq. 11-13).
+
+    h_t = Backbone(embed(image) + e_t) with the routers of task t in every block; logits_t = Head_t(h_t).
+    Without task embedding and adapter the tasks share one pass, as in a conventional multi-task ViT.
+
+    Args:
+        channels: output channels by task name; their order is the order of the task axis.
+        backbone: the ViT.
+        head: makes a head from width and channels.
+        lora: adds LoRA to a block, or None.
+        adapter: makes the experts beside one FFN from width and num_tasks, or None.
+        task_embedding: add a learned e_t to all tokens before the first block.
+        activation_checkpointing: recompute the blocks in the backward pass to save memory.
+    """
+
+    def __init__(
+        self,
+        channels: Mapping[str, int],
+        backbone: ViTBackbone,
+        head: MakeHead,
+        lora: AddLoRA | None = None,
+        adapter: MakeAdapter | None = None,
+        task_embedding: bool = True,
+        activation_checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        width, num_tasks = backbone.width, len(channels)
+        self.backbone = backbone
+        self.blocks = nn.ModuleList()
+        for block in backbone.take_blocks():
+            if lora is not None:
+                lora(block)
+            experts = None if adapter is None else adapter(width=width, num_tasks=num_tasks)
+            self.blocks.append(AdaptedBlock(block, experts))
+        self.heads = nn.ModuleDict(
+            {name: head(width=width, channels=count) for name, count in channels.items()}
+        )
+        self.one_pass = adapter is None and not task_embedding
+        self.task_embedding_TD = (
+            nn.Parameter(0.02 * torch.randn(num_tasks, width)) if task_embedding else None
+        )
+        self.activation_checkpointing = activation_checkpointing
+
+    def forward(self, image_BCHW: Tensor) -> Prediction:
+        """Logits of all tasks at the size of the images."""
+        x_TBLD, routing = self.encode(image_BCHW)
+        logits = {}
+        for x_BLD, (name, head) in zip(x_TBLD, self.heads.items(), strict=True):
+            logits_BCHW = head(self.backbone.to_map(x_BLD)).float()
+            logits[name] = interpolate(logits_BCHW, image_BCHW.shape[-2:], mode="bilinear")
+        return Prediction(logits, routing)
+
+    def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Routing]]:
+        """Every task's tokens after the last block, and what the routers did."""
+        x_BLD = self.backbone.embed(image_BCHW)
+        x_TBLD = x_BLD.expand(1 if self.one_pass else len(self.heads), *x_BLD.shape)
+        if self.task_embedding_TD is not None:
+            x_TBLD = x_TBLD + self.task_embedding_TD[:, None, None]
+        routing = []
+        for block in self.blocks:
+            x_TBLD, layer_routing = self._run(block, x_TBLD)
+            if layer_routing is not None:
+                routing.append(layer_routing)
+        return x_TBLD.expand(len(self.heads), *x_BLD.shape), routing
+
+    def _run(self, block: nn.Module, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
+        if self.activation_checkpointing and torch.is_grad_enabled():
+            result: tuple[Tensor, Routing | None] = checkpoint(block, x_TBLD, use_reentrant=False)
+            return result
+        return block(x_TBLD)  # type: ignore[no-any-return]

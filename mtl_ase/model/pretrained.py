@@ -1,0 +1,61 @@
+"""Loading and saving the weights of a backbone in a local file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from timm.models import load_state_dict
+from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
+from torch import Tensor
+
+from mtl_ase.errors import UserError
+
+SHIPPED = Path(__file__).parent / "weights"
+_NOT_OURS = ("head.", "head_dist.", "norm.", "fc_norm.", "pre_logits.")
+
+
+def find_weights(weights: str) -> Path:
+    """The file behind `model.backbone.weights`: a path, or the bare name of a shipped file.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    shipped = SHIPPED / f"{weights}.safetensors"
+    path = shipped if shipped.is_file() else Path(weights).expanduser()
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in SHIPPED.glob("*.safetensors"))) or "none"
+        raise UserError(
+            f"model.backbone.weights={weights} is no file; give a checkpoint's path, "
+            f"or the name of one that ships with the package ({names})."
+        )
+    return path
+
+
+def load_weights(vit: VisionTransformer, weights: str) -> None:
+    """Load a local checkpoint into a ViT; position embeddings are resampled to its grid.
+
+    Every weight of the network must be found; a classifier or a final norm in the file is left out.
+
+    Raises:
+        UserError: the file is missing, or is not this network's.
+    """
+    path = find_weights(weights)
+    state = checkpoint_filter_fn(load_state_dict(str(path), use_ema=False), vit)
+    state = {k: v for k, v in state.items() if not k.startswith(_NOT_OURS)}
+    own = vit.state_dict()
+    wrong = sorted(own.keys() ^ state.keys())
+    wrong += sorted(k for k in own.keys() & state.keys() if own[k].shape != state[k].shape)
+    if wrong:
+        raise UserError(
+            f"model.backbone.weights={weights} does not fit the backbone: {len(wrong)} weights "
+            f"differ, first {wrong[0]}; check model.backbone.name and model.backbone.options."
+        )
+    vit.load_state_dict(state)
+
+
+def save_weights(state: dict[str, Tensor], path: Path) -> None:
+    """Write a backbone's weights as a half-precision safetensors file, readable by `load_weights`."""
+    halves = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in state.items()}
+    save_file(halves, path)

@@ -1,0 +1,75 @@
+"""Figures of a run: losses over steps, gate weights over layers and experts.
+
+Legend: N layers, T tasks, E experts.
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+Rows = list[dict[str, str]]
+
+
+def draw_losses(log: Path, path: Path) -> None:
+    """Training loss of every task over steps, from metrics.csv; nothing where none was logged."""
+    rows = _read(log)
+    columns = [key for key in (rows[0] if rows else ()) if _is_loss(key)]
+    if not columns:
+        return
+    figure = Figure(figsize=(3.2 * len(columns), 2.6), layout="constrained")
+    for axes, column in zip(figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True):
+        points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
+        axes.plot(*zip(*points, strict=True), linewidth=1, color="#20639b")
+        axes.set_title(column.removeprefix("train/").removesuffix("/loss"), fontsize=10)
+        axes.set_xlabel("step")
+    _save(figure, path)
+
+
+def draw_routers(log: Path, path: Path) -> None:
+    """Mean gate weight, layer by expert and one panel a task, from the last rows of router.csv."""
+    rows = _read(log)
+    if not rows:
+        return
+    last = [row for row in rows if row["step"] == rows[-1]["step"]]
+    tasks = list(dict.fromkeys(row["task"] for row in last))
+    gates = [_gate_map([row for row in last if row["task"] == task]) for task in tasks]
+    figure = Figure(figsize=(3.4 * len(tasks), 2.8), layout="constrained")
+    panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
+    top = max(float(gate_NE.max()) for gate_NE in gates)
+    for axes, task, gate_NE in zip(panels, tasks, gates, strict=True):
+        picture = axes.imshow(gate_NE, aspect="auto", cmap="viridis", vmin=0, vmax=top)
+        axes.set_title(task.replace("_", " "), fontsize=10)
+        axes.set_xlabel("expert (shared ones last)")
+        axes.set_yticks(range(len(gate_NE)))
+    panels[0].set_ylabel("layer")
+    figure.colorbar(picture, ax=panels, label="mean gate weight")
+    _save(figure, path)
+
+
+def _gate_map(rows: Rows) -> NDArray[np.float64]:
+    num_layers, num_experts = (max(int(row[key]) for row in rows) + 1 for key in ("layer", "expert"))
+    gate_NE = np.zeros((num_layers, num_experts))
+    for row in rows:
+        gate_NE[int(row["layer"]), int(row["expert"])] = float(row["gate"])
+    return gate_NE
+
+
+def _is_loss(key: str) -> bool:
+    return key.startswith("train/") and key.endswith("loss")
+
+
+def _read(path: Path) -> Rows:
+    if not path.is_file():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)

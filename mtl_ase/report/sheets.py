@@ -1,0 +1,92 @@
+"""Contact sheets: image, label and prediction of every task.
+
+Legend: B images, C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+from torch import nn
+from torch.nn.functional import interpolate
+
+from mtl_ase.data import DataModule, collate_scoring
+from mtl_ase.tasks import Task
+
+Picture = NDArray[np.uint8]
+TILE_WIDTH = 224
+IMAGES_PER_SHEET = 4
+MARGIN, CAPTION = 6, 24
+
+
+def write_sheets(
+    network: nn.Module, tasks: Mapping[str, Task], data: DataModule, folder: Path, num_sheets: int
+) -> None:
+    """Write sheets of validation images spread over the whole split."""
+    folder.mkdir(parents=True, exist_ok=True)
+    count = min(num_sheets * IMAGES_PER_SHEET, len(data.dataset("val", training=False)))
+    chosen = np.linspace(0, len(data.dataset("val", training=False)) - 1, count).astype(int)
+    captions = ["image", *tasks]
+    for number, start in enumerate(range(0, count, IMAGES_PER_SHEET)):
+        rows = []
+        for index in chosen[start : start + IMAGES_PER_SHEET]:
+            rows += picture_rows(network, tasks, data, int(index))
+        sheet = compose_sheet(captions, rows)
+        Image.fromarray(sheet).save(folder / f"sheet_{number:02d}.png")
+
+
+@torch.no_grad()
+def picture_rows(
+    network: nn.Module, tasks: Mapping[str, Task], data: DataModule, index: int
+) -> list[list[Picture]]:
+    """Two rows of pictures of one validation image: its labels, and what the network says."""
+    sample = data.dataset("val", training=False)[0, index]
+    batch = collate_scoring([sample])
+    parameter = next(network.parameters())
+    logits = network.eval()(batch.image_BCHW.to(parameter.device)).logits
+    image = sample.image_CHW.numpy().transpose(1, 2, 0)
+    labels, predictions = [image], [np.full_like(image, 255)]
+    for name, task in tasks.items():
+        label = sample.labels[name]
+        logits_1CHW = interpolate(logits[name].float().cpu(), label.shape[-2:], mode="bilinear")
+        labels.append(task.colours(label.numpy()))
+        predictions.append(task.colours(task.activation(logits_1CHW[0]).numpy()))
+    return [labels, predictions]
+
+
+def compose_sheet(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:
+    """Pictures in a grid, all as wide as a tile, with a caption over each column."""
+    tiles = [[_fit(picture) for picture in row] for row in rows]
+    heights = [max(tile.shape[0] for tile in row) for row in tiles]
+    width = len(captions) * (TILE_WIDTH + MARGIN) + MARGIN
+    height = CAPTION + sum(heights) + MARGIN * (len(rows) + 1)
+    sheet = np.full((height, width, 3), 255, np.uint8)
+    y = CAPTION + MARGIN
+    for row, row_height in zip(tiles, heights, strict=True):
+        for column, tile in enumerate(row):
+            x = MARGIN + column * (TILE_WIDTH + MARGIN)
+            sheet[y : y + tile.shape[0], x : x + TILE_WIDTH] = tile
+        y += row_height + MARGIN
+    return _with_captions(sheet, captions)
+
+
+def _fit(picture: Picture) -> Picture:
+    height = round(picture.shape[0] * TILE_WIDTH / picture.shape[1])
+    resized = cv2.resize(picture, (TILE_WIDTH, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    return resized.astype(np.uint8, copy=False)
+
+
+def _with_captions(sheet: Picture, captions: Sequence[str]) -> Picture:
+    image = Image.fromarray(sheet)
+    draw = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=15)
+    for column, caption in enumerate(captions):
+        x = MARGIN + column * (TILE_WIDTH + MARGIN) + 2
+        draw.text((x, MARGIN), caption.replace("_", " "), fill=(40, 40, 40), font=font)
+    return np.asarray(image)

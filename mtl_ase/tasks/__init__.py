@@ -1,0 +1,16 @@
+"""Tasks: each one is a `Task`, put together in configs/tasks/*.yaml."""
+
+from mtl_ase.tasks.activations import class_ids, probability, unit_vector
+from mtl_ase.tasks.colours import class_colours, depth_colours, grey, normal_colours
+from mtl_ase.tasks.task import Task
+
+__all__ = [
+    "Task",
+    "class_colours",
+    "class_ids",
+    "depth_colours",
+    "grey",
+    "normal_colours",
+    "probability",
+    "unit_vector",
+]

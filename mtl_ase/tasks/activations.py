@@ -1,0 +1,24 @@
+"""Activations: one image's logits to what metrics and pictures take.
+
+Legend: C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import normalize
+
+
+def class_ids(logits_CHW: Tensor) -> Tensor:
+    """The most likely class of every pixel, (H, W)."""
+    return logits_CHW.argmax(0)
+
+
+def probability(logits_CHW: Tensor) -> Tensor:
+    """The sigmoid of one channel, (H, W)."""
+    return logits_CHW[0].sigmoid()
+
+
+def unit_vector(logits_CHW: Tensor) -> Tensor:
+    """The direction of every pixel's vector, (C, H, W)."""
+    return normalize(logits_CHW, dim=0)

@@ -1,0 +1,26 @@
+"""Training: the Lightning module, optimiser groups, schedules, logs."""
+
+from mtl_ase.training.backbone_export import BackboneExport
+from mtl_ase.training.constant_predictor import ConstantPredictor
+from mtl_ase.training.csv_log import CSVLog
+from mtl_ase.training.module import MultiTaskModule
+from mtl_ase.training.parameter_groups import parameter_groups
+from mtl_ase.training.router_log import RouterLog
+from mtl_ase.training.schedules import Cosine, Poly, Schedule
+from mtl_ase.training.scorer import Reference, Scorer
+from mtl_ase.training.summary import Summary
+
+__all__ = [
+    "BackboneExport",
+    "CSVLog",
+    "ConstantPredictor",
+    "Cosine",
+    "MultiTaskModule",
+    "Poly",
+    "Reference",
+    "RouterLog",
+    "Schedule",
+    "Scorer",
+    "Summary",
+    "parameter_groups",
+]

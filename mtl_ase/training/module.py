@@ -1,0 +1,95 @@
+"""Training and validation as Lightning sees them: forward, losses, log.
+
+Legend: T tasks, B images, C channels, H W pixels, E experts, N layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR
+
+from mtl_ase.data import Batch
+from mtl_ase.losses import MutualInformation, WeightedSum
+from mtl_ase.model import MultiTaskNetwork
+from mtl_ase.tasks import Task
+from mtl_ase.training.parameter_groups import parameter_groups
+from mtl_ase.training.scorer import Reference, Scorer
+
+MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
+
+
+class MultiTaskModule(pl.LightningModule):
+    """A network, its tasks and how they are trained together.
+
+    Loss: sum_t w_t L_t + router_weight * L_MI (arXiv 2510.00570 and Mod-Squad, arXiv 2212.08066).
+
+    Args:
+        network: what to train.
+        tasks: by name, in the order of the task axis.
+        optimizer: makes the optimiser from parameter groups.
+        schedule: factor on the learning rate, from step and number of steps.
+        router_weight: weight of the mutual-information regulariser.
+        reference: single-task results for delta_m.
+        dataset: name of the data set.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        tasks: Mapping[str, Task],
+        optimizer: MakeOptimizer,
+        schedule: Callable[[int, int], float],
+        router_weight: float = 0.005,
+        reference: Reference | None = None,
+        dataset: str = "",
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.losses = nn.ModuleDict({name: task.loss for name, task in tasks.items()})
+        self.weighted_sum = WeightedSum({name: task.weight for name, task in tasks.items()})
+        self.router_loss, self.router_weight = MutualInformation(), router_weight
+        self.scorer = Scorer(tasks, reference, dataset)
+        self.make_optimizer, self.schedule = optimizer, schedule
+        self.results: dict[str, float | None] = {}
+
+    def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any]:
+        """One step's loss; the routing goes to the callbacks."""
+        logits, routing = self.network(batch.image_BCHW)
+        losses = {name: loss(logits[name], batch.labels[name]) for name, loss in self.losses.items()}
+        total = self.weighted_sum(losses)
+        if routing:
+            router_loss = self.router_loss(torch.stack([layer.prob_TE for layer in routing]))
+            total = total + self.router_weight * router_loss
+            self.log("train/router/loss", router_loss.detach())
+        self._log_losses(total, losses)
+        return {"loss": total, "routing": routing}
+
+    def validation_step(self, batch: Batch, batch_index: int) -> None:
+        """Score a batch."""
+        self.scorer.update(self.network(batch.image_BCHW).logits, batch)
+
+    def on_validation_epoch_end(self) -> None:
+        """Gather the scores of all processes, log them and start anew."""
+        self.results = self.scorer.compute()
+        known = {f"val/{key}": value for key, value in self.results.items() if value is not None}
+        self.log_dict({"val/loss": self.scorer.loss.compute(), **known}, sync_dist=True)
+        self.scorer.reset()
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser over two groups, and the schedule per step."""
+        assert isinstance(self.network, MultiTaskNetwork)
+        optimizer = self.make_optimizer(parameter_groups(self.network))
+        num_steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = LambdaLR(optimizer, lambda step: self.schedule(step, num_steps))
+        return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    def _log_losses(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
+        self.log("train/loss", total.detach(), prog_bar=True)
+        for name, loss in losses.items():
+            self.log(f"train/{name}/loss", loss.detach(), prog_bar=True)

@@ -1,0 +1,85 @@
+"""The log of what the routers do.
+
+Legend: N layers, T tasks, E experts.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from mtl_ase.model import Routing
+
+COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
+
+
+class RouterLog(pl.Callback):
+    """Writes `router.csv`: mean gate weight and share of tokens per layer, task and expert.
+
+    Shares of tokens of an always active shared expert are 1; its gate weight tells how much it is used
+    (arXiv 2510.00570, Fig. 4). Rows are means over the steps since the last ones; a resumed run
+    appends.
+
+    Args:
+        folder: where `router.csv` lies.
+        every_n_steps: steps between rows.
+    """
+
+    def __init__(self, folder: str, every_n_steps: int = 100) -> None:
+        self.path = Path(folder) / "router.csv"
+        self.every_n_steps = every_n_steps
+        self.sums_2NTE: Tensor | None = None
+        self.count = 0
+
+    @rank_zero_only
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Add a step's routing; write when it is time."""
+        if not outputs["routing"]:
+            return
+        stats_2NTE = stack_routing(outputs["routing"])
+        self.sums_2NTE = stats_2NTE if self.sums_2NTE is None else self.sums_2NTE + stats_2NTE
+        self.count += 1
+        if trainer.global_step % self.every_n_steps == 0:
+            self._write(trainer.global_step, list(pl_module.losses))
+
+    @rank_zero_only
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write what is left."""
+        if self.count:
+            self._write(trainer.global_step, list(pl_module.losses))
+
+    def _write(self, step: int, tasks: Sequence[str]) -> None:
+        assert self.sums_2NTE is not None
+        gate_NTE, share_NTE = (self.sums_2NTE / self.count).tolist()
+        new = not self.path.exists()
+        with self.path.open("a", newline="") as file:
+            writer = csv.writer(file)
+            if new:
+                writer.writerow(COLUMNS)
+            for layer, (gate_TE, share_TE) in enumerate(zip(gate_NTE, share_NTE, strict=True)):
+                for task, gate_E, share_E in zip(tasks, gate_TE, share_TE, strict=True):
+                    for expert, (gate, share) in enumerate(zip(gate_E, share_E, strict=True)):
+                        values = (f"{gate:.6f}", f"{share:.6f}")
+                        writer.writerow((step, layer, task, expert, *values))
+        self.sums_2NTE, self.count = None, 0
+
+
+def stack_routing(routing: Sequence[Routing]) -> Tensor:
+    """Gate weights and shares of tokens of all layers as one tensor_2NTE."""
+    gates = torch.stack([layer.gate_TE for layer in routing])
+    shares = torch.stack([layer.share_TE for layer in routing])
+    return torch.stack([gates, shares]).detach()

@@ -1,0 +1,90 @@
+"""Scoring: logits of a batch against labels in their own sizes.
+
+Legend: B images, C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+from torchmetrics import MeanMetric
+
+from mtl_ase.data import Batch
+from mtl_ase.metrics import delta_m
+from mtl_ase.tasks import Task
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Single-task results that delta_m compares with.
+
+    Attributes:
+        dataset: data set they were measured on.
+        source: where the numbers come from.
+        values: by full metric key, e.g. "semseg/miou".
+    """
+
+    dataset: str
+    source: str
+    values: Mapping[str, float] = field(default_factory=dict)
+
+
+class Scorer(nn.Module):
+    """All metrics of all tasks, and the mean loss over images.
+
+    Args:
+        tasks: what to score.
+        reference: single-task results for delta_m, or None.
+        dataset: data set that is scored; delta_m needs a reference measured on the same.
+    """
+
+    def __init__(
+        self, tasks: Mapping[str, Task], reference: Reference | None = None, dataset: str = ""
+    ) -> None:
+        super().__init__()
+        self.tasks = tasks
+        fits = reference is not None and reference.dataset == dataset
+        self.reference = dict(reference.values) if reference is not None and fits else {}
+        self.metrics = nn.ModuleDict(
+            {key: metric for task in tasks.values() for key, metric in task.measured().items()}
+        )
+        self.loss = MeanMetric()
+
+    def update(self, logits: Mapping[str, Tensor], batch: Batch) -> None:
+        """Score a batch image by image: logits are resized to the label, then activated."""
+        for index in range(len(batch.image_ids)):
+            total = sum(
+                self._score(task, logits[name][index], batch.labels[name][index])
+                for name, task in self.tasks.items()
+            )
+            self.loss.update(total)
+
+    def compute(self) -> dict[str, float | None]:
+        """Every metric in printed units, then delta_m; None where it can't be known."""
+        values = {key: float(metric.compute()) for key, metric in self.metrics.items()}
+        headlines = [task.headline_key for task in self.tasks.values()]
+        delta = delta_m(
+            {key: values[key] for key in headlines},
+            {key: self.reference[key] for key in headlines if key in self.reference},
+            {key: bool(self.metrics[key].higher_is_better) for key in headlines},
+        )
+        known = {key: None if math.isnan(value) else value for key, value in values.items()}
+        return known | {"delta_m": delta}
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self.loss.reset()
+        for metric in self.metrics.values():
+            metric.reset()
+
+    def _score(self, task: Task, logits_CHW: Tensor, label: Tensor) -> Tensor:
+        logits_1CHW = interpolate(logits_CHW[None].float(), label.shape[-2:], mode="bilinear")
+        prediction = task.activation(logits_1CHW[0])
+        for key in task.measured():
+            self.metrics[key].update(prediction, label)
+        loss: Tensor = task.weight * task.loss(logits_1CHW, label[None])
+        return loss

@@ -1,0 +1,48 @@
+"""The table at the start of training: what is trained, what is frozen, what the labels cover."""
+
+from __future__ import annotations
+
+import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_only
+from rich.console import Console
+from rich.table import Table
+
+from mtl_ase.data import DataModule
+from mtl_ase.model import count_parameters
+
+
+class Summary(pl.Callback):
+    """Prints parameters by component and label files by split and task."""
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print both tables."""
+        console = Console()
+        console.print(parameter_table(pl_module))
+        if isinstance(trainer.datamodule, DataModule):  # type: ignore[attr-defined]
+            console.print(coverage_table(trainer.datamodule))  # type: ignore[attr-defined]
+
+
+def parameter_table(pl_module: pl.LightningModule) -> Table:
+    """Parameters by component of the module's network."""
+    table = Table("component", title="Parameters")
+    table.add_column("total", justify="right")
+    table.add_column("trained", justify="right")
+    counts = count_parameters(pl_module.network)  # type: ignore[arg-type]
+    for name, count in counts.items():
+        table.add_row(name, f"{count.total:,}", f"{count.trainable:,}")
+    table.add_section()
+    total, trainable = (sum(column) for column in zip(*counts.values(), strict=True))
+    table.add_row("network", f"{total:,}", f"{trainable:,}")
+    return table
+
+
+def coverage_table(data: DataModule) -> Table:
+    """Images and label files by split; an image without a file is unlabelled for that task."""
+    table = Table("split", title=f"Label files of {data.name}")
+    report = data.coverage()
+    for column in next(iter(report.values())):
+        table.add_column(column, justify="right")
+    for split, counts in report.items():
+        table.add_row(split, *map(str, counts.values()))
+    return table

@@ -1,0 +1,169 @@
+"""What every metric keeps to; run as a script, this file is one of two processes that share images.
+
+N images, C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from mtl_ase.metrics import EdgeBCE, MaxF, MeanAngle, MeanIoU, OdsF, SaliencyIoU
+
+METRICS: dict[str, Callable[[], Metric]] = {
+    "mean_iou": lambda: MeanIoU(num_classes=4),
+    "saliency_iou": SaliencyIoU,
+    "max_f": MaxF,
+    "mean_angle": MeanAngle,
+    "edge_bce": EdgeBCE,
+    "ods_f": lambda: OdsF(num_thresholds=9),
+}
+every_metric = pytest.mark.parametrize("name", METRICS)
+no_update_is_fine = pytest.mark.filterwarnings("ignore:The ``compute`` method of metric")
+
+
+def make_image(name: str, seed: int, size: tuple[int, int] | None = None) -> tuple[Tensor, Tensor]:
+    """A random prediction and label with some ignored pixels; each image has a size of its own."""
+    generator = torch.Generator().manual_seed(seed)
+    size = size or (11 + seed % 7, 9 + seed % 5)
+    ignored_HW = torch.rand(size, generator=generator) < 0.2
+    if name == "mean_angle":
+        prediction, label = torch.randn(2, 3, *size, generator=generator)
+        label = torch.nn.functional.normalize(label, dim=0).masked_fill(ignored_HW, 0.0)
+        return torch.nn.functional.normalize(prediction, dim=0), label
+    classes = 4 if name == "mean_iou" else 2
+    label = torch.randint(0, classes, size, generator=generator, dtype=torch.uint8)
+    label = label.masked_fill(ignored_HW, 255)
+    if name == "mean_iou":
+        return torch.randint(0, classes, size, generator=generator), label
+    return torch.rand(size, generator=generator), label
+
+
+def ignore_all(label: Tensor) -> Tensor:
+    return torch.zeros_like(label) if label.is_floating_point() else torch.full_like(label, 255)
+
+
+def updated(name: str, seeds: range | list[int]) -> Metric:
+    metric = METRICS[name]()
+    for seed in seeds:
+        metric.update(*make_image(name, seed))
+    return metric
+
+
+@every_metric
+@no_update_is_fine
+def test_no_image_gives_nan(name):
+    result = METRICS[name]().compute()
+    assert result.shape == ()
+    assert result.isnan()
+
+
+@every_metric
+def test_images_without_a_label_change_nothing(name):
+    metric = METRICS[name]()
+    prediction, label = make_image(name, seed=0)
+    metric.update(prediction, ignore_all(label))
+    assert metric.compute().isnan()
+    metric.update(prediction, label)
+    expected = updated(name, [0]).compute()
+    metric.update(prediction, ignore_all(label))
+    assert torch.equal(metric.compute(), expected)
+
+
+@every_metric
+def test_predictions_at_ignored_pixels_change_nothing(name):
+    prediction, label = make_image(name, seed=1)
+    if name == "ods_f":  # lines that pass through ignored pixels are thinned with them
+        label[:, :4] = 255
+        prediction[:, 2:4] = 0
+        ignored_HW = torch.zeros_like(label, dtype=torch.bool)
+        ignored_HW[:, 0] = True
+    else:
+        ignored_HW = (label == 0).all(dim=0) if name == "mean_angle" else label == 255
+    other = torch.where(ignored_HW, prediction.flip(-2), prediction)
+    first, second = METRICS[name](), METRICS[name]()
+    first.update(prediction, label)
+    second.update(other, label)
+    assert not torch.equal(prediction, other)
+    assert torch.equal(first.compute(), second.compute())
+
+
+@every_metric
+def test_images_of_one_pixel(name):
+    metric = METRICS[name]()
+    for seed in range(6):
+        metric.update(*make_image(name, seed, size=(1, 1)))
+    assert metric.compute().isfinite()
+
+
+@every_metric
+@pytest.mark.parametrize("groups", [1, 2, 3])
+def test_result_does_not_depend_on_how_images_are_split(name, groups):
+    expected = updated(name, range(10)).compute()
+    merged = updated(name, range(0, 10, groups))
+    for group in range(1, groups):
+        merged.merge_state(updated(name, range(group, 10, groups)))
+    assert torch.equal(merged.compute(), expected)
+    backwards = updated(name, list(range(9, -1, -1)))
+    assert torch.equal(backwards.compute(), expected)
+
+
+@every_metric
+def test_sums_are_integers(name):
+    for state in updated(name, range(2)).metric_state.values():
+        assert state.dtype == torch.int64
+
+
+@every_metric
+def test_reset_forgets(name):
+    metric = updated(name, range(3))
+    metric.reset()
+    metric.update(*make_image(name, 5))
+    assert torch.equal(metric.compute(), updated(name, [5]).compute())
+
+
+@every_metric
+def test_half_precision_predictions_are_taken(name):
+    prediction, label = make_image(name, seed=2)
+    metric = METRICS[name]()
+    metric.update(prediction.bfloat16() if prediction.is_floating_point() else prediction, label)
+    assert metric.compute().isfinite()
+
+
+def test_two_processes_agree_with_one(tmp_path):
+    """Gloo; the first process sees images 0, 2, 4, the second 1, 3."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
+    processes = [
+        subprocess.Popen([sys.executable, __file__, str(rank), str(tmp_path)], env=environment)
+        for rank in range(2)
+    ]
+    try:
+        assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    finally:
+        for process in processes:
+            process.kill()
+    expected = {name: updated(name, range(5)).compute().item() for name in METRICS}
+    for rank in range(2):
+        assert json.loads((tmp_path / f"{rank}.json").read_text()) == expected
+
+
+def run_process(rank: int, folder: Path) -> None:
+    torch.distributed.init_process_group(
+        "gloo", init_method=(folder / "store").as_uri(), rank=rank, world_size=2
+    )
+    results = {name: updated(name, range(rank, 5, 2)).compute().item() for name in METRICS}
+    (folder / f"{rank}.json").write_text(json.dumps(results))
+    torch.distributed.destroy_process_group()
+
+
+if __name__ == "__main__":
+    run_process(int(sys.argv[1]), Path(sys.argv[2]))
