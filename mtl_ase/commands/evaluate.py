@@ -23,7 +23,10 @@ from mtl_ase.errors import UserError
 from mtl_ase.report import print_results
 from mtl_ase.training import MultiTaskModule
 
-USAGE = "python evaluate.py run=RUN_DIR [checkpoint=last|best] [data=scenes|pascal_context] [data.root=DIR]"
+USAGE = (
+    "python evaluate.py run=RUN_DIR [checkpoint=last|best] "
+    "[data=scenes|pascal_context] [data.root=DIR]"
+)
 
 
 def evaluate(arguments: Sequence[str]) -> None:
@@ -83,4 +86,6 @@ def _other_data(name: str, config: DictConfig) -> DictConfig:
         composed = compose("train", [f"data={name}", f"seed={config.seed}"])
     data = OmegaConf.create({"seed": config.seed, "data": composed.data}).data
     data.image_size = config.data.image_size
-    return OmegaConf.create(OmegaConf.to_container(data, resolve=True))
+    resolved = OmegaConf.create(OmegaConf.to_container(data, resolve=True))
+    assert isinstance(resolved, DictConfig)
+    return resolved

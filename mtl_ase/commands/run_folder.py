@@ -73,7 +73,9 @@ class RunFolder:
             UserError: the folder holds no run.
         """
         if not self.config.is_file():
-            raise UserError(f"run={self.path} is no run folder (no config.yaml); give one of train.py's.")
+            raise UserError(
+                f"run={self.path} is no run folder (no config.yaml); give one of train.py's."
+            )
         config = OmegaConf.load(self.config)
         assert isinstance(config, DictConfig)
         return config

@@ -9,7 +9,7 @@ import lightning.pytorch as pl
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import (
@@ -21,7 +21,7 @@ from mtl_ase.config import (
 )
 from mtl_ase.data import DataModule, collate_training
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
-from mtl_ase.training import ConstantPredictor, MultiTaskModule
+from mtl_ase.training import ConstantPredictor, MultiTaskModule, keep_freed_memory
 
 TRIVIAL_IMAGES = 256
 
@@ -38,6 +38,8 @@ def train(config: DictConfig) -> None:
     module = build_module(config, tasks, network)
     assert isinstance(module, MultiTaskModule)
     trainer = build_trainer(config)
+    if trainer.strategy.root_device.type == "cpu":
+        keep_freed_memory()
     data.prepare_data()
     if trainer.is_global_zero:
         folder.write_start(config, data)
@@ -90,9 +92,8 @@ def trivial_results(module: MultiTaskModule, data: DataModule) -> dict[str, floa
     """The scores of the best constant prediction on the validation images."""
     scorer, network = module.scorer.cpu(), ConstantPredictor(module.scorer.tasks)
     dataset = data.dataset("train", training=True)
-    count = min(TRIVIAL_IMAGES, len(dataset))
-    order = [(0, index) for index in range(count)]
-    network.fit(DataLoader(Subset(dataset, order), 16, collate_fn=collate_training))
+    keys = [(0, index) for index in range(min(TRIVIAL_IMAGES, len(dataset)))]
+    network.fit(DataLoader(dataset, 16, sampler=keys, collate_fn=collate_training))
     for batch in data.val_dataloader():
         scorer.update(network(batch.image_BCHW).logits, batch)
     results: dict[str, float | None] = scorer.compute()

@@ -1,6 +1,6 @@
 """Configs: composing them, what they may build, wrong use in one sentence."""
 
-from mtl_ase.config.allow_list import check_targets, targets
+from mtl_ase.config.allow_list import check_targets, nodes
 from mtl_ase.config.build import (
     build_data,
     build_module,
@@ -8,7 +8,9 @@ from mtl_ase.config.build import (
     build_tasks,
     build_trainer,
 )
-from mtl_ase.config.entry import CONFIGS, exit_on_wrong_use, explain, run_main, run_once
+from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
+from mtl_ase.config.explain import CONFIGS, explain
+from mtl_ase.config.value_types import check_values
 
 __all__ = [
     "CONFIGS",
@@ -18,9 +20,10 @@ __all__ = [
     "build_tasks",
     "build_trainer",
     "check_targets",
+    "check_values",
     "exit_on_wrong_use",
     "explain",
+    "nodes",
     "run_main",
     "run_once",
-    "targets",
 ]

@@ -10,19 +10,26 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from mtl_ase.config.allow_list import check_targets
+from mtl_ase.config.value_types import check_values
 from mtl_ase.errors import UserError
 
 
-def build_tasks(config: DictConfig) -> dict[str, Any]:
-    """The tasks by name, in the order of the config.
+def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The tasks by name, in the order of the config; build them first: it checks all targets.
+
+    Args:
+        config: the whole config.
+        trusted: prefixes of targets that the config may build besides the allow-list's.
 
     Raises:
-        UserError: there is none, or one lies under another's name.
+        UserError: a target is not allowed, a value has the wrong type, there is no task, or one
+            lies under another's name.
     """
-    check_targets(config)
-    tasks: dict[str, Any] = dict(instantiate(config.tasks))
-    if not tasks:
+    check_targets(config, trusted)
+    if not config.get("tasks"):
         raise UserError("tasks is empty; name at least one, e.g. tasks=[semseg].")
+    check_values(config, "tasks")
+    tasks: dict[str, Any] = dict(instantiate(config.tasks))
     for key, task in tasks.items():
         if task.name != key:
             raise UserError(f"tasks.{key}.name={task.name} must be {key}; rename one of them.")
@@ -31,17 +38,20 @@ def build_tasks(config: DictConfig) -> dict[str, Any]:
 
 def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
     """The network for these tasks."""
+    check_values(config, "model")
     channels = {name: task.channels for name, task in tasks.items()}
     return instantiate(config.model, channels=channels)
 
 
 def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
     """The data module for these tasks."""
+    check_values(config, "data")
     return instantiate(config.data, tasks=list(tasks))
 
 
 def build_module(config: DictConfig, tasks: Mapping[str, Any], network: Any) -> pl.LightningModule:
     """The Lightning module around a network."""
+    check_values(config, "training")
     module: pl.LightningModule = instantiate(
         config.training,
         network=network,
@@ -54,6 +64,8 @@ def build_module(config: DictConfig, tasks: Mapping[str, Any], network: Any) -> 
 
 def build_trainer(config: DictConfig) -> pl.Trainer:
     """The trainer with its loggers and callbacks."""
+    for part in ("trainer", "logger", "callbacks"):
+        check_values(config, part)
     trainer: pl.Trainer = instantiate(
         config.trainer,
         logger=[instantiate(node) for node in config.logger.values() if node],

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mtl_ase.data.warp import Warp, make_warp
+from mtl_ase.errors import UserError
 
 
 class Augmentation:
@@ -18,10 +19,17 @@ class Augmentation:
         flip: probability of a mirror image.
         rotation: largest angle, degrees either way, uniform.
         scale: least and largest zoom, uniform.
+
+    Raises:
+        UserError: a probability or a zoom is out of range.
     """
 
     def __init__(self, flip: float, rotation: float, scale: Sequence[float]) -> None:
         self.flip, self.rotation = flip, rotation
+        if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
+            raise UserError(f"data.augmentation.scale={scale} is no [least, largest] zoom over 0.")
+        if not 0 <= flip <= 1:
+            raise UserError(f"data.augmentation.flip={flip} is no probability; choose 0 to 1.")
         self.low, self.high = scale
 
     def draw(

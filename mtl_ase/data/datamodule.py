@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -12,9 +11,10 @@ import lightning.pytorch as pl
 from torch.utils.data import DataLoader
 
 from mtl_ase.data.augmentation import Augmentation
+from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.labels import Label
 from mtl_ase.data.pascal_mt import PascalMT
-from mtl_ase.data.sample import Batch, collate_scoring, collate_training
+from mtl_ase.data.sample import Sample, collate_scoring, collate_training
 from mtl_ase.data.sample_order import SampleOrder
 from mtl_ase.errors import UserError
 
@@ -45,7 +45,7 @@ class DataModule(pl.LightningDataModule):
         hint: how to get the data, for the message when it is missing.
 
     Raises:
-        UserError: a task has no label in this data set.
+        UserError: a task has no label in this data set, or the batch size is below 1.
     """
 
     def __init__(
@@ -71,6 +71,10 @@ class DataModule(pl.LightningDataModule):
                     f"tasks asks for {task!r}, but the data set {name} has labels for "
                     f"{', '.join(labels)} only; leave it out or add data.labels.{task}."
                 )
+        if batch_size < 1:
+            raise UserError(
+                f"data.batch_size={batch_size} is no size of a batch; choose 1 or more."
+            )
         self.name, self.generator, self.hint = name, generator, hint
         self.labels = {task: labels[task] for task in (labels if tasks is None else tasks)}
         self.root = None if root is None else Path(root).expanduser()
@@ -101,11 +105,11 @@ class DataModule(pl.LightningDataModule):
         name = self.splits[split]
         return PascalMT(self.root, name, self.labels, self.size_hw, augmentation, self.seed)
 
-    def train_dataloader(self) -> DataLoader[Batch]:
+    def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled, augmented batches; a last smaller one is dropped."""
         return self._loader(self.dataset("train", training=True), training=True)
 
-    def val_dataloader(self) -> DataLoader[Batch]:
+    def val_dataloader(self) -> DataLoader[Sample]:
         """Every validation image once, over all processes."""
         return self._loader(self.dataset("val", training=False), training=False)
 
@@ -121,18 +125,19 @@ class DataModule(pl.LightningDataModule):
         """A short hash of every split's images."""
         return {split: self.dataset(split, training=False).fingerprint() for split in self.splits}
 
-    def _loader(self, dataset: PascalMT, training: bool) -> DataLoader[Batch]:
+    def _loader(self, dataset: PascalMT, training: bool) -> DataLoader[Sample]:
         rank = self.trainer.global_rank if self.trainer else 0
         world = self.trainer.world_size if self.trainer else 1
         order = SampleOrder(len(dataset), self.seed, training, rank, world)
-        loader: DataLoader[Batch] = DataLoader(
+        loader: DataLoader[Sample] = DataLoader(
             dataset,
             batch_size=self.batch_size,
             sampler=order,
             num_workers=self.num_workers,
             collate_fn=collate_training if training else collate_scoring,
             drop_last=training and len(order) > self.batch_size,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            pin_memory=self.trainer is not None
+            and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=self.num_workers > 0 and training,
             worker_init_fn=_start_worker,
         )
@@ -140,7 +145,7 @@ class DataModule(pl.LightningDataModule):
 
 
 def _choose_workers() -> int:
-    return min(8, max(1, len(os.sched_getaffinity(0)) // 2))
+    return min(8, max(1, usable_cores() // 2))
 
 
 def _start_worker(_worker: int) -> None:

@@ -27,9 +27,9 @@ from mtl_ase.errors import UserError
 class PascalMT(Dataset[Sample]):
     """One split of a data set in the PASCAL_MT layout.
 
-    With an augmentation, image and training targets are warped together to `size_hw`; the warp comes
-    from (seed, epoch, index) alone. Without, the image is resized to `size_hw` and the labels are the
-    truth for scoring in their own size.
+    With an augmentation, image and training targets are warped together to `size_hw`; the warp
+    comes from (seed, epoch, index) alone. Without, the image is resized to `size_hw` and the labels
+    are the truth for scoring in their own size.
 
     Args:
         root: folder that holds JPEGImages, ImageSets and the label folders.

@@ -21,7 +21,7 @@ class Sample(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Images of one size; labels by task, stacked in training, each in its own size when scoring."""
+    """Images of one size; labels by task: stacked in training, in their own sizes in scoring."""
 
     image_ids: list[str]
     image_BCHW: Tensor

@@ -13,7 +13,8 @@ Key = tuple[int, int]
 class SampleOrder(Sampler[Key]):
     """Keys (epoch, index) of one process's samples.
 
-    Training: a permutation drawn from (seed, epoch); every process takes every world-th key, and the
+    Training: a permutation drawn from (seed, epoch); every process takes every world-th key,
+        and the
     few that would make them uneven are left out for this epoch. Scoring: file order, none left out,
     none repeated.
 

@@ -33,6 +33,11 @@ class Warp:
         """Output pixels per source pixel, as a length."""
         return math.sqrt(abs(np.linalg.det(self.matrix_23[:, :2])))
 
+    @property
+    def shrink(self) -> float:
+        """Source pixels per output pixel, as a length, along the direction that shrinks most."""
+        return float(1 / np.linalg.svd(self.matrix_23[:, :2], compute_uv=False).min())
+
     def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
         """Move a map, (H, W) or (H, W, C); pixels from outside take the border value."""
         return cv2.warpAffine(
@@ -60,7 +65,7 @@ def make_warp(
     angle: float = 0.0,
     scale: float = 1.0,
 ) -> Warp:
-    """Resize to `size_hw` (the aspect may change), after a mirror, turn and scaling about the centre.
+    """Resize to `size_hw` (the aspect may change) after a mirror, turn and zoom about the centre.
 
     Args:
         source_hw: size of the source.

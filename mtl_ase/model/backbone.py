@@ -6,7 +6,7 @@ Legend: B images, C channels, H W pixels, L tokens, D width.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import timm
 import torch
@@ -20,8 +20,8 @@ from mtl_ase.model.pretrained import load_weights
 class ViTBackbone(nn.Module):
     """A plain vision transformer without its final norm and classifier.
 
-    Images come as bytes or floats in 0..255 and are normalised here, by the mean and standard deviation
-    the weights were trained with. Position embeddings are resampled to `image_size`.
+    Images come as bytes or floats in 0..255 and are normalised here, by the mean and standard
+    deviation the weights were trained with. Position embeddings are resampled to `image_size`.
 
     Args:
         name: a plain ViT that timm knows, e.g. "vit_base_patch16_224".
@@ -54,14 +54,16 @@ class ViTBackbone(nn.Module):
         self.width: int = vit.embed_dim
         self.num_prefix: int = vit.num_prefix_tokens
         self.grid_hw: tuple[int, int] = vit.patch_embed.grid_size
-        mean, std = (torch.tensor(vit.pretrained_cfg[key]) for key in ("mean", "std"))
-        self.register_buffer("mean_C11", 255 * mean[:, None, None], persistent=False)
-        self.register_buffer("std_C11", 255 * std[:, None, None], persistent=False)
+        self.mean_C11: Tensor
+        self.std_C11: Tensor
+        for key in ("mean", "std"):
+            value_C = 255 * torch.tensor(vit.pretrained_cfg[key])  # type: ignore[index]
+            self.register_buffer(f"{key}_C11", value_C[:, None, None], persistent=False)
 
     def take_blocks(self) -> list[Block]:
         """Hand the transformer blocks over to who adapts and runs them."""
-        blocks = list(self.vit.blocks)
-        self.vit.blocks = nn.Identity()
+        blocks = cast(list[Block], list(self.vit.blocks))
+        self.vit.blocks = nn.Sequential()
         return blocks
 
     def embed(self, image_BCHW: Tensor) -> Tensor:
@@ -82,7 +84,7 @@ def _create(
     shape: dict[str, Any] = {"img_size": image_size, "num_classes": 0, "global_pool": ""}
     try:
         vit = timm.create_model(name, pretrained=download, **shape, **options)
-    except (RuntimeError, TypeError, AssertionError) as error:
+    except (RuntimeError, TypeError, ValueError, AssertionError) as error:
         raise UserError(
             f"model.backbone: timm can't build {name!r} for image size {image_size}: {error}; "
             "choose a name from timm.list_models('vit_*') and a size its patches divide."
@@ -97,6 +99,12 @@ def _create(
         raise UserError(
             f"model.backbone.name={name!r} is not a plain ViT (timm VisionTransformer with "
             "standard blocks); choose e.g. vit_base_patch16_224."
+        )
+    patch_hw = vit.patch_embed.feat_ratio(as_scalar=False)
+    if any(size % patch for size, patch in zip(image_size, patch_hw, strict=True)):
+        raise UserError(
+            f"data.image_size={list(image_size)} is no multiple of the patch size {patch_hw} of "
+            f"{name!r}; choose another size."
         )
     vit.norm = nn.Identity()
     return vit

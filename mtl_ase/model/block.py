@@ -16,8 +16,9 @@ from mtl_ase.model.adapter import ExpertAdapter, Routing
 class AdaptedBlock(nn.Module):
     """One block of a plain ViT: attention, then FFN and experts side by side.
 
-    h = x + Attn(LN1 x);  y = h + FFN(LN2 h) + sum_e g_e E_e(LN2 h)  (arXiv 2510.00570, Eq. 3 and 10).
-    The experts read what the FFN reads. Our reading: the sum joins the residual after layer scale.
+    h = x + Attn(LN1 x);  y = h + FFN(LN2 h) + sum_e g_e E_e(LN2 h)  (arXiv 2510.00570, Eq. 3 and
+    10). The experts read what the FFN reads. Our reading: the sum joins the residual after layer
+    scale.
 
     Args:
         block: a block of timm's plain ViT, perhaps with LoRA in it.

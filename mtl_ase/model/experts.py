@@ -15,9 +15,9 @@ from torch.nn.functional import linear
 class LowRankExperts(nn.Module):
     """Sum of gated LoRA experts: y = scale * sum_e g_e B_e A_e x (arXiv 2510.00570, Eq. 3-4).
 
-    With the A_e stacked to down_PD and the B_e to up_DP this is one low-rank product whose rank space
-    is scaled by the gates: y = scale * up (g (.) down x). No expert is looped over, none is skipped.
-    Start: A Kaiming-uniform, B zero, so the layer adds nothing at step 0.
+    With the A_e stacked to down_PD and the B_e to up_DP this is one low-rank product whose rank
+    space is scaled by the gates: y = scale * up (g (.) down x). No expert is looped over, none is
+    skipped. Start: A Kaiming-uniform, B zero, so the layer adds nothing at step 0.
 
     Args:
         width: D, width of a token, in and out.

@@ -1,11 +1,11 @@
 """Gates: router logits -> expert weights. The only place where the methods of the paper differ.
 
-| gate             | softmax over                         | then                         | shared experts  |
-|------------------|--------------------------------------|------------------------------|-----------------|
-| SoftmaxTopK      | all experts                          | keep the k largest, sum < 1  | none            |
-| NaiveShared      | the sparse experts                   | keep the k largest, sum < 1  | weight 1        |
-| AdaptiveShared   | the k largest and the shared, at once| nothing, sum = 1             | from the router |
-| RenormalisedTopK | the k largest                        | nothing, sum = 1             | none            |
+| gate             | softmax over                 | then                        | shared experts  |
+|------------------|------------------------------|-----------------------------|-----------------|
+| SoftmaxTopK      | all experts                  | keep the k largest, sum < 1 | none            |
+| NaiveShared      | the sparse experts           | keep the k largest, sum < 1 | weight 1        |
+| AdaptiveShared   | the k largest and the shared | nothing, sum = 1            | from the router |
+| RenormalisedTopK | the k largest                | nothing, sum = 1            | none            |
 
 Legend: T tasks, B images, L tokens, E experts (the sparse ones first, the S shared ones last).
 """

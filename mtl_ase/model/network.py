@@ -32,8 +32,9 @@ class Prediction(NamedTuple):
 class MultiTaskNetwork(nn.Module):
     """A shared ViT with adapters, one head a task (arXiv 2510.00570, Eq. 11-13).
 
-    h_t = Backbone(embed(image) + e_t) with the routers of task t in every block; logits_t = Head_t(h_t).
-    Without task embedding and adapter the tasks share one pass, as in a conventional multi-task ViT.
+    h_t = Backbone(embed(image) + e_t) with the routers of task t in every block; logits_t =
+    Head_t(h_t). Without task embedding and adapter the tasks share one pass, as in a conventional
+    multi-task ViT.
 
     Args:
         channels: output channels by task name; their order is the order of the task axis.
@@ -99,4 +100,4 @@ class MultiTaskNetwork(nn.Module):
         if self.activation_checkpointing and torch.is_grad_enabled():
             result: tuple[Tensor, Routing | None] = checkpoint(block, x_TBLD, use_reentrant=False)
             return result
-        return block(x_TBLD)  # type: ignore[no-any-return]
+        return block(x_TBLD)

@@ -56,6 +56,8 @@ def load_weights(vit: VisionTransformer, weights: str) -> None:
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:
-    """Write a backbone's weights as a half-precision safetensors file, readable by `load_weights`."""
-    halves = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in state.items()}
+    """Write a backbone's weights as half-precision safetensors, which `load_weights` reads."""
+    halves = {
+        name: value.detach().to("cpu", torch.float16).contiguous() for name, value in state.items()
+    }
     save_file(halves, path)

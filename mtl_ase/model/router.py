@@ -13,9 +13,9 @@ from torch.nn.functional import softplus
 class NoisyRouter(nn.Module):
     """Logits of every task's own router, with learned noise while training.
 
-    z = W_t x + eps * (softplus(V_t x) + min_std), eps ~ N(0, 1) in training, 0 in evaluation; no bias.
-    Source: task-specific routers R_t of arXiv 2510.00570, Eq. 12; noise as in Mod-Squad's TaskMoE.
-    Our deviations: no noise in evaluation; V starts at zero.
+    z = W_t x + eps * (softplus(V_t x) + min_std), eps ~ N(0, 1) in training, 0 in evaluation; no
+    bias. Source: task-specific routers R_t of arXiv 2510.00570, Eq. 12; noise as in Mod-Squad's
+    TaskMoE. Our deviations: no noise in evaluation; V starts at zero.
 
     Args:
         num_tasks: T, one router each.
@@ -24,9 +24,7 @@ class NoisyRouter(nn.Module):
         min_std: least standard deviation of the noise.
     """
 
-    def __init__(
-        self, num_tasks: int, width: int, num_logits: int, min_std: float = 0.01
-    ) -> None:
+    def __init__(self, num_tasks: int, width: int, num_logits: int, min_std: float = 0.01) -> None:
         super().__init__()
         self.logits_TDE = nn.Parameter(torch.empty(num_tasks, width, num_logits))
         self.noise_TDE = nn.Parameter(torch.zeros(num_tasks, width, num_logits))

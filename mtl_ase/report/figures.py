@@ -22,7 +22,9 @@ def draw_losses(log: Path, path: Path) -> None:
     if not columns:
         return
     figure = Figure(figsize=(3.2 * len(columns), 2.6), layout="constrained")
-    for axes, column in zip(figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True):
+    for axes, column in zip(
+        figure.subplots(1, len(columns), squeeze=False)[0], columns, strict=True
+    ):
         points = [(int(row["step"]), float(row[column])) for row in rows if row[column]]
         axes.plot(*zip(*points, strict=True), linewidth=1, color="#20639b")
         axes.set_title(column.removeprefix("train/").removesuffix("/loss"), fontsize=10)
@@ -52,7 +54,9 @@ def draw_routers(log: Path, path: Path) -> None:
 
 
 def _gate_map(rows: Rows) -> NDArray[np.float64]:
-    num_layers, num_experts = (max(int(row[key]) for row in rows) + 1 for key in ("layer", "expert"))
+    num_layers, num_experts = (
+        max(int(row[key]) for row in rows) + 1 for key in ("layer", "expert")
+    )
     gate_NE = np.zeros((num_layers, num_experts))
     for row in rows:
         gate_NE[int(row["layer"]), int(row["expert"])] = float(row["gate"])

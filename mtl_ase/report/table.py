@@ -18,7 +18,9 @@ def results_table(columns: Mapping[str, Results], scorer: Scorer) -> Table:
     for name in columns:
         table.add_column(name, justify="right")
     for key in next(iter(columns.values())):
-        better = "up" if key not in scorer.metrics or scorer.metrics[key].higher_is_better else "down"
+        better = (
+            "up" if key not in scorer.metrics or scorer.metric(key).higher_is_better else "down"
+        )
         values = (results.get(key) for results in columns.values())
         table.add_row(key, better, *("-" if v is None else f"{v:.2f}" for v in values))
     return table

@@ -41,7 +41,9 @@ def grey(map_HW: NDArray[np.generic]) -> NDArray[np.uint8]:
 
 def normal_colours(normals_CHW: NDArray[np.generic]) -> NDArray[np.uint8]:
     """x, y, z as red, green, blue; ignored pixels mid-grey."""
-    return np.round((normals_CHW.transpose(1, 2, 0).astype(np.float32) + 1) * 127.5).astype(np.uint8)
+    return np.round((normals_CHW.transpose(1, 2, 0).astype(np.float32) + 1) * 127.5).astype(
+        np.uint8
+    )
 
 
 def depth_colours(depth_HW: NDArray[np.generic], farthest: float = 20.0) -> NDArray[np.uint8]:

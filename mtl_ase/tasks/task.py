@@ -50,7 +50,9 @@ class Task:
                 f"({', '.join(self.metrics)}); choose one of them."
             )
         if self.weight < 0:
-            raise UserError(f"tasks.{self.name}.weight={self.weight} is negative; choose 0 or more.")
+            raise UserError(
+                f"tasks.{self.name}.weight={self.weight} is negative; choose 0 or more."
+            )
 
     @property
     def headline_key(self) -> str:

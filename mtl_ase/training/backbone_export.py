@@ -31,7 +31,7 @@ class BackboneExport(pl.Callback):
 
 def backbone_state(network: MultiTaskNetwork) -> dict[str, Tensor]:
     """The backbone's weights under timm's names, without adapters."""
-    state = {
+    state: dict[str, Tensor] = {
         name.removeprefix("backbone.vit."): value
         for name, value in network.named_parameters()
         if name.startswith("backbone.vit.")

@@ -16,7 +16,7 @@ from mtl_ase.tasks import Task
 
 
 class ConstantPredictor(nn.Module):
-    """Predicts the same for every pixel of every image: the constant each task's own loss likes best.
+    """Predicts the same everywhere: the constant that each task's own loss likes best.
 
     For semseg that is the most frequent class, for normals the mean direction. It sees labels only.
 
@@ -47,7 +47,9 @@ class ConstantPredictor(nn.Module):
         for step in range(steps):
             batch = kept[step % len(kept)]
             logits = self(batch.image_BCHW).logits
-            losses = [task.loss(logits[name], batch.labels[name]) for name, task in self.tasks.items()]
+            losses = [
+                task.loss(logits[name], batch.labels[name]) for name, task in self.tasks.items()
+            ]
             optimizer.zero_grad()
             torch.stack(losses).sum().backward()
             optimizer.step()

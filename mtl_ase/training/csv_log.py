@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch.loggers.logger import Logger, rank_zero_experiment
+from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 Row = dict[str, str]
@@ -40,7 +40,6 @@ class CSVLog(Logger):
         return ""
 
     @property
-    @rank_zero_experiment
     def experiment(self) -> Path:
         """The file."""
         return self.path

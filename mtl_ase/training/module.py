@@ -61,7 +61,9 @@ class MultiTaskModule(pl.LightningModule):
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any]:
         """One step's loss; the routing goes to the callbacks."""
         logits, routing = self.network(batch.image_BCHW)
-        losses = {name: loss(logits[name], batch.labels[name]) for name, loss in self.losses.items()}
+        losses = {
+            name: loss(logits[name], batch.labels[name]) for name, loss in self.losses.items()
+        }
         total = self.weighted_sum(losses)
         if routing:
             router_loss = self.router_loss(torch.stack([layer.prob_TE for layer in routing]))

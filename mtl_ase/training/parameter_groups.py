@@ -11,7 +11,8 @@ EMBEDDINGS = ("pos_embed", "cls_token", "reg_token", "task_embedding_TD")
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
     """Trainable parameters in two groups; norms, biases and embeddings get no weight decay."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue

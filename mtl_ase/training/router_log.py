@@ -8,12 +8,12 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import lightning.pytorch as pl
 import torch
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtl_ase.model import Routing
 
@@ -23,9 +23,9 @@ COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
 class RouterLog(pl.Callback):
     """Writes `router.csv`: mean gate weight and share of tokens per layer, task and expert.
 
-    Shares of tokens of an always active shared expert are 1; its gate weight tells how much it is used
-    (arXiv 2510.00570, Fig. 4). Rows are means over the steps since the last ones; a resumed run
-    appends.
+    Shares of tokens of an always active shared expert are 1; its gate weight tells how much it is
+    used (arXiv 2510.00570, Fig. 4). Rows are means over the steps since the last ones; a resumed
+    run appends.
 
     Args:
         folder: where `router.csv` lies.
@@ -54,13 +54,13 @@ class RouterLog(pl.Callback):
         self.sums_2NTE = stats_2NTE if self.sums_2NTE is None else self.sums_2NTE + stats_2NTE
         self.count += 1
         if trainer.global_step % self.every_n_steps == 0:
-            self._write(trainer.global_step, list(pl_module.losses))
+            self._write(trainer.global_step, task_names(pl_module))
 
     @rank_zero_only
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write what is left."""
         if self.count:
-            self._write(trainer.global_step, list(pl_module.losses))
+            self._write(trainer.global_step, task_names(pl_module))
 
     def _write(self, step: int, tasks: Sequence[str]) -> None:
         assert self.sums_2NTE is not None
@@ -76,6 +76,11 @@ class RouterLog(pl.Callback):
                         values = (f"{gate:.6f}", f"{share:.6f}")
                         writer.writerow((step, layer, task, expert, *values))
         self.sums_2NTE, self.count = None, 0
+
+
+def task_names(pl_module: pl.LightningModule) -> list[str]:
+    """The tasks in the order of the task axis."""
+    return list(cast(nn.ModuleDict, pl_module.losses))
 
 
 def stack_routing(routing: Sequence[Routing]) -> Tensor:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric
 
 from mtl_ase.data import Batch
 from mtl_ase.metrics import delta_m
@@ -65,12 +66,12 @@ class Scorer(nn.Module):
 
     def compute(self) -> dict[str, float | None]:
         """Every metric in printed units, then delta_m; None where it can't be known."""
-        values = {key: float(metric.compute()) for key, metric in self.metrics.items()}
+        values = {key: float(self.metric(key).compute()) for key in self.metrics}
         headlines = [task.headline_key for task in self.tasks.values()]
         delta = delta_m(
             {key: values[key] for key in headlines},
             {key: self.reference[key] for key in headlines if key in self.reference},
-            {key: bool(self.metrics[key].higher_is_better) for key in headlines},
+            {key: bool(self.metric(key).higher_is_better) for key in headlines},
         )
         known = {key: None if math.isnan(value) else value for key, value in values.items()}
         return known | {"delta_m": delta}
@@ -78,13 +79,17 @@ class Scorer(nn.Module):
     def reset(self) -> None:
         """Forget all images."""
         self.loss.reset()
-        for metric in self.metrics.values():
-            metric.reset()
+        for key in self.metrics:
+            self.metric(key).reset()
+
+    def metric(self, key: str) -> Metric:
+        """The metric behind a full key."""
+        return cast(Metric, self.metrics[key])
 
     def _score(self, task: Task, logits_CHW: Tensor, label: Tensor) -> Tensor:
         logits_1CHW = interpolate(logits_CHW[None].float(), label.shape[-2:], mode="bilinear")
         prediction = task.activation(logits_1CHW[0])
         for key in task.measured():
-            self.metrics[key].update(prediction, label)
+            self.metric(key).update(prediction, label)
         loss: Tensor = task.weight * task.loss(logits_1CHW, label[None])
         return loss

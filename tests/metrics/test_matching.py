@@ -8,26 +8,7 @@ import numpy as np
 import pytest
 
 from mtl_ase.metrics import count_matches
-
-
-def brute_force(predicted: np.ndarray, true: np.ndarray, max_distance: float) -> int:
-    """Kuhn's algorithm: look for an augmenting path from each predicted pixel."""
-    first, second = np.argwhere(predicted), np.argwhere(true)
-    close = [
-        [g for g, q in enumerate(second) if ((p - q) ** 2).sum() <= max_distance**2] for p in first
-    ]
-    owner: dict[int, int] = {}
-
-    def augment(p: int, seen: set[int]) -> bool:
-        for g in close[p]:
-            if g not in seen:
-                seen.add(g)
-                if g not in owner or augment(owner[g], seen):
-                    owner[g] = p
-                    return True
-        return False
-
-    return sum(augment(p, set()) for p in range(len(first)))
+from tests.metrics.oracles import brute_force
 
 
 def test_equals_brute_force_on_small_maps():

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_matching import brute_force
-from test_thinning import slow_thin
 
 from mtl_ase.metrics import OdsF
+from tests.metrics.oracles import brute_force, slow_thin
 
 
 def square(size: int = 64, start: int = 16, stop: int = 48) -> np.ndarray:

@@ -21,8 +21,9 @@ from mtl_ase.data.warp import Warp
 class Edges(ClassMap):
     """uint8 1 edge, 0 not, 255 = ignore.
 
-    Training target: |Laplacian(LabelMap)| > 0, thinned (Vandenhende's loader). Truth for scoring: pixels
-    that differ from their east, south or south-east neighbour, thinned (SEISM's seg2bmap and bwmorph).
+    Training target: |Laplacian(LabelMap)| > 0, thinned (Vandenhende's loader). Truth for scoring:
+    pixels that differ from their east, south or south-east neighbour, thinned (SEISM's seg2bmap and
+    bwmorph).
     """
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
@@ -39,8 +40,8 @@ class Edges(ClassMap):
         return thin(boundaries(read_label_map(path))).astype(np.uint8)
 
     def warp(self, label: Array, warp: Warp) -> Array:
-        """Move the map; lines are widened first when the image shrinks, so that they stay connected."""
-        width = math.ceil(round(1 / warp.scale, 3))
+        """Move the map; lines are widened first when the image shrinks, to stay connected."""
+        width = math.ceil(round(warp.shrink, 3))
         if width > 1:
             lines_HW = cv2.dilate(np.where(label == 1, label, 0), np.ones((width, width), np.uint8))
             label = np.where(lines_HW == 1, lines_HW, label)
@@ -50,8 +51,9 @@ class Edges(ClassMap):
 def boundaries(segments_HW: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Pixels whose segment differs from the east, south or south-east neighbour's.
 
-    Segments are 4-connected regions of one id, and a pixel and its diagonal neighbour of the same id may
-    lie in two of them; then both other corners differ, and the boundary is marked there all the same.
+    Segments are 4-connected regions of one id, and a pixel and its diagonal neighbour of the same
+    id may lie in two of them; then both other corners differ, and the boundary is marked there all
+    the same.
     """
     padded_HW = np.pad(segments_HW, ((0, 1), (0, 1)), mode="edge")
     east, south, corner = padded_HW[:-1, 1:], padded_HW[1:, :-1], padded_HW[1:, 1:]

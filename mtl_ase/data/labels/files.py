@@ -9,8 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 import scipy.io
-from PIL import Image
 from numpy.typing import NDArray
+from PIL import Image
+from scipy.io.matlab import MatReadError
 
 from mtl_ase.errors import UserError
 
@@ -52,7 +53,7 @@ def read_mat(path: Path, key: str) -> Any:
         return scipy.io.loadmat(path, variable_names=[key])[key]
     except KeyError as error:
         raise UserError(f"{path} lacks the variable {key!r}; restore the file.") from error
-    except (OSError, ValueError, TypeError, NotImplementedError) as error:
+    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
         raise UserError(f"{path} can't be read as a MATLAB file; restore it.") from error
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,15 +15,15 @@ from numpy.typing import NDArray
 
 from mtl_ase.data.warp import Warp
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 IGNORE = 255
 
 
 class Label(ABC):
     """One kind of ground truth in the PASCAL_MT folder layout.
 
-    A map without a label, wholly or in places, holds the kind's ignore value there; so an image without
-    a file is "ignore everywhere" and nobody else needs to know.
+    A map without a label, wholly or in places, holds the kind's ignore value there; so an image
+    without a file is "ignore everywhere" and nobody else needs to know.
 
     Attributes:
         ignore: value of pixels without a label.

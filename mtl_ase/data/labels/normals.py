@@ -5,7 +5,6 @@ Legend: H W pixels, C = 3 components (x right, y down, z towards the viewer).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -24,19 +23,18 @@ LEAST_NORM = 0.5
 class Normals(Label):
     """float32 (H, W, 3) unit vectors, zero = ignore.
 
-    Stored as n = 2 * byte / 255 - 1. Vectors shorter than 0.5 and classes on which distilled normals
-    are not trusted become zero.
+    Stored as n = 2 * byte / 255 - 1. Vectors shorter than 0.5 and classes on which distilled
+    normals are not trusted become zero.
 
     Args:
-        valid_label_ids: "pascal_context" for the 170 classes of the lineage, or "all" where every
-            normal can be trusted.
+        valid_everywhere: trust every stored normal; else only those on the 170 classes of the
+            LabelMap on which the lineage trusts distilled normals.
     """
 
     ignore = 0.0
 
-    def __init__(self, valid_label_ids: str = "pascal_context") -> None:
-        choices: dict[str, Sequence[int] | None] = {"pascal_context": VALID_LABEL_IDS, "all": None}
-        self.valid_label_ids = choices[valid_label_ids]
+    def __init__(self, valid_everywhere: bool = False) -> None:
+        self.valid_everywhere = valid_everywhere
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
         """The distilled map."""
@@ -50,7 +48,7 @@ class Normals(Label):
         """Unit vectors where valid."""
         bytes_HWC = read_png(path, cv2.IMREAD_COLOR)[..., ::-1]
         normals_HWC = unit_or_zero(bytes_HWC.astype(np.float32) * (2 / 255) - 1)
-        if self.valid_label_ids is not None:
+        if not self.valid_everywhere:
             normals_HWC[~self._trusted(root, image_id, normals_HWC.shape[:2])] = 0
         return normals_HWC
 
@@ -64,7 +62,7 @@ class Normals(Label):
         path = label_map_path(root, image_id)
         if not path.is_file():
             return np.zeros(size_hw, bool)
-        trusted_HW = np.isin(read_label_map(path), self.valid_label_ids)
+        trusted_HW = np.isin(read_label_map(path), VALID_LABEL_IDS)
         if trusted_HW.shape != size_hw:
             resized = cv2.resize(trusted_HW.astype(np.uint8), size_hw[::-1], interpolation=0)
             trusted_HW = resized > 0

@@ -9,7 +9,7 @@ from mtl_ase.data.labels.label import Array, ClassMap
 
 
 class Semseg(ClassMap):
-    """uint8 ids 0..20, 255 = ignore; the VOC12 annotation where there is one, else PASCAL-Context's."""
+    """uint8 ids 0..20, 255 = ignore; from VOC12 where annotated there, else PASCAL-Context."""
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
         """VOC12 first."""

@@ -116,7 +116,7 @@ def horse(rng: np.random.Generator) -> Model:
         rod((x - 0.55, 0, z - 0.45), (x - 0.1, y, z + 0.16), 0.12, DARK, 0.9),
         _tail(build, -0.7, 0.09, DARK),
     ]
-    coat = Paint(tint(rng, "brown,brick,brown,black,white"), near(rng, "white"), Texture.PLAIN)
+    coat = Paint(tint(rng, "brown,brick,brown,black,white"), near(rng, "white"))
     return Model(pieces, [coat, Paint(near(rng, "black,cream"), coat.colour), coat])
 
 

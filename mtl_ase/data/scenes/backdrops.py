@@ -42,8 +42,8 @@ def _walls(rng: np.random.Generator, name: str) -> list[Thing]:
     things = [Thing(name, slab, (away, aside, 0.0), yaw)]
     things += _openings(rng, indoors, away, (away, aside, 0.0), yaw)
     if indoors and rng.random() < 0.6:
-        side = -1 if rng.random() < 0.5 else 1
-        corner = (away + 0.3, side * rng.uniform(1.5, 3.5), 0.0)
+        side = 1 if yaw > math.pi else -1  # so that the side wall leads away from the view
+        corner = (1.0, side * rng.uniform(2.0, 3.5), 0.0)
         things.append(Thing(name, slab, corner, yaw - side * math.pi / 2))
     return things
 

@@ -98,7 +98,7 @@ def pottedplant(rng: np.random.Generator) -> Model:
         if i % 3 == 0 and z > 0.6:
             pieces.append(ball((x, y, z + 0.2), (0.07, 0.07, 0.07), 3))
     leaf_paint = Paint(tint(rng, "green,leaf"), near(rng, "leaf,yellow"), Texture.GRAIN, 8)
-    pot = Paint(tint(rng, "brick,white,brown,blue"), near(rng, "cream"), Texture.PLAIN)
+    pot = Paint(tint(rng, "brick,white,brown,blue"), near(rng, "cream"))
     flower = Paint(tint(rng, "red,pink,yellow,purple,white"), near(rng, "white"))
     return Model(pieces, [pot, leaf_paint, Paint(near(rng, "green"), pot.colour), flower])
 

@@ -34,7 +34,8 @@ def salient_things(thing_HW: Ints, candidate_K: NDArray[np.bool_]) -> NDArray[np
     area_K = np.bincount(flat_N, minlength=count)
     eligible_K = candidate_K & (area_K >= SMALLEST * flat_N.size)
     best = score_K[candidate_K].max(initial=0.0)
-    return eligible_K & (score_K >= SHARE_OF_BEST * best)
+    salient_K: NDArray[np.bool_] = eligible_K & (score_K >= SHARE_OF_BEST * best)
+    return salient_K
 
 
 def parts_of(limb_N: Ints) -> NDArray[np.uint8]:

@@ -22,7 +22,7 @@ def enter_ball(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
 
 def enter_box(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
     """Slab test: the last of the three entries, if it precedes the first of the exits."""
-    inverse_3N = 1 / d_3N
+    inverse_3N = 1 / (d_3N + np.float32(1e-20))  # finite where the ray is parallel to a face
     middle_3N, reach_3N = -o_3N * inverse_3N, np.abs(inverse_3N)
     enter_N, leave_N = (middle_3N - reach_3N).max(0), (middle_3N + reach_3N).min(0)
     return np.where((enter_N < leave_N) & (enter_N > NEAREST), enter_N, FAR)
@@ -63,7 +63,8 @@ ENTER = (enter_ball, enter_box, enter_frustum, enter_ring)
 
 
 def _dot(a_KN: Floats, b_KN: Floats) -> Floats:
-    return np.einsum("kn,kn->n", a_KN, b_KN)
+    product_N: Floats = np.einsum("kn,kn->n", a_KN, b_KN)
+    return product_N
 
 
 def _roots(a_N: Floats, b_N: Floats, c_N: Floats) -> tuple[Floats, Floats]:

@@ -53,7 +53,7 @@ def draw_plan(rng: np.random.Generator, aspect: float) -> Plan:
         field_of_view=math.radians(rng.uniform(45, 65)),
     )
     things = draw_backdrop(rng, setting)
-    wall = min((t.position[0] for t in things if t.name in ("wall", "building")), default=30.0)
+    wall = next((t.position[0] for t in things if t.name in ("wall", "building")), 30.0)
     placer = _Placer(rng, camera, aspect, wall)
     placer.put(main, KINDS[main].make(rng), rng.uniform(0.45, 0.85), KINDS[main].flies)
     for name in _company(rng, where):

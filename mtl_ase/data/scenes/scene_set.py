@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.scenes.generation import SPLITS, generate, render_image, scene_name
 from mtl_ase.data.scenes.render import Scene
 from mtl_ase.data.scenes.writing import make_folders, write_split
 from mtl_ase.errors import UserError
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 """Raise it whenever a change of the renderer changes a single byte of a file."""
 
 CACHE_VARIABLE = "MTL_ASE_CACHE"
@@ -50,7 +51,7 @@ class Scenes:
         self.counts = dict(zip(SPLITS, (num_train, num_val), strict=True))
         self.size = (int(size[0]), int(size[1]))
         self.seed = seed
-        self.workers = workers or _usable_cores()
+        self.workers = workers or usable_cores()
 
     def parameters(self) -> dict[str, object]:
         """All that the files depend on, as written to `scenes.json`."""
@@ -123,12 +124,6 @@ class Scenes:
 def cache_folder() -> Path:
     """$MTL_ASE_CACHE, or ~/.cache/mtl_ase."""
     return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "mtl_ase")
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -25,7 +25,9 @@ def lit(light: Light, surfaces: Surfaces, shadow_N: Floats) -> Floats:
     """Irradiance: diffuse light where no shadow falls, plus ambient light, more from above."""
     to_light_3 = np.array(light.to_light, np.float32)
     diffuse_N = np.maximum(to_light_3 @ surfaces.normal_3N, 0) * (1 - shadow_N)
-    return light.direct * diffuse_N + light.ambient * (0.8 + 0.2 * surfaces.normal_3N[2])
+    ambient_N = light.ambient * (0.8 + 0.2 * surfaces.normal_3N[2])
+    irradiance_N: Floats = light.direct * diffuse_N + ambient_N
+    return irradiance_N
 
 
 def shadows(light: Light, surfaces: Surfaces, solids: Solids, reach: float) -> Floats:
@@ -52,13 +54,15 @@ def sky(light: Light, view: View, grid_3N: Floats) -> Floats:
     cloud_N = (noise(ray_3N * np.array([[2], [2], [5]], np.float32)) - 0.4).clip(0, 1)
     horizon_31, zenith_31 = _column(light.horizon), _column(light.zenith)
     clear_3N = horizon_31 + height_N * (zenith_31 - horizon_31)
-    return clear_3N + cloud_N * (0.95 - clear_3N)
+    colour_3N: Floats = clear_3N + cloud_N * (0.95 - clear_3N)
+    return colour_3N
 
 
 def hazy(light: Light, colour_3N: Floats, depth_N: Floats) -> Floats:
     """Colours fade to the horizon's with distance."""
     clear_N = np.exp(-light.haze * depth_N)
-    return _column(light.horizon) * (1 - clear_N) + colour_3N * clear_N
+    faded_3N: Floats = _column(light.horizon) * (1 - clear_N) + colour_3N * clear_N
+    return faded_3N
 
 
 def photograph(
@@ -66,8 +70,8 @@ def photograph(
 ) -> NDArray[np.uint8]:
     """Exposure, white balance, gamma, blur and sensor noise; H x W x 3."""
     exposed_3N = (colour_3N * _column(light.gain)).clip(0, 1) ** np.float32(1 / light.gamma)
-    image_HW3 = np.ascontiguousarray(exposed_3N.T).reshape(view.height, view.width, 3)
-    image_HW3 = cv2.GaussianBlur(image_HW3, (3, 3), light.blur)
+    sharp_HW3 = np.ascontiguousarray(exposed_3N.T).reshape(view.height, view.width, 3)
+    image_HW3 = np.asarray(cv2.GaussianBlur(sharp_HW3, (3, 3), light.blur), np.float32)
     image_HW3 += light.grain * rng.standard_normal(image_HW3.shape, dtype=np.float32)
     return (255 * image_HW3.clip(0, 1) + 0.5).astype(np.uint8)
 

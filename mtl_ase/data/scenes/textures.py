@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from mtl_ase.data.scenes.pieces import Paint, Texture
@@ -20,7 +21,8 @@ def _noise_cube() -> Floats:
     """Smooth periodic noise, uniform in [0, 1] over the cube, 8 cells a feature."""
     rough = np.random.default_rng(0).standard_normal((_CELLS,) * 3)
     rank = gaussian_filter(rough, 2.5, mode="wrap").ravel().argsort().argsort()
-    return (rank / rank.size).astype(np.float32)
+    cube: Floats = (rank / rank.size).astype(np.float32)
+    return cube
 
 
 _NOISE = _noise_cube()
@@ -29,7 +31,12 @@ _NOISE = _noise_cube()
 def noise(point_3N: Floats) -> Floats:
     """Noise with one feature per unit length."""
     cell_3N = (point_3N * 8).astype(np.int32) & (_CELLS - 1)
-    return _NOISE[(cell_3N[0] * _CELLS + cell_3N[1]) * _CELLS + cell_3N[2]]
+    value_N: Floats = _NOISE[(cell_3N[0] * _CELLS + cell_3N[1]) * _CELLS + cell_3N[2]]
+    return value_N
+
+
+def _where(mask_N: NDArray[np.bool_]) -> Floats:
+    return mask_N.astype(np.float32)
 
 
 def _plain(at_3N: Floats, unit_3N: Floats) -> Floats:
@@ -37,19 +44,20 @@ def _plain(at_3N: Floats, unit_3N: Floats) -> Floats:
 
 
 def _stripes(axis: int) -> Callable[[Floats, Floats], Floats]:
-    return lambda at_3N, unit_3N: (at_3N[axis] % 1 < 0.5).astype(np.float32)
+    return lambda at_3N, unit_3N: _where(at_3N[axis] % 1 < 0.5)
 
 
 def _checks(at_3N: Floats, unit_3N: Floats) -> Floats:
-    return (np.floor(at_3N + 1e-3).sum(0) % 2).astype(np.float32)
+    odd_N: Floats = np.floor(at_3N + 1e-3).sum(0) % 2
+    return odd_N
 
 
 def _spots(at_3N: Floats, unit_3N: Floats) -> Floats:
-    return (noise(at_3N) > 0.75).astype(np.float32)
+    return _where(noise(at_3N) > 0.75)
 
 
 def _patches(at_3N: Floats, unit_3N: Floats) -> Floats:
-    return (noise(at_3N) > 0.5).astype(np.float32)
+    return _where(noise(at_3N) > 0.5)
 
 
 def _grain(at_3N: Floats, unit_3N: Floats) -> Floats:
@@ -60,23 +68,23 @@ def _windows(at_3N: Floats, unit_3N: Floats) -> Floats:
     """A row of windows in the upper half of a box, on its four sides."""
     along_N = np.where(np.abs(unit_3N[1]) > 0.99, at_3N[0], at_3N[1])
     band_N = (unit_3N[2] > 0.0) & (unit_3N[2] < 0.7)
-    return (band_N & (along_N % 1 < 0.75)).astype(np.float32)
+    return _where(band_N & (along_N % 1 < 0.75))
 
 
 def _grid(at_3N: Floats, unit_3N: Floats) -> Floats:
-    inside_N = ((at_3N[0] + at_3N[1]) % 1 < 0.55) & (at_3N[2] % 1 < 0.6)
-    return inside_N.astype(np.float32)
+    return _where(((at_3N[0] + at_3N[1]) % 1 < 0.55) & (at_3N[2] % 1 < 0.6))
 
 
 def _bricks(at_3N: Floats, unit_3N: Floats) -> Floats:
     row_N = 2 * at_3N[2]
     along_N = at_3N[0] + at_3N[1] + 0.5 * (np.floor(row_N) % 2)
-    return ((row_N % 1 < 0.2) | (along_N % 1 < 0.12)).astype(np.float32)
+    return _where((row_N % 1 < 0.2) | (along_N % 1 < 0.12))
 
 
 def _planks(at_3N: Floats, unit_3N: Floats) -> Floats:
-    groove_N = (at_3N[1] % 1 < 0.12).astype(np.float32)
-    return np.maximum(groove_N, 0.6 * noise(at_3N * np.array([[0.3], [2], [2]], np.float32)))
+    streak_N = noise(at_3N * np.array([[0.3], [2], [2]], np.float32))
+    mix_N: Floats = np.maximum(_where(at_3N[1] % 1 < 0.12), np.float32(0.6) * streak_N)
+    return mix_N
 
 
 _PATTERNS = {
@@ -108,10 +116,11 @@ def albedo(paints: list[Paint], paint_N: Ints, local_3N: Floats, unit_3N: Floats
     for texture in np.flatnonzero(np.bincount(texture_N)):
         if texture != Texture.PLAIN:
             where_N = np.flatnonzero(texture_N == texture)
-            pattern = _PATTERNS[Texture(texture)]
+            pattern = _PATTERNS[Texture(int(texture))]
             spot_3N = at_3N[:, where_N]
             if texture in (Texture.SPOTS, Texture.PATCHES, Texture.GRAIN):
                 spot_3N = spot_3N + shift_N[where_N]
             mix_N[where_N] = pattern(spot_3N, unit_3N[:, where_N])
     uneven_N = 0.88 + 0.24 * noise(local_3N * np.float32(3) + shift_N)
-    return (chosen[:3] + mix_N * (chosen[3:6] - chosen[:3])) * uneven_N
+    colour_3N: Floats = (chosen[:3] + mix_N * (chosen[3:6] - chosen[:3])) * uneven_N
+    return colour_3N

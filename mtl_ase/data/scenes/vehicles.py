@@ -25,7 +25,7 @@ def _dark(rng: np.random.Generator) -> Paint:
 
 
 def aeroplane(rng: np.random.Generator) -> Model:
-    """Cigar with swept wings, tail planes, fin and engines, mostly pale with a stripe."""
+    """Cigar with swept wings, tail planes, fin and engines, mostly pale."""
     z = 0.5
     pieces = [ball((0, 0, z), (0.2, 0.2, 1.25), BODY, AHEAD)]
     for s in (-1, 1):
@@ -41,7 +41,7 @@ def aeroplane(rng: np.random.Generator) -> Model:
         wheel(0.85, 0, 0.08, 0.06, DARK),
         rod((0.85, 0, 0.08), (0.85, 0, z), 0.025, DARK),
     ]
-    body = Paint(tint(rng, "white,silver,white,green"), near(rng, "glass,navy"), Texture.PLAIN, 6)
+    body = Paint(tint(rng, "white,silver,white,green"), near(rng, "glass,navy"))
     trim = Paint(tint(rng, "silver,white,grey,red,blue"), body.colour)
     return Model(pieces, [body, _dark(rng), trim])
 
@@ -76,7 +76,7 @@ def motorbike(rng: np.random.Generator) -> Model:
         rod((0.34, -0.32, 0.98), (0.34, 0.32, 0.98), 0.035, DARK),
         ball((0.48, 0, 0.86), (0.1, 0.1, 0.1), TRIM),
     ]
-    body = Paint(tint(rng, "red,black,blue,orange,green"), near(rng, "white"), Texture.PLAIN)
+    body = Paint(tint(rng, "red,black,blue,orange,green"), near(rng, "white"))
     return Model(pieces, [body, _dark(rng), Paint(near(rng, "silver,grey"), body.colour)])
 
 
@@ -98,7 +98,7 @@ def boat(rng: np.random.Generator) -> Model:
         ]
     hue = tint(rng, "white,navy,red,brown,teal")
     body = Paint(hue, near(rng, "white,red"), Texture.STRIPES_Z, 2.2)
-    cloth = Paint(tint(rng, "white,cream,white,orange"), near(rng, "red,blue"), Texture.PLAIN, 3)
+    cloth = Paint(tint(rng, "white,cream,white,orange"), near(rng, "red,blue"))
     return Model(pieces, [body, cloth, Paint(near(rng, "brown,tan"), near(rng, "brown"))])
 
 

@@ -35,8 +35,8 @@ def make_folders(root: Path) -> None:
 
 def write_scene(root: Path, name: str, scene: Scene) -> None:
     """Write all files of one image; `human_parts` only if a person is visible."""
-    image_HWC = cv2.cvtColor(scene.image_HWC, cv2.COLOR_RGB2BGR)
-    _image(root / f"JPEGImages/{name}.jpg", image_HWC, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    bgr_HWC = np.ascontiguousarray(scene.image_HWC[:, :, ::-1])
+    _image(root / f"JPEGImages/{name}.jpg", bgr_HWC, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     _image(root / f"semseg/VOC12/{name}.png", scene.semseg_HW)
     _image(root / f"sal_distill/{name}.png", 255 * scene.saliency_HW)
     _image(root / f"normals_distill/{name}.png", encode_normals(scene.normals_3HW)[:, :, ::-1])
@@ -63,7 +63,7 @@ def write_split(root: Path, split: str, names: list[str]) -> None:
     (root / f"ImageSets/Context/{split}.txt").write_text(text, encoding="utf-8")
 
 
-def _image(path: Path, pixels: NDArray[np.generic], options: list[int] | None = None) -> None:
+def _image(path: Path, pixels: NDArray[np.integer], options: list[int] | None = None) -> None:
     if not cv2.imwrite(str(path), pixels, options or []):
         raise OSError(f"could not write {path}")
 

@@ -11,7 +11,7 @@ from mtl_ase.model.heads.layers import ChannelNorm, conv_bn_relu
 
 
 class LightHead(nn.Module):
-    """LayerNorm, a 1x1 projection that unfolds each token into cells, 3x3 convolutions, 1x1 classifier.
+    """LayerNorm, a projection that unfolds tokens into cells, 3x3 convolutions, a classifier.
 
     Our own: pixel shuffle keeps detail below the patch size that bilinear steps would lose.
 

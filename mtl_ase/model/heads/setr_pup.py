@@ -13,8 +13,8 @@ from mtl_ase.model.heads.layers import ChannelNorm, conv_bn_relu
 class SETRPUP(nn.Module):
     """Progressive upsampling (SETR, arXiv 2012.15840): four 3x3 convolutions with 2x steps between.
 
-    LayerNorm, four times [conv 3x3, batch norm, ReLU] with a bilinear 2x step after the first three,
-    1x1 convolution to the channels, one more 2x step: 16 times the grid. As M3ViT has it.
+    LayerNorm, four times [conv 3x3, batch norm, ReLU] with a bilinear 2x step after the first
+    three, 1x1 convolution to the channels, one more 2x step: 16 times the grid. As M3ViT has it.
 
     Args:
         width: D, width of a token.

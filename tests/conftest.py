@@ -1,0 +1,92 @@
+"""What all tests share: a small rendered data set, a tiny network, composed configs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from mtl_ase.config import CONFIGS, build_network, build_tasks
+from mtl_ase.config.precision import fast_precision
+from mtl_ase.data.scenes import Scenes
+from mtl_ase.model import MultiTaskNetwork
+
+NUM_TRAIN, NUM_VAL, SIZE, SEED = 24, 8, 64, 7
+PASCAL_MINI = Path(__file__).parents[2] / "shared" / "data" / "pascal_mini"
+
+Compose = Callable[..., DictConfig]
+
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(scope="session")
+def scenes_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of 24 training and 8 validation scenes of 64 x 64 pixels, with all labels."""
+    root = tmp_path_factory.mktemp("data") / "scenes"
+    return Scenes(NUM_TRAIN, NUM_VAL, (SIZE, SIZE), SEED, workers=1).prepare(root)
+
+
+@pytest.fixture(scope="session")
+def tiny(scenes_root: Path) -> list[str]:
+    """Overrides that put any experiment on the small scenes with a tiny ViT of random weights."""
+    return [
+        "setting=scenes",
+        f"data.root={scenes_root}",
+        f"data.generator.num_train={NUM_TRAIN}",
+        f"data.generator.num_val={NUM_VAL}",
+        f"data.generator.size=[{SIZE},{SIZE}]",
+        f"data.generator.seed={SEED}",
+        f"data.image_size=[{SIZE},{SIZE}]",
+        "data.batch_size=4",
+        "data.num_workers=0",
+        "model.backbone.weights=null",
+        "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2}",
+        "model.head.hidden=8",
+        "trainer=cpu",
+        "trainer.precision=32-true",
+        "trainer.log_every_n_steps=1",
+        "callbacks.progress=null",
+        "report.num_sheets=1",
+        "metrics.edge.max_images=2",
+    ]
+
+
+@pytest.fixture(scope="session")
+def composed() -> Compose:
+    """Composes overrides into the config that train.py would get."""
+
+    def compose_config(*overrides: str) -> DictConfig:
+        OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
+        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+            config = compose("train", list(overrides), return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        with open_dict(config):
+            del config["hydra"]
+        return config
+
+    return compose_config
+
+
+@pytest.fixture
+def tiny_network(composed: Compose, tiny: list[str]) -> Callable[..., MultiTaskNetwork]:
+    """Builds the tiny network of the experiment that the overrides name."""
+
+    def build(*overrides: str) -> MultiTaskNetwork:
+        torch.manual_seed(0)
+        config = composed(*tiny, *overrides)
+        network: MultiTaskNetwork = build_network(config, build_tasks(config))
+        return network
+
+    return build
+
+
+@pytest.fixture(autouse=True)
+def _seeded() -> None:
+    torch.manual_seed(0)

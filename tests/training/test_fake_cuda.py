@@ -1,0 +1,121 @@
+"""A rehearsal on a GPU that is not there: one training step on tensors without data.
+
+Fake tensors have a device, a shape and a type, and raise where real ones would on mixed devices.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+
+import pytest
+import torch
+from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensor, FakeTensorMode
+
+from mtl_ase.config import build_module, build_network, build_tasks
+from mtl_ase.losses import BalancedBCE
+from mtl_ase.model import NoisyRouter
+from mtl_ase.training import parameter_groups
+from mtl_ase.training.router_log import stack_routing
+from tests.model.batches import make_batch
+
+EXPERIMENTS = [
+    "ase",
+    "ase_finegrained",
+    "ase_finest",
+    "lora_moe",
+    "lora_moe_renormalised",
+    "naive_shared",
+    "mtl_vit",
+]
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
+
+
+@pytest.fixture
+def pretended_gpu(monkeypatch):
+    """Without a GPU autocast would switch itself off; fake tensors need none."""
+    monkeypatch.setattr("torch.cuda.amp.common.amp_definitely_not_available", lambda: False)
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda *_: True)
+
+
+@pytest.fixture
+def on_fake_cuda(composed, tiny, pretended_gpu, monkeypatch):
+    """on_fake_cuda(experiment) -> fake mode, module and batch, moved as Lightning moves them."""
+
+    def build(experiment):
+        config = composed(*tiny, f"experiment={experiment}")
+        tasks = build_tasks(config)
+        module = build_module(config, tasks, build_network(config, tasks))
+        monkeypatch.setattr(module, "log", lambda *_, **__: None)
+        batch = make_batch(tasks)
+        mode = FakeTensorMode()
+        with FakeCopyMode(mode):
+            module, batch = copy.deepcopy((module, batch))
+        with mode:
+            labels = {name: label.to("cuda") for name, label in batch.labels.items()}
+            batch = batch._replace(image_BCHW=batch.image_BCHW.to("cuda"), labels=labels)
+            return mode, module.to("cuda"), batch
+
+    return build
+
+
+def step(module, batch, dtype):
+    """Forward, backward and optimiser step; what training_step returned."""
+    optimizer = module.make_optimizer(parameter_groups(module.network))
+    autocast = torch.autocast("cuda", dtype) if dtype else contextlib.nullcontext()
+    with autocast:
+        outputs = module.training_step(batch, 0)
+    outputs["loss"].backward()
+    optimizer.step()
+    return outputs
+
+
+@pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS)
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_a_training_step_stays_on_the_gpu(on_fake_cuda, experiment, dtype):
+    mode, module, batch = on_fake_cuda(experiment)
+    with mode:
+        outputs = step(module, batch, dtype)
+        assert outputs["loss"].device.type == "cuda"
+        assert outputs["loss"].dtype == torch.float32
+        for name, parameter in module.named_parameters():
+            assert isinstance(parameter, FakeTensor), name
+            assert parameter.device.type == "cuda", name
+            assert (parameter.grad is not None) == parameter.requires_grad, name
+            assert parameter.grad is None or parameter.grad.device.type == "cuda", name
+        if experiment != "mtl_vit":
+            stats_2NTE = stack_routing(outputs["routing"])
+            assert stats_2NTE.device.type == "cuda"
+            assert stats_2NTE.shape[:3] == (2, 2, 5)
+
+
+def test_autocast_is_really_on(on_fake_cuda):
+    mode, module, batch = on_fake_cuda("ase")
+    with mode, torch.autocast("cuda", torch.bfloat16):
+        x_TBLD, _ = module.network.encode(batch.image_BCHW)
+        hidden = torch.nn.functional.linear(x_TBLD, module.network.blocks[0].adapter.experts.down_PD)
+    assert hidden.dtype == torch.bfloat16
+
+
+def wrong_mask(self, logits_BCHW, label_BHW):
+    return (logits_BCHW * torch.ones(logits_BCHW.shape[-1])).sum()
+
+
+def wrong_noise(self, x_TBLD):
+    logits_TBLE = torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE)
+    return logits_TBLE + torch.randn(logits_TBLE.shape)
+
+
+@pytest.mark.parametrize(("kind", "wrong"), [(BalancedBCE, wrong_mask), (NoisyRouter, wrong_noise)])
+def test_a_tensor_made_on_the_wrong_device_is_noticed(on_fake_cuda, monkeypatch, kind, wrong):
+    mode, module, batch = on_fake_cuda("ase")
+    monkeypatch.setattr(kind, "forward", wrong)
+    with mode, pytest.raises(RuntimeError, match="two different devices|same device|devices"):
+        step(module, batch, None)
+
+
+def test_labels_left_on_the_cpu_are_noticed(on_fake_cuda):
+    mode, module, batch = on_fake_cuda("ase")
+    with mode, pytest.raises(RuntimeError, match="device"):
+        labels = {name: label.to("cpu") for name, label in batch.labels.items()}
+        step(module, batch._replace(labels=labels), None)
