@@ -18,6 +18,7 @@ from mtl_ase.config import (
     build_network,
     build_tasks,
     build_trainer,
+    silence_libraries,
 )
 from mtl_ase.errors import UserError
 from mtl_ase.report import print_results
@@ -38,9 +39,11 @@ def evaluate(arguments: Sequence[str]) -> None:
     Raises:
         UserError: no run, no checkpoint, or an override that does not fit.
     """
+    silence_libraries()
     folder, checkpoint, config = read_arguments(arguments)
     tasks = build_tasks(config)
     data = build_data(config, tasks)
+    data.check_root()
     config.model.backbone.pretrained, config.model.backbone.weights = False, None
     module = build_module(config, tasks, build_network(config, tasks))
     assert isinstance(module, MultiTaskModule)

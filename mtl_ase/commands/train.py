@@ -18,6 +18,7 @@ from mtl_ase.config import (
     build_network,
     build_tasks,
     build_trainer,
+    silence_libraries,
 )
 from mtl_ase.data import DataModule, collate_training
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
@@ -26,14 +27,21 @@ from mtl_ase.training import ConstantPredictor, MultiTaskModule, keep_freed_memo
 TRIVIAL_IMAGES = 256
 
 
-def train(config: DictConfig) -> None:
-    """Train, validate and leave a complete run folder."""
+def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
+    """Train, validate and leave a complete run folder.
+
+    Args:
+        config: the whole config.
+        trusted: prefixes of your own code that the config may build, e.g. ("my_tasks.",).
+    """
+    silence_libraries()
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     checkpoint = folder.checkpoint_to_resume(config.resume)
     pl.seed_everything(config.seed, workers=True)
 
-    tasks = build_tasks(config)
+    tasks = build_tasks(config, trusted)
     data: DataModule = build_data(config, tasks)
+    data.check_root()
     network = build_network(config, tasks)
     module = build_module(config, tasks, network)
     assert isinstance(module, MultiTaskModule)

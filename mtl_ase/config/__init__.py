@@ -10,6 +10,7 @@ from mtl_ase.config.build import (
 )
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
 from mtl_ase.config.explain import CONFIGS, explain
+from mtl_ase.config.library_noise import silence_libraries
 from mtl_ase.config.value_types import check_values
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "nodes",
     "run_main",
     "run_once",
+    "silence_libraries",
 ]

@@ -14,6 +14,7 @@ ALLOWED = (
     "mtl_ase.",
     "torch.nn.",
     "torch.optim.",
+    "timm.optim.",
     "torchmetrics.",
     "lightning.pytorch.",
 )

@@ -29,7 +29,9 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
     if not config.get("tasks"):
         raise UserError("tasks is empty; name at least one, e.g. tasks=[semseg].")
     check_values(config, "tasks")
-    tasks: dict[str, Any] = dict(instantiate(config.tasks))
+    tasks = {
+        str(name): instantiate(node, _convert_="object") for name, node in config.tasks.items()
+    }
     for key, task in tasks.items():
         if task.name != key:
             raise UserError(f"tasks.{key}.name={task.name} must be {key}; rename one of them.")

@@ -29,8 +29,7 @@ def check_values(config: DictConfig, part: str) -> None:
     """
     for path, node in nodes(config[part], part):
         target = pkgutil.resolve_name(str(node["_target_"]))
-        function = target.__init__ if inspect.isclass(target) else target
-        for name, hint in get_type_hints(function).items():
+        for name, hint in _hints(target).items():
             if name in node and not accepts(hint, node[name]):
                 raise UserError(
                     f"{path}.{name}={node[name]} has the wrong type for {node['_target_']}; "
@@ -45,8 +44,17 @@ def accepts(hint: Any, value: object) -> bool:
     if hint in SCALARS:
         return type(value) is hint or (hint is float and type(value) is int)
     kind = get_origin(hint) or hint
-    is_class = inspect.isclass(kind) and not getattr(kind, "_is_protocol", False)
-    return not (is_class and type(value) in SCALARS) or isinstance(value, kind)
+    if hint is Any or not inspect.isclass(kind) or getattr(kind, "_is_protocol", False):
+        return True
+    return kind is object or type(value) not in SCALARS
+
+
+def _hints(target: Any) -> dict[str, Any]:
+    """The types of a constructor's arguments; none where they can't be resolved at run time."""
+    try:
+        return get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except NameError:  # a type of an optional package
+        return {}
 
 
 def _said(hint: Any) -> str:

@@ -89,9 +89,18 @@ class DataModule(pl.LightningDataModule):
         Raises:
             UserError: the folder is missing or is no such data set.
         """
+        self.check_root()
         if self.generator is not None:
             self.root = self.generator.prepare(self.root)
-        elif self.root is None or not (self.root / "JPEGImages").is_dir():
+
+    def check_root(self) -> None:
+        """Refuse a missing folder before anything costly is built.
+
+        Raises:
+            UserError: the data set is not generated, and its folder is missing.
+        """
+        found = self.root is not None and (self.root / "JPEGImages").is_dir()
+        if self.generator is None and not found:
             raise UserError(
                 f"data.root={self.root} holds no {self.name} data set (no folder JPEGImages); "
                 f"{self.hint}"

@@ -34,9 +34,10 @@ class Warp:
         return math.sqrt(abs(np.linalg.det(self.matrix_23[:, :2])))
 
     @property
-    def shrink(self) -> float:
-        """Source pixels per output pixel, as a length, along the direction that shrinks most."""
-        return float(1 / np.linalg.svd(self.matrix_23[:, :2], compute_uv=False).min())
+    def step_xy(self) -> tuple[float, float]:
+        """Source pixels, along x and along y, that a step of one output pixel covers."""
+        x, y = np.linalg.norm(np.linalg.inv(self.matrix_23[:, :2]), axis=1)
+        return float(x), float(y)
 
     def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
         """Move a map, (H, W) or (H, W, C); pixels from outside take the border value."""

@@ -22,4 +22,4 @@ def keep_freed_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     settings = ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, NEVER), (M_TOP_PAD, PAD_BYTES))
-    return all([libc.mallopt(name, value) == 1 for name, value in settings])
+    return sum(libc.mallopt(name, value) for name, value in settings) == len(settings)

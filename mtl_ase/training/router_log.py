@@ -37,6 +37,7 @@ class RouterLog(pl.Callback):
         self.every_n_steps = every_n_steps
         self.sums_2NTE: Tensor | None = None
         self.count = 0
+        self.written = 0
 
     @rank_zero_only
     def on_train_batch_end(
@@ -53,8 +54,9 @@ class RouterLog(pl.Callback):
         stats_2NTE = stack_routing(outputs["routing"])
         self.sums_2NTE = stats_2NTE if self.sums_2NTE is None else self.sums_2NTE + stats_2NTE
         self.count += 1
-        if trainer.global_step % self.every_n_steps == 0:
-            self._write(trainer.global_step, task_names(pl_module))
+        step = trainer.global_step  # stands still while gradients of several batches are summed
+        if step % self.every_n_steps == 0 and step > self.written:
+            self._write(step, task_names(pl_module))
 
     @rank_zero_only
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -75,7 +77,7 @@ class RouterLog(pl.Callback):
                     for expert, (gate, share) in enumerate(zip(gate_E, share_E, strict=True)):
                         values = (f"{gate:.6f}", f"{share:.6f}")
                         writer.writerow((step, layer, task, expert, *values))
-        self.sums_2NTE, self.count = None, 0
+        self.sums_2NTE, self.count, self.written = None, 0, step
 
 
 def task_names(pl_module: pl.LightningModule) -> list[str]:

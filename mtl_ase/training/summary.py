@@ -12,12 +12,16 @@ from mtl_ase.model import count_parameters
 
 
 class Summary(pl.Callback):
-    """Prints parameters by component and label files by split and task."""
+    """Prints steps and device, parameters by component, label files by split and task."""
 
     @rank_zero_only
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Print both tables."""
+        """Print them."""
         console = Console()
+        steps = int(trainer.estimated_stepping_batches)
+        device = trainer.strategy.root_device
+        processes = f" on {trainer.world_size} processes" if trainer.world_size > 1 else ""
+        console.print(f"{steps} steps on {device}{processes}, precision {trainer.precision}")
         console.print(parameter_table(pl_module))
         if isinstance(trainer.datamodule, DataModule):  # type: ignore[attr-defined]
             console.print(coverage_table(trainer.datamodule))  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ T tasks, B images, L tokens, D width, E experts, P = E * rank.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -67,7 +68,7 @@ def smallest_gap(x_TBLD: Tensor, router_TDE: Tensor) -> float:
     for x_BLD, router_DE in zip(x_TBLD.double(), router_TDE.double(), strict=True):
         for x_D in x_BLD.flatten(0, 1):
             z = sorted(float(z_e.detach()) for z_e in token_logits(x_D, router_DE))
-            gaps += [b - a for a, b in zip(z, z[1:], strict=False)]
+            gaps += [b - a for a, b in pairwise(z)]
     return min(gaps)
 
 

@@ -57,7 +57,7 @@ def agree(layer, loop):
 
 
 def make_case(gate, setting, tasks, images, tokens, width, seed):
-    """An adapter, an input, a direction for the gradient, and whether rounding may tip the choice."""
+    """Adapter, input and a direction for the gradient; whether no choice of experts is close."""
     torch.manual_seed(seed)
     adapter = make_adapter(gate, setting, tasks, width)
     x_TBLD, direction_TBLD = torch.randn(2, tasks, images, tokens, width)

@@ -32,7 +32,7 @@ def test_training_has_fresh_noise(router):
 
 @pytest.mark.parametrize("raw", [-50.0, 0.0, 2.0])
 def test_noise_is_normal_with_the_learned_deviation(router, raw):
-    """std = softplus(V x) + min_std; x is a unit vector, so V x is what V's first row holds."""
+    """With std = softplus(V x) + min_std; x is a unit vector, so V x is V's first row."""
     x_TBLD = torch.zeros(T, 1, 20_000, D)
     x_TBLD[..., 0] = 1
     with torch.no_grad():

@@ -41,9 +41,10 @@ class Edges(ClassMap):
 
     def warp(self, label: Array, warp: Warp) -> Array:
         """Move the map; lines are widened first when the image shrinks, to stay connected."""
-        width = math.ceil(round(warp.shrink, 3))
-        if width > 1:
-            lines_HW = cv2.dilate(np.where(label == 1, label, 0), np.ones((width, width), np.uint8))
+        width, height = (math.ceil(round(step, 3)) for step in warp.step_xy)
+        if width > 1 or height > 1:
+            brush = np.ones((height, width), np.uint8)
+            lines_HW = cv2.dilate(np.where(label == 1, label, 0), brush)
             label = np.where(lines_HW == 1, lines_HW, label)
         return super().warp(label, warp)
 

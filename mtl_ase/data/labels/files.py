@@ -11,7 +11,6 @@ import numpy as np
 import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
-from scipy.io.matlab import MatReadError
 
 from mtl_ase.errors import UserError
 
@@ -50,11 +49,12 @@ def read_mat(path: Path, key: str) -> Any:
         UserError: the file can't be read or lacks the variable.
     """
     try:
-        return scipy.io.loadmat(path, variable_names=[key])[key]
-    except KeyError as error:
-        raise UserError(f"{path} lacks the variable {key!r}; restore the file.") from error
-    except (OSError, ValueError, TypeError, NotImplementedError, MatReadError) as error:
+        variables = scipy.io.loadmat(path, variable_names=[key])
+    except Exception as error:  # damaged bytes raise whatever scipy's parser stumbles over
         raise UserError(f"{path} can't be read as a MATLAB file; restore it.") from error
+    if key not in variables:
+        raise UserError(f"{path} lacks the variable {key!r}; restore the file.")
+    return variables[key]
 
 
 @functools.lru_cache(maxsize=2)

@@ -10,6 +10,7 @@ from mtl_ase.data.labels.facts import FACTS
 from mtl_ase.data.labels.files import read_mat
 from mtl_ase.data.labels.label import IGNORE, Array, ClassMap
 from mtl_ase.data.warp import Warp
+from mtl_ase.errors import UserError
 
 
 class HumanParts(ClassMap):
@@ -31,7 +32,10 @@ class HumanParts(ClassMap):
             if int(thing["class_ind"].item()) != FACTS["person_class"] or not thing["parts"].size:
                 continue
             for part in thing["parts"].ravel():
-                parts[part["mask"] > 0] = FACTS["human_parts"][part["part_name"].item()]
+                name = part["part_name"].item()
+                if name not in FACTS["human_parts"]:
+                    raise UserError(f"{path} has an unknown part {name!r} of a person; restore it.")
+                parts[part["mask"] > 0] = FACTS["human_parts"][name]
         return _ignore_if_empty(parts)
 
     def warp(self, label: Array, warp: Warp) -> Array:

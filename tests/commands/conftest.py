@@ -1,0 +1,36 @@
+"""Runs of the real entry points in processes of their own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="session")
+def script() -> Run:
+    """Runs a script of the project to its end, e.g. script("train.py", "experiment=ase")."""
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, *arguments]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def finished_run(script: Run, tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of fine-grained ASE, four steps long."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    overrides = ["experiment=ase_finegrained", f"run_dir={folder}", "trainer.max_steps=4"]
+    done = script("train.py", *tiny, *overrides, "report.trivial=true")
+    assert done.returncode == 0, done.stderr
+    assert "Results" in done.stdout
+    return folder

@@ -1,0 +1,208 @@
+"""Training from the command line: what a run leaves, how it goes on, what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from tests.commands.conftest import ROOT, Run
+from tests.conftest import NUM_TRAIN, PASCAL_MINI
+
+KEYS = {
+    "semseg/miou",
+    "human_parts/miou",
+    "saliency/miou",
+    "saliency/maxf",
+    "normals/merr",
+    "edge/odsf",
+    "edge/bce",
+    "delta_m",
+}
+
+
+def read_log(folder: Path) -> list[dict[str, str]]:
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def logged_steps(folder: Path) -> list[int]:
+    return [int(row["step"]) for row in read_log(folder) if row["train/loss"]]
+
+
+def load(checkpoint: Path) -> dict[str, object]:
+    content: dict[str, object] = torch.load(checkpoint, weights_only=True)
+    return content
+
+
+def test_a_run_leaves_a_complete_folder(finished_run: Path) -> None:
+    names = {path.name for path in finished_run.iterdir()}
+    assert names >= {
+        "config.yaml",
+        "metrics.csv",
+        "metrics.json",
+        "metrics_trivial.json",
+        "router.csv",
+        "checkpoints",
+        "figures",
+        "predictions",
+        "environment.json",
+        "DONE",
+    }
+    assert {p.name for p in (finished_run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    assert {p.name for p in (finished_run / "figures").iterdir()} == {"losses.png", "routers.png"}
+    for sheet in (finished_run / "predictions").iterdir():
+        assert min(Image.open(sheet).size) > 500
+
+
+def test_metrics_have_the_promised_keys_and_units(finished_run: Path) -> None:
+    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert metrics.keys() == KEYS
+    assert metrics["delta_m"] is None, "scenes have no single-task reference"
+    for key in KEYS - {"delta_m", "edge/bce"}:
+        assert 0 <= metrics[key] <= 180
+    assert json.loads((finished_run / "metrics_trivial.json").read_text()).keys() == KEYS
+
+
+def test_the_config_of_a_run_is_resolved(finished_run: Path) -> None:
+    text = (finished_run / "config.yaml").read_text()
+    assert "${" not in text
+    assert "num_experts: 32" in text
+
+
+def test_the_environment_names_versions_and_data(finished_run: Path) -> None:
+    environment = json.loads((finished_run / "environment.json").read_text())
+    assert environment["packages"]["torch"] == torch.__version__.split("+")[0]
+    assert environment["data"]["coverage"]["train"]["images"] == NUM_TRAIN
+    assert len(environment["data"]["fingerprint"]["val"]) == 16
+
+
+def test_every_step_is_logged_with_every_task(finished_run: Path) -> None:
+    assert logged_steps(finished_run) == [0, 1, 2, 3]
+    row = read_log(finished_run)[0]
+    for task in ("semseg", "human_parts", "saliency", "normals", "edge", "router"):
+        assert float(row[f"train/{task}/loss"]) == pytest.approx(float(row[f"train/{task}/loss"]))
+
+
+def test_a_stopped_run_goes_on_with_its_optimiser_and_step(
+    script: Run, tiny: list[str], tmp_path: Path
+) -> None:
+    overrides = ["experiment=ase", f"run_dir={tmp_path / 'run'}", "resume=auto"]
+    assert script("train.py", *tiny, *overrides, "trainer.max_steps=3").returncode == 0
+    last = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    before = load(last)
+    done = script("train.py", *tiny, *overrides, "trainer.max_steps=5")
+    assert done.returncode == 0, done.stderr
+    after = load(last)
+    assert (before["global_step"], after["global_step"]) == (3, 5)
+    first = next(iter(after["optimizer_states"][0]["state"].values()))
+    assert first["step"] == 5, "the optimiser's own step went on"
+    assert logged_steps(tmp_path / "run") == [0, 1, 2, 3, 4]
+
+
+def test_a_killed_run_goes_on(tiny: list[str], script: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    overrides = [
+        "experiment=ase",
+        f"run_dir={folder}",
+        "resume=auto",
+        "callbacks.last.every_n_train_steps=1",
+    ]
+    command = [sys.executable, "train.py", *tiny, *overrides, "trainer.max_epochs=1000"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not (folder / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "DONE").exists()
+    reached = load(folder / "checkpoints" / "last.ckpt")["global_step"]
+    assert isinstance(reached, int)
+    done = script("train.py", *tiny, *overrides, f"trainer.max_steps={reached + 2}")
+    assert done.returncode == 0, done.stderr
+    assert load(folder / "checkpoints" / "last.ckpt")["global_step"] == reached + 2
+    assert (folder / "DONE").exists()
+
+
+def test_a_second_run_does_not_overwrite_the_first(
+    script: Run, tiny: list[str], finished_run: Path
+) -> None:
+    before = (finished_run / "metrics.json").read_bytes()
+    done = script("train.py", *tiny, "experiment=ase", f"run_dir={finished_run}")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert "resume=auto" in done.stderr
+    assert (finished_run / "metrics.json").read_bytes() == before
+
+
+def test_a_sweep_makes_a_run_of_every_combination(
+    script: Run, tiny: list[str], tmp_path: Path
+) -> None:
+    sweep = ["model.adapter.num_experts=16,32", "model.adapter.rank=4,2", "trainer.max_steps=2"]
+    overrides = ["-m", "experiment=ase_finegrained", f"run_dir={tmp_path / 'sweep'}", *sweep]
+    done = script("train.py", *tiny, *overrides)
+    assert done.returncode == 0, done.stderr
+    runs = sorted(path.parent for path in (tmp_path / "sweep").glob("*/DONE"))
+    assert len(runs) == 4
+    assert len({(run / "config.yaml").read_text() for run in runs}) == 4
+
+
+def test_a_task_without_labels_is_null_and_the_others_go_on(
+    script: Run, tiny: list[str], scenes_root: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "partly labelled"
+    root.mkdir()
+    for folder in scenes_root.iterdir():
+        if folder.name not in ("normals_distill", "scenes.json"):
+            (root / folder.name).symlink_to(folder)
+    kept = [override for override in tiny if not override.startswith(("setting", "data."))]
+    overrides = [
+        "experiment=ase",
+        f"run_dir={tmp_path / 'run'}",
+        f"data.root='{root}'",
+        "data.image_size=[64,64]",
+        "data.batch_size=4",
+        "model/head=light",
+        "model.backbone.pretrained=false",
+        "trainer.max_steps=2",
+    ]
+    done = script("train.py", *kept, *overrides)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["normals/merr"] is None
+    assert metrics["delta_m"] is None
+    assert metrics["semseg/miou"] is not None
+    assert float(read_log(tmp_path / "run")[0]["train/normals/loss"]) == 0
+
+
+@pytest.mark.skipif(not PASCAL_MINI.is_dir(), reason="needs the real mini PASCAL-Context")
+def test_real_images_with_partial_labels_train(
+    script: Run, tiny: list[str], tmp_path: Path
+) -> None:
+    kept = [override for override in tiny if not override.startswith(("setting", "data."))]
+    overrides = [
+        "experiment=ase_finegrained",
+        f"run_dir={tmp_path / 'run'}",
+        f"data.root={PASCAL_MINI}",
+        "data.num_workers=0",
+        "data.batch_size=4",
+        "model/head=light",
+        "model.backbone.pretrained=false",
+        "trainer.max_steps=2",
+        "trainer.limit_val_batches=2",
+    ]
+    done = script("train.py", *kept, *overrides)
+    assert done.returncode == 0, done.stderr
+    metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert metrics["normals/merr"] is None
+    assert metrics["edge/odsf"] is not None

@@ -1,0 +1,127 @@
+"""What a config may build, and of which types."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from mtl_ase.config import build_tasks, check_targets, check_values
+from mtl_ase.config.precision import fast_precision
+from mtl_ase.config.value_types import accepts
+from mtl_ase.errors import UserError
+from mtl_ase.tasks import Task
+
+
+@pytest.mark.parametrize(
+    ("content", "path"),
+    [
+        ({"a": {"_target_": "os.system"}}, "a"),
+        ({"a": {"_target_": "builtins.eval", "_args_": ["1"]}}, "a"),
+        ({"a": {"b": [{"c": {"_target_": "subprocess.run"}}]}}, r"a\.b\[0\]\.c"),
+        ({"a": {"_target_": "torch.nn.ReLU", "b": [{"_target_": "os.system"}]}}, r"a\.b\[0\]"),
+        ({"a": {"_target_": "mtl_ase_evil.run"}}, "a"),
+        ({"a": {"_target_": "torch.load"}}, "a"),
+        ({"a": {"_target_": "${b}"}, "b": "os.system"}, "a"),
+        ({"a": "${oc.create:{_target_:os.system}}"}, "a"),
+        ({"a": {"_target_": "mtl_ase.config.entry.os.system"}}, "a"),
+        ({"a": {"_target_": "torch.nn.modules.module.torch.load"}}, "a"),
+        ({"a": {"_target_": "mtl_ase.config.build.instantiate"}}, "a"),
+        ({"a": {"_target_": "mtl_ase.errors.UserError.__base__.__subclasses__"}}, "a"),
+    ],
+)
+def test_other_targets_are_refused_by_path(content: dict[str, Any], path: str) -> None:
+    with pytest.raises(UserError, match=rf"^{path}\._target_=.* is outside what configs may build"):
+        check_targets(OmegaConf.create(content))
+
+
+def test_a_target_that_does_not_exist_is_named() -> None:
+    for target in ("mtl_ase.tasks.Tusk", "mtl_ase.nothing.Task", "torch.nn."):
+        with pytest.raises(UserError, match=r"^a\._target_=.* does not exist"):
+            check_targets(OmegaConf.create({"a": {"_target_": target}}))
+
+
+def test_trusted_prefixes_are_admitted() -> None:
+    config = OmegaConf.create({"a": {"_target_": "collections.Counter"}})
+    with pytest.raises(UserError):
+        check_targets(config)
+    check_targets(config, ("collections.",))
+
+
+def test_nothing_is_built_before_the_check(composed: Callable[..., DictConfig]) -> None:
+    config = composed("+tasks.semseg.metrics.more={_target_: os.system, command: false}")
+    with pytest.raises(UserError, match=r"tasks\.semseg\.metrics\.more"):
+        build_tasks(config)
+
+
+@pytest.mark.parametrize(
+    ("hint", "good", "bad"),
+    [
+        (int, [1, -1], [1.5, "a", None, True, [1], {}]),
+        (float, [1, 1.5], ["a", None, False, [1.0]]),
+        (str, ["a"], [1, None, ["a"]]),
+        (bool, [True], [1, "true", None]),
+        (int | None, [1, None], ["a", 2.5]),
+        (str | list[int], ["a", [1]], [1, None]),
+        (Sequence[int], [[1]], [3, "a", None]),
+        (Mapping[str, int], [{}], [3, None]),
+        (Callable[[int], int], [{"_target_": "a"}], [3, "a", None]),
+        (Any, [1, "a", None, [], {}], []),
+        (Literal["a"], ["a", "b"], []),
+    ],
+)
+def test_types(hint: Any, good: list[object], bad: list[object]) -> None:
+    assert all(accepts(hint, value) for value in good)
+    assert not any(accepts(hint, value) for value in bad)
+
+
+@pytest.mark.parametrize(
+    ("part", "override", "said"),
+    [
+        ("data", "data.batch_size=many", r"data\.batch_size=many .* it takes int\."),
+        ("data", "seed=a", r"data\.seed=a .* it takes int\."),
+        ("model", "model.adapter.rank=[1,2]", r"model\.adapter\.rank=\[1, 2\] .* int\."),
+        ("trainer", "trainer.max_epochs=2.5", r"trainer\.max_epochs=2\.5 .* int or null\."),
+        ("tasks", "tasks.edge.weight=true", r"tasks\.edge\.weight=True .* it takes float\."),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_named(
+    composed: Callable[..., DictConfig], part: str, override: str, said: str
+) -> None:
+    config = composed(override)
+    with pytest.raises(UserError, match=said):
+        check_values(config, part)
+
+
+def test_no_task_is_wrong_use(composed: Callable[..., DictConfig]) -> None:
+    with pytest.raises(UserError, match=r"tasks is empty"):
+        build_tasks(composed("tasks=[]"))
+
+
+def test_a_task_under_another_name_is_wrong_use(composed: Callable[..., DictConfig]) -> None:
+    with pytest.raises(UserError, match=r"tasks\.edge\.name=border must be edge"):
+        build_tasks(composed("tasks.edge.name=border"))
+
+
+def test_fast_precision_is_one_that_lightning_knows(
+    composed: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert composed().trainer.precision == fast_precision()
+    assert fast_precision() in {"bf16-mixed", "32-true"}
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    for fast, expected in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda fast=fast, **_: fast)
+        assert fast_precision() == expected
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for fast, expected in ((True, "bf16-mixed"), (False, "32-true")):
+        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda fast=fast: fast)
+        assert fast_precision() == expected
+
+
+def test_tasks_are_tasks(composed: Callable[..., DictConfig]) -> None:
+    tasks = build_tasks(composed())
+    assert list(tasks) == ["semseg", "human_parts", "saliency", "normals", "edge"]
+    assert all(type(task) is Task for task in tasks.values())
+    assert all(type(task.metrics) is dict for task in tasks.values())

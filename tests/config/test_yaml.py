@@ -1,0 +1,113 @@
+"""Every shipped config: it composes, its nodes fit their constructors, it says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from mtl_ase.config import CONFIGS, check_targets, check_values
+from tests.config.binding import check_binding
+
+FILES = sorted(CONFIGS.rglob("*.yaml"))
+EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
+GROUPS = {
+    "data": "data",
+    "trainer": "trainer",
+    "logger": "logger",
+    "callbacks": "callbacks",
+    "optimizer@training.optimizer": "optimizer",
+    "schedule@training.schedule": "schedule",
+    "model/gate@model.adapter.gate": "model/gate",
+    "model/head": "model/head",
+    "model/backbone": "model/backbone",
+    "model/adapter": "model/adapter",
+    "model/lora": "model/lora",
+    "reference": "reference",
+}
+OPTIONS = [
+    f"{key}={path.stem}"
+    for key, folder in GROUPS.items()
+    for path in sorted((CONFIGS / folder).glob("*.yaml"))
+]
+PARTS = ("tasks", "data", "model", "training", "trainer", "logger", "callbacks")
+MOST_FILES, MOST_LINES = 45, 45
+OUTPUT = "hydra.runtime.output_dir=runs/somewhere"
+
+Compose = Callable[..., DictConfig]
+
+
+def check(config: DictConfig) -> None:
+    assert check_binding(config) > 20
+    check_targets(config)
+    for part in PARTS:
+        check_values(config, part)
+
+
+@pytest.mark.parametrize("setting", [[], ["setting=scenes"]], ids=["default", "scenes"])
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_fits(composed: Compose, experiment: str, setting: list[str]) -> None:
+    check(composed(f"experiment={experiment}", OUTPUT, *setting))
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_fits(composed: Compose, option: str) -> None:
+    check(composed(option, OUTPUT))
+
+
+def test_every_group_is_tried() -> None:
+    tried = {*GROUPS.values(), "experiment", "setting", "tasks", "model", "."}
+    assert {str(path.parent.relative_to(CONFIGS)) for path in FILES} <= tried
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"model": {"adapter": {"rankk": 3}}}, r"model\.adapter: .* takes no \['rankk'\]"),
+        ({"tasks": {"edge": {"loss": {"weight": 3}}}}, r"tasks\.edge\.loss: .* takes no"),
+        ({"trainer": {"max_epoch": 3}}, r"trainer: .* takes no \['max_epoch'\]"),
+        ({"data": {"tasks": ["edge"]}}, r"data: \['tasks'\] come from the call site"),
+    ],
+)
+def test_a_misspelt_key_is_found(composed: Compose, change: dict, said: str) -> None:
+    config = composed(OUTPUT)
+    with open_dict(config):
+        config.merge_with(change)
+    with pytest.raises(AssertionError, match=said):
+        check_binding(config)
+
+
+def test_a_missing_key_is_found(composed: Compose) -> None:
+    config = composed(OUTPUT)
+    with open_dict(config):
+        del config.data.augmentation.flip
+    with pytest.raises(AssertionError, match=r"data\.augmentation: .* needs \['flip'\]"):
+        check_binding(config)
+
+
+def test_there_are_few_and_short_files() -> None:
+    assert len(FILES) <= MOST_FILES
+    long = {
+        path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > MOST_LINES
+    }
+    assert not long
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(CONFIGS)))
+def test_every_file_says_what_it_is(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    header = [line for line in lines[:4] if line.startswith("# ") and "@package" not in line]
+    assert header
+    assert len(header[0]) > 8
+    assert all(len(line) <= 110 for line in lines)
+    if path.parent.name == "experiment":
+        assert f"# python train.py experiment={path.stem}" in header
+
+
+def test_every_task_is_named_as_its_file() -> None:
+    for path in (CONFIGS / "tasks").glob("*.yaml"):
+        content = OmegaConf.load(path)
+        assert list(content) == [path.stem]
+        assert content[path.stem].name == path.stem

@@ -1,0 +1,126 @@
+"""Weights of a backbone in a local file: written, read, resampled to another grid, refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from timm.layers import resample_abs_pos_embed
+
+from mtl_ase.errors import UserError
+from mtl_ase.model import ViTBackbone, save_weights
+
+NAMES = [
+    "vit_tiny_patch16_224",
+    "vit_small_patch14_reg4_dinov2",
+    "vit_base_patch16_gap_224",
+    "vit_base_patch16_clip_224",
+]
+
+
+def make(name="vit_tiny_patch16_224", grid=(4, 4), weights=None, **options):
+    patch = int(name.split("_patch")[1].split("_")[0])
+    sizes = {"embed_dim": 48, "depth": 2, "num_heads": 2} | options
+    size = [patch * cells for cells in grid]
+    return ViTBackbone(name, size, pretrained=False, weights=weights, options=sizes)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """A function that writes a backbone's weights and gives their path."""
+
+    def save(backbone):
+        path = tmp_path / "vit.safetensors"
+        save_weights(backbone.vit.state_dict(), path)
+        return str(path)
+
+    return save
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_round_trip(saved, name):
+    written = make(name)
+    read = make(name, weights=saved(written))
+    state = read.vit.state_dict()
+    assert state.keys() == written.vit.state_dict().keys()
+    for key, value in written.vit.state_dict().items():
+        assert torch.equal(state[key], value.half().float()), key
+
+
+@pytest.mark.parametrize("grid", [(4, 4), (2, 6)])
+def test_round_trip_at_any_shape_of_image(saved, grid):
+    written = make(grid=grid)
+    read = make(grid=grid, weights=saved(written))
+    assert torch.equal(read.vit.pos_embed, written.vit.pos_embed.half().float())
+
+
+def test_files_hold_half_precision(saved):
+    assert {value.dtype for value in load_file(saved(make())).values()} == {torch.float16}
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("grid", [(6, 6), (3, 5), (2, 2)])
+def test_position_embeddings_are_resampled(saved, name, grid):
+    written = make(name)
+    read = make(name, grid=grid, weights=saved(written))
+    prefix = 0 if written.vit.no_embed_class else written.num_prefix
+    expected = resample_abs_pos_embed(
+        written.vit.pos_embed.half().float(), list(grid), [4, 4], num_prefix_tokens=prefix
+    )
+    torch.testing.assert_close(read.vit.pos_embed, expected, rtol=1e-3, atol=1e-5)
+    others = {key: v for key, v in written.vit.state_dict().items() if key != "pos_embed"}
+    assert all(torch.equal(read.vit.state_dict()[k], v.half().float()) for k, v in others.items())
+
+
+def test_a_smooth_embedding_stays_what_it_is_at_another_size(saved):
+    """Column w of 4 and the place between columns of 8 that it covers hold about the same."""
+    written = make()
+    with torch.no_grad():
+        written.vit.pos_embed[:] = 0
+        written.vit.pos_embed[0, 1:, 0] = torch.linspace(0, 3, 4).repeat(4)
+    read = make(grid=(8, 8), weights=saved(written))
+    columns_W = read.vit.pos_embed[0, 1:, 0].view(8, 8).mean(0)
+    pairs_W = columns_W.view(4, 2).mean(1)
+    torch.testing.assert_close(pairs_W, torch.linspace(0, 3, 4), rtol=0, atol=0.15)
+
+
+def test_classifier_and_final_norm_in_the_file_are_left_out(tmp_path):
+    state = make().vit.state_dict() | {
+        "head.weight": torch.zeros(10, 48),
+        "head.bias": torch.zeros(10),
+        "norm.weight": torch.ones(48),
+        "norm.bias": torch.zeros(48),
+    }
+    save_file(state, tmp_path / "vit.safetensors")
+    make(weights=str(tmp_path / "vit.safetensors"))
+
+
+def test_pytorch_files_are_read_too(tmp_path):
+    written = make()
+    torch.save({"state_dict": written.vit.state_dict()}, tmp_path / "vit.pth")
+    read = make(weights=str(tmp_path / "vit.pth"))
+    assert torch.equal(read.vit.cls_token, written.vit.cls_token)
+
+
+@pytest.mark.parametrize(
+    ("options", "count"), [({"depth": 3}, 12), ({"embed_dim": 32}, None), ({"mlp_ratio": 2}, 6)]
+)
+def test_weights_of_another_network(saved, options, count):
+    number = count or r"\d+"
+    with pytest.raises(UserError, match=rf"does not fit the backbone: {number} weights differ"):
+        make(weights=saved(make()), **options)
+
+
+def test_weights_that_are_missing_in_the_file(saved):
+    with pytest.raises(UserError, match=r"12 weights differ, first blocks\.2"):
+        make(weights=saved(make()), depth=3)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(UserError, match=r"model\.backbone\.weights=.*nothing\.pth is no file"):
+        make(weights=str(tmp_path / "nothing.pth"))
+
+
+def test_name_that_does_not_ship():
+    with pytest.raises(UserError, match="ships with the package"):
+        make(weights="vit_of_dreams")
