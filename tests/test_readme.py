@@ -19,7 +19,9 @@ COMMANDS = [
     for line in block.splitlines()
     if line.strip()
 ]
-TRAINING = [c for c in COMMANDS if c.startswith(("python train.py", "python scripts/model_info.py"))]
+TRAINING = [
+    c for c in COMMANDS if c.startswith(("python train.py", "python scripts/model_info.py"))
+]
 
 
 @pytest.mark.parametrize("command", TRAINING)

@@ -52,7 +52,9 @@ def add_lora(block: nn.Module, rank: int, alpha: float, targets: Sequence[str]) 
         UserError: the rank is below 1, or a target names no linear layer.
     """
     if rank < 1:
-        raise UserError(f"model.lora.rank={rank} is no rank; choose 1 or more, or model/lora=none.")
+        raise UserError(
+            f"model.lora.rank={rank} is no rank; choose 1 or more, or model.lora=null for none."
+        )
     linears = {name for name, module in block.named_modules() if isinstance(module, nn.Linear)}
     for target in targets:
         if target not in linears:

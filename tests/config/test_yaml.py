@@ -18,13 +18,12 @@ GROUPS = {
     "trainer": "trainer",
     "logger": "logger",
     "callbacks": "callbacks",
-    "optimizer@training.optimizer": "optimizer",
-    "schedule@training.schedule": "schedule",
-    "model/gate@model.adapter.gate": "model/gate",
+    "optimizer": "optimizer",
+    "schedule": "schedule",
+    "model/adapter/gate": "model/adapter/gate",
     "model/head": "model/head",
     "model/backbone": "model/backbone",
     "model/adapter": "model/adapter",
-    "model/lora": "model/lora",
     "reference": "reference",
 }
 OPTIONS = [
