@@ -22,7 +22,7 @@ from mtl_ase.config import (
 )
 from mtl_ase.errors import UserError
 from mtl_ase.report import print_results
-from mtl_ase.training import MultiTaskModule
+from mtl_ase.training import MultiTaskModule, prepare_device
 
 USAGE = (
     "python evaluate.py run=RUN_DIR [checkpoint=last|best] "
@@ -44,13 +44,14 @@ def evaluate(arguments: Sequence[str]) -> None:
     tasks = build_tasks(config)
     data = build_data(config, tasks)
     data.check_root()
+    config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
+    trainer = build_trainer(config)
+    prepare_device(trainer)
     config.model.backbone.pretrained, config.model.backbone.weights = False, None
     module = build_module(config, tasks, build_network(config, tasks))
     assert isinstance(module, MultiTaskModule)
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
     module.load_state_dict(state)
-    config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
-    trainer = build_trainer(config)
     data.prepare_data()
     trainer.validate(module, datamodule=data, verbose=False)
     if trainer.is_global_zero:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import lightning.pytorch as pl
+import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
@@ -22,7 +24,7 @@ from mtl_ase.config import (
 )
 from mtl_ase.data import DataModule, collate_training
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
-from mtl_ase.training import ConstantPredictor, MultiTaskModule, keep_freed_memory
+from mtl_ase.training import ConstantPredictor, MultiTaskModule, prepare_device
 
 TRIVIAL_IMAGES = 256
 
@@ -42,12 +44,10 @@ def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
     tasks = build_tasks(config, trusted)
     data: DataModule = build_data(config, tasks)
     data.check_root()
-    network = build_network(config, tasks)
-    module = build_module(config, tasks, network)
-    assert isinstance(module, MultiTaskModule)
     trainer = build_trainer(config)
-    if trainer.strategy.root_device.type == "cpu":
-        keep_freed_memory()
+    prepare_device(trainer)
+    module = build_module(config, tasks, build_network(config, tasks))
+    assert isinstance(module, MultiTaskModule)
     data.prepare_data()
     if trainer.is_global_zero:
         folder.write_start(config, data)
@@ -55,17 +55,18 @@ def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     trainer.save_checkpoint(folder.last)
     trainer.validate(module, datamodule=data, verbose=False)
-    results = module.results
-    _keep_best(trainer, folder)
+    module.to(trainer.strategy.root_device)
+    columns = {config.experiment_name: module.results}
+    if config.report.trivial:
+        columns["trivial"] = trivial_results(trainer, module, data)
     if trainer.is_global_zero:
-        _report(config, folder, module, data, results)
+        _keep_best(trainer, folder)
+        _report(config, folder, module, data, columns)
         folder.done.touch()
 
 
 def _keep_best(trainer: pl.Trainer, folder: RunFolder) -> None:
     """Make the last checkpoint the best one where validation says so, or none was kept."""
-    if not trainer.is_global_zero:
-        return
     final = trainer.callback_metrics["val/loss"]
     scores = [
         callback.best_model_score
@@ -81,12 +82,10 @@ def _report(
     folder: RunFolder,
     module: MultiTaskModule,
     data: DataModule,
-    results: dict[str, float | None],
+    columns: Mapping[str, dict[str, float | None]],
 ) -> None:
-    folder.write_json("metrics.json", results)
-    columns = {config.experiment_name: results}
-    if config.report.trivial:
-        columns["trivial"] = trivial_results(module, data)
+    folder.write_json("metrics.json", columns[config.experiment_name])
+    if "trivial" in columns:
         folder.write_json("metrics_trivial.json", columns["trivial"])
     tasks = module.scorer.tasks
     write_sheets(module.network, tasks, data, folder.path / "predictions", config.report.num_sheets)
@@ -96,14 +95,19 @@ def _report(
     print(f"run folder: {folder.path}")
 
 
-def trivial_results(module: MultiTaskModule, data: DataModule) -> dict[str, float | None]:
-    """The scores of the best constant prediction on the validation images."""
-    scorer, network = module.scorer.cpu(), ConstantPredictor(module.scorer.tasks)
+def trivial_results(
+    trainer: pl.Trainer, module: MultiTaskModule, data: DataModule
+) -> dict[str, float | None]:
+    """The scores of the best constant prediction on the validation images; all processes share."""
+    scorer, network = module.scorer, ConstantPredictor(module.scorer.tasks)
     dataset = data.dataset("train", training=True)
     keys = [(0, index) for index in range(min(TRIVIAL_IMAGES, len(dataset)))]
     network.fit(DataLoader(dataset, 16, sampler=keys, collate_fn=collate_training))
+    network.to(trainer.strategy.root_device)
     for batch in data.val_dataloader():
-        scorer.update(network(batch.image_BCHW).logits, batch)
+        batch = trainer.strategy.batch_to_device(batch)
+        with torch.no_grad():
+            scorer.update(network(batch.image_BCHW).logits, batch)
     results: dict[str, float | None] = scorer.compute()
     scorer.reset()
     return results

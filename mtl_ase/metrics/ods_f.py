@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, distributed
 from torchmetrics import Metric
 
 from mtl_ase.data.labels.thinning import thin
@@ -29,6 +29,7 @@ class OdsF(Metric):
     predicted_N: Tensor
     true: Tensor
     images: Tensor
+    seen: Tensor
 
     def __init__(
         self,
@@ -42,8 +43,9 @@ class OdsF(Metric):
         Args:
             num_thresholds: evenly spaced, from 0.01 to 0.99.
             max_dist: largest distance of a match, as a share of the image diagonal.
-            max_images: score only the first so many labelled images that this process sees since
-                the last `reset` (for a quick look during training); None scores all.
+            max_images: score only the first so many images of the data set, for a quick look during
+                training; None scores all. With several processes image i is taken to be the one
+                that process i mod world sees as its i // world-th, as `SampleOrder` deals them.
             ignore_index: label value of pixels where predictions do not count.
         """
         super().__init__()
@@ -54,15 +56,17 @@ class OdsF(Metric):
         for name in ("matched_N", "predicted_N"):
             zeros_N = torch.zeros(num_thresholds, dtype=torch.int64)
             self.add_state(name, zeros_N, dist_reduce_fx="sum")
-        for name in ("true", "images"):
+        for name in ("true", "images", "seen"):
             self.add_state(name, torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, probability_HW: Tensor, label_HW: Tensor) -> None:
         """Add one image, given the probability of an edge and the label 0, 1 or ignore."""
         label = label_HW.cpu().numpy()
         valid_HW = label != self.ignore_index
-        enough = self.max_images is not None and int(self.images) >= self.max_images
-        if enough or not valid_HW.any():
+        self.seen += 1
+        if self.max_images is not None and int(self.seen) > _share(self.max_images):
+            return
+        if not valid_HW.any():
             return
         true_HW = thin(label == 1)
         matched_N, predicted_N = self._count(
@@ -99,3 +103,10 @@ class OdsF(Metric):
             predicted_HW = thin(mask_HW) & valid_HW
             counts_N2[n] = count_matches(predicted_HW, true_HW, max_distance), predicted_HW.sum()
         return counts_N2[:, 0], counts_N2[:, 1]
+
+
+def _share(count: int) -> int:
+    """How many of the first `count` images of the data set this process sees."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return count
+    return len(range(distributed.get_rank(), count, distributed.get_world_size()))

@@ -42,7 +42,13 @@ def load_weights(vit: VisionTransformer, weights: str) -> None:
         UserError: the file is missing, or is not this network's.
     """
     path = find_weights(weights)
-    state = checkpoint_filter_fn(load_state_dict(str(path), use_ema=False), vit)
+    try:
+        state = checkpoint_filter_fn(load_state_dict(str(path), use_ema=False), vit)
+    except Exception as error:  # a damaged file fails in many ways
+        raise UserError(
+            f"model.backbone.weights={weights} can't be read as a checkpoint ({error}); give "
+            "another file."
+        ) from error
     state = {k: v for k, v in state.items() if not k.startswith(_NOT_OURS)}
     own = vit.state_dict()
     wrong = sorted(own.keys() ^ state.keys())

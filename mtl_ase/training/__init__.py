@@ -2,7 +2,7 @@
 
 from mtl_ase.training.backbone_export import BackboneExport
 from mtl_ase.training.constant_predictor import ConstantPredictor
-from mtl_ase.training.cpu_memory import keep_freed_memory
+from mtl_ase.training.cpu_speed import prepare_device
 from mtl_ase.training.csv_log import CSVLog
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
@@ -23,6 +23,6 @@ __all__ = [
     "Schedule",
     "Scorer",
     "Summary",
-    "keep_freed_memory",
     "parameter_groups",
+    "prepare_device",
 ]

@@ -16,7 +16,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def script() -> Run:
-    """Runs a script of the project to its end, e.g. script("train.py", "experiment=ase")."""
+    """Runs a script of the project to its end and gives what it printed."""
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, *arguments]

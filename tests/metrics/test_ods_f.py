@@ -110,7 +110,7 @@ def test_only_the_first_images_are_scored():
     assert score(good, bad, max_images=1) == 100
     assert score(good, bad, max_images=2) == score(good, bad) < 100
     unlabelled = (square(), np.full((64, 64), 255))
-    assert score(unlabelled, good, bad, max_images=1) == 100
+    assert score(unlabelled, good, bad, max_images=2) == 100
 
 
 def test_equals_the_definition():

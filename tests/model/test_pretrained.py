@@ -124,3 +124,18 @@ def test_missing_file(tmp_path):
 def test_name_that_does_not_ship():
     with pytest.raises(UserError, match="ships with the package"):
         make(weights="vit_of_dreams")
+
+
+@pytest.mark.parametrize("name", ["vit.safetensors", "vit.pth"])
+def test_a_damaged_file_is_refused(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"this is no checkpoint" * 100)
+    with pytest.raises(UserError, match="can't be read as a checkpoint"):
+        make(weights=str(path))
+
+
+def test_a_file_without_weights_is_refused(tmp_path):
+    path = tmp_path / "vit.pth"
+    torch.save(torch.zeros(3), path)
+    with pytest.raises(UserError, match="can't be read as a checkpoint"):
+        make(weights=str(path))

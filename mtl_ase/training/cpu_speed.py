@@ -1,12 +1,27 @@
-"""Memory of training on a CPU: keep what one step frees for the next."""
+"""What makes training on a CPU quick."""
 
 from __future__ import annotations
 
 import ctypes
 import platform
 
+import lightning.pytorch as pl
+from timm.layers.config import set_fused_attn
+
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 NEVER, PAD_BYTES = 2**31 - 1, 2**28
+
+
+def prepare_device(trainer: pl.Trainer) -> None:
+    """Settle, before the network is built, what makes training on a CPU quick; nothing on a GPU.
+
+    Attention is written out as matrix products: their backward pass takes a quarter less of a whole
+    step than that of torch's fused attention on a CPU (measured on `experiment=demo`, bfloat16).
+    """
+    on_cpu = trainer.strategy.root_device.type == "cpu"
+    set_fused_attn(not on_cpu)
+    if on_cpu:
+        keep_freed_memory()
 
 
 def keep_freed_memory() -> bool:
