@@ -106,7 +106,7 @@ def trivial_results(
     network.to(trainer.strategy.root_device)
     for batch in data.val_dataloader():
         batch = trainer.strategy.batch_to_device(batch)
-        with torch.no_grad():
+        with torch.inference_mode():
             scorer.update(network(batch.image_BCHW).logits, batch)
     results: dict[str, float | None] = scorer.compute()
     scorer.reset()

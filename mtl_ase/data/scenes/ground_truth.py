@@ -13,7 +13,7 @@ from mtl_ase.data.scenes.solids import Floats, Ints
 
 SPREAD = 0.3
 SMALLEST = 0.01
-SHARE_OF_BEST = 0.5
+SHARE_OF_BEST = 0.3
 
 
 def salient_things(thing_HW: Ints, candidate_K: NDArray[np.bool_]) -> NDArray[np.bool_]:

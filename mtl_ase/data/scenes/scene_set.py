@@ -17,7 +17,7 @@ from mtl_ase.data.scenes.render import Scene
 from mtl_ase.data.scenes.writing import make_folders, write_split
 from mtl_ase.errors import UserError
 
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 """Raise it whenever a change of the renderer changes a single byte of a file."""
 
 CACHE_VARIABLE = "MTL_ASE_CACHE"
