@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import re
 import shlex
 from pathlib import Path
@@ -56,3 +57,14 @@ SYMBOLS = re.findall(r"`(mtl_ase\.[\w.]+)`", (ROOT / "docs" / "paper.md").read_t
 def test_symbols_of_the_paper_page_exist(symbol: str) -> None:
     module, _, name = symbol.rpartition(".")
     assert hasattr(importlib.import_module(module), name)
+
+
+def test_the_demo_table_is_what_was_stored() -> None:
+    rows = re.findall(r"^\| `([\w/]+)` \| (\S+) \| (\S+) \|$", README, flags=re.MULTILINE)
+    assert len(rows) == 7
+    stored = ROOT / "docs" / "results" / "demo"
+    for column, name in ((1, "metrics.json"), (2, "metrics_trivial.json")):
+        values = json.loads((stored / name).read_text())
+        assert {row[0]: row[column] for row in rows} == {
+            key: f"{value:.2f}" for key, value in values.items() if value is not None
+        }

@@ -36,7 +36,7 @@ class LoRALinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The adapted layer; x is (..., D)."""
-        return self.base(x) + self.scale * linear(linear(x, self.down_RD), self.up_OR)
+        return self.base(x) + linear(self.scale * linear(x, self.down_RD), self.up_OR)
 
 
 def add_lora(block: nn.Module, rank: int, alpha: float, targets: Sequence[str]) -> None:

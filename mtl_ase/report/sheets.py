@@ -51,7 +51,7 @@ def picture_rows(
     parameter = next(network.parameters())
     logits = network.eval()(batch.image_BCHW.to(parameter.device)).logits
     image = sample.image_CHW.numpy().transpose(1, 2, 0)
-    labels, predictions = [image], [np.full_like(image, 255)]
+    labels, predictions = [image], [written("prediction", *image.shape[:2])]
     for name, task in tasks.items():
         label = sample.labels[name]
         logits_1CHW = interpolate(logits[name].float().cpu(), label.shape[-2:], mode="bilinear")
@@ -74,6 +74,15 @@ def compose_sheet(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) ->
             sheet[y : y + tile.shape[0], x : x + TILE_WIDTH] = tile
         y += row_height + MARGIN
     return _with_captions(sheet, captions)
+
+
+def written(text: str, height: int, width: int) -> Picture:
+    """White paper with a word in the upper right corner."""
+    paper = Image.new("RGB", (TILE_WIDTH, round(height * TILE_WIDTH / width)), "white")
+    place = (TILE_WIDTH - MARGIN, MARGIN)
+    font = ImageFont.load_default(size=15)
+    ImageDraw.Draw(paper).text(place, text, fill=(40, 40, 40), font=font, anchor="ra")
+    return np.asarray(paper)
 
 
 def _fit(picture: Picture) -> Picture:

@@ -10,12 +10,27 @@ EMBEDDINGS = ("pos_embed", "cls_token", "reg_token", "task_embedding_TD")
 
 
 def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
-    """Trainable parameters in two groups; norms, biases and embeddings get no weight decay."""
-    decayed: list[nn.Parameter] = []
+    """Trainable parameters in groups: matrices, stacks of matrices, and the rest.
+
+    Norms, biases and embeddings get no weight decay. Only matrices are updated as matrices by an
+    optimiser that knows the difference (timm's Muon, key `use_fallback`; others ignore the key):
+    a stack such as the routers' (T, D, E) would be taken for one matrix with a row per task.
+    """
+    matrices: list[nn.Parameter] = []
+    stacks: list[nn.Parameter] = []
     free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         if not parameter.requires_grad:
             continue
-        embedding = name.rpartition(".")[2] in EMBEDDINGS
-        (free if parameter.ndim < 2 or embedding else decayed).append(parameter)
-    return [{"params": decayed}, {"params": free, "weight_decay": 0.0}]
+        if parameter.ndim < 2 or name.rpartition(".")[2] in EMBEDDINGS:
+            free.append(parameter)
+        elif parameter.ndim == 3:
+            stacks.append(parameter)
+        else:
+            matrices.append(parameter)
+    groups: list[dict[str, Any]] = [
+        {"params": matrices},
+        {"params": stacks, "use_fallback": True},
+        {"params": free, "use_fallback": True, "weight_decay": 0.0},
+    ]
+    return [group for group in groups if group["params"]]

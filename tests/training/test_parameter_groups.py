@@ -17,10 +17,12 @@ def network(request, tiny_network):
 
 
 def by_group(network):
-    """Names of the parameters of both groups."""
+    """Names of the parameters that decay, and of those that do not."""
     names = {id(parameter): name for name, parameter in network.named_parameters()}
-    decayed, free = parameter_groups(network)
-    return [[names[id(p)] for p in group["params"]] for group in (decayed, free)]
+    decayed, free = [], []
+    for group in parameter_groups(network):
+        (free if "weight_decay" in group else decayed).extend(names[id(p)] for p in group["params"])
+    return decayed, free
 
 
 def test_every_trained_parameter_once(network):
@@ -44,7 +46,17 @@ def test_norms_biases_and_embeddings_do_not_decay(network):
     assert set(free) <= norms | embeddings | {name for name in free if name.endswith("bias")}
 
 
-def test_only_the_second_group_says_so(network):
-    decayed, free = parameter_groups(network)
-    assert "weight_decay" not in decayed
-    assert free["weight_decay"] == 0
+def test_only_matrices_are_updated_as_matrices(network):
+    for group in parameter_groups(network):
+        dimensions = {parameter.ndim for parameter in group["params"]}
+        assert group.get("weight_decay", 0) == 0
+        assert "use_fallback" in group or dimensions <= {2, 4}
+
+
+def test_the_routers_of_a_layer_are_a_stack_not_a_matrix(tiny_network):
+    network = tiny_network("experiment=ase")
+    stacks = next(group for group in parameter_groups(network) if len(group) == 2)
+    routers = [block.adapter.router for block in network.blocks]
+    expected = {id(p) for router in routers for p in router.parameters()}
+    assert {id(parameter) for parameter in stacks["params"]} == expected
+    assert stacks["use_fallback"]

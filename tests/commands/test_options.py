@@ -1,0 +1,31 @@
+"""Options of a run that bring in another part of a library: each trains to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.commands.conftest import Run
+
+
+@pytest.mark.parametrize(
+    ("options", "left"),
+    [
+        (["callbacks=ema"], "checkpoints/last.ckpt"),
+        (["logger=tensorboard"], "tensorboard/events*"),
+        (["logger=wandb"], "wandb/offline-run-*"),
+        (["model.activation_checkpointing=true", "trainer.accumulate_grad_batches=2"], "DONE"),
+        (["experiment=mtl_vit", "schedule=cosine", "optimizer=sgd"], "DONE"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
+)
+def test_a_run_with_it_ends_well(
+    script: Run, tiny: list[str], tmp_path: Path, options: list[str], left: str
+) -> None:
+    folder = tmp_path / "run"
+    done = script("train.py", *tiny, f"run_dir={folder}", "trainer.max_steps=2", *options)
+    assert done.returncode == 0, done.stderr
+    assert list(folder.glob(left))
+    assert (folder / "DONE").exists()
+    assert "Warning" not in done.stderr
