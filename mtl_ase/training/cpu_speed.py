@@ -15,8 +15,8 @@ NEVER, PAD_BYTES = 2**31 - 1, 2**28
 def prepare_device(trainer: pl.Trainer) -> None:
     """Settle, before the network is built, what makes training on a CPU quick; nothing on a GPU.
 
-    Attention is written out as matrix products: their backward pass takes a quarter less of a whole
-    step than that of torch's fused attention on a CPU (measured on `experiment=demo`, bfloat16).
+    Attention is written out as matrix products: on a CPU their backward pass is quicker than that of
+    torch's fused attention, which dominates a step of `experiment=demo` otherwise.
     """
     on_cpu = trainer.strategy.root_device.type == "cpu"
     set_fused_attn(not on_cpu)
@@ -27,8 +27,8 @@ def prepare_device(trainer: pl.Trainer) -> None:
 def keep_freed_memory() -> bool:
     """Tell glibc to keep freed blocks instead of giving them back to the system.
 
-    Activations of more than 32 MB are otherwise mapped and cleared anew at every step: half of all
-    CPU time, measured on `experiment=scenes_pretrain` with a batch of 32.
+    Activations of more than 32 MB are otherwise mapped and cleared anew at every step, which can
+    take as long as the step's arithmetic.
 
     Returns:
         Whether this process runs on glibc and took the settings.
