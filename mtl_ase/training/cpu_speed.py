@@ -15,8 +15,8 @@ NEVER, PAD_BYTES = 2**31 - 1, 2**28
 def prepare_device(trainer: pl.Trainer) -> None:
     """Settle, before the network is built, what makes training on a CPU quick; nothing on a GPU.
 
-    Attention is written out as matrix products: on a CPU their backward pass is quicker than that of
-    torch's fused attention, which dominates a step of `experiment=demo` otherwise.
+    Attention is written out as matrix products: on a CPU their backward pass is quicker than that
+    of torch's fused attention, which dominates a step of `experiment=demo` otherwise.
     """
     on_cpu = trainer.strategy.root_device.type == "cpu"
     set_fused_attn(not on_cpu)
