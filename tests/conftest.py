@@ -49,6 +49,8 @@ def tiny(scenes_root: Path) -> list[str]:
         "model.backbone.weights=null",
         "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2}",
         "model.head.hidden=8",
+        "optimizer=adamw",
+        "training.optimizer.lr=2e-3",
         "trainer=cpu",
         "trainer.precision=32-true",
         "trainer.log_every_n_steps=1",

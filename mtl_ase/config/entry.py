@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -24,9 +25,12 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
     _register_resolvers()
-    main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(
-        command
-    )
+
+    @functools.wraps(command)
+    def job(config: DictConfig) -> None:  # ends here on wrong use, before Hydra adds its own lines
+        exit_on_wrong_use(lambda: command(config))
+
+    main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)
     exit_on_wrong_use(main)
 
 

@@ -16,7 +16,7 @@ from tests.commands.conftest import Run
         (["logger=tensorboard"], "tensorboard/events*"),
         (["logger=wandb"], "wandb/offline-run-*"),
         (["model.activation_checkpointing=true", "trainer.accumulate_grad_batches=2"], "DONE"),
-        (["experiment=mtl_vit", "schedule=cosine", "optimizer=sgd"], "DONE"),
+        (["experiment=mtl_vit", "schedule=poly"], "DONE"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

@@ -61,7 +61,8 @@ def test_a_run_leaves_a_complete_folder(finished_run: Path) -> None:
     assert {p.name for p in (finished_run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
     assert {p.name for p in (finished_run / "figures").iterdir()} == {"losses.png", "routers.png"}
     for sheet in (finished_run / "predictions").iterdir():
-        assert min(Image.open(sheet).size) > 500
+        with Image.open(sheet) as picture:
+            assert min(picture.size) > 400
 
 
 def test_metrics_have_the_promised_keys_and_units(finished_run: Path) -> None:
@@ -116,8 +117,9 @@ def test_a_killed_run_goes_on(tiny: list[str], script: Run, tmp_path: Path) -> N
         f"run_dir={folder}",
         "resume=auto",
         "callbacks.last.every_n_train_steps=1",
+        "trainer.max_epochs=1000",
     ]
-    command = [sys.executable, "train.py", *tiny, *overrides, "trainer.max_epochs=1000"]
+    command = [sys.executable, "train.py", *tiny, *overrides]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 120
     while not (folder / "checkpoints" / "last.ckpt").exists() and time.monotonic() < deadline:
@@ -149,8 +151,8 @@ def test_a_sweep_makes_a_run_of_every_combination(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:
     sweep = ["model.adapter.num_experts=16,32", "model.adapter.rank=4,2", "trainer.max_steps=2"]
-    overrides = ["-m", "experiment=ase_finegrained", f"run_dir={tmp_path / 'sweep'}", *sweep]
-    done = script("train.py", *tiny, *overrides)
+    overrides = ["experiment=ase_finegrained", f"run_dir={tmp_path / 'sweep'}", *sweep]
+    done = script("train.py", "-m", *tiny, *overrides)
     assert done.returncode == 0, done.stderr
     runs = sorted(path.parent for path in (tmp_path / "sweep").glob("*/DONE"))
     assert len(runs) == 4
@@ -165,7 +167,9 @@ def test_a_task_without_labels_is_null_and_the_others_go_on(
     for folder in scenes_root.iterdir():
         if folder.name not in ("normals_distill", "scenes.json"):
             (root / folder.name).symlink_to(folder)
-    kept = [override for override in tiny if not override.startswith(("setting", "data."))]
+    kept = [
+        override for override in tiny if not override.startswith(("setting", "data.", "optimizer"))
+    ]
     overrides = [
         "experiment=ase",
         f"run_dir={tmp_path / 'run'}",
@@ -189,7 +193,9 @@ def test_a_task_without_labels_is_null_and_the_others_go_on(
 def test_real_images_with_partial_labels_train(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:
-    kept = [override for override in tiny if not override.startswith(("setting", "data."))]
+    kept = [
+        override for override in tiny if not override.startswith(("setting", "data.", "optimizer"))
+    ]
     overrides = [
         "experiment=ase_finegrained",
         f"run_dir={tmp_path / 'run'}",
