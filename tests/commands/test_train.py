@@ -39,6 +39,15 @@ def logged_steps(folder: Path) -> list[int]:
     return [int(row["step"]) for row in read_log(folder) if row["train/loss"]]
 
 
+@pytest.fixture
+def tiny_elsewhere(tiny: list[str]) -> list[str]:
+    """The tiny network for two steps on a data set that is not rendered."""
+    of_scenes = ("setting", "data.", "optimizer")
+    kept = [override for override in tiny if not override.startswith(of_scenes)]
+    training = ["data.batch_size=4", "trainer.max_steps=2"]
+    return [*kept, *training, "model/head=light", "model.backbone.pretrained=false"]
+
+
 def load(checkpoint: Path) -> dict[str, object]:
     content: dict[str, object] = torch.load(checkpoint, weights_only=True)
     return content
@@ -160,27 +169,20 @@ def test_a_sweep_makes_a_run_of_every_combination(
 
 
 def test_a_task_without_labels_is_null_and_the_others_go_on(
-    script: Run, tiny: list[str], scenes_root: Path, tmp_path: Path
+    script: Run, tiny_elsewhere: list[str], scenes_root: Path, tmp_path: Path
 ) -> None:
     root = tmp_path / "partly labelled"
     root.mkdir()
     for folder in scenes_root.iterdir():
         if folder.name not in ("normals_distill", "scenes.json"):
             (root / folder.name).symlink_to(folder)
-    kept = [
-        override for override in tiny if not override.startswith(("setting", "data.", "optimizer"))
-    ]
     overrides = [
         "experiment=ase",
         f"run_dir={tmp_path / 'run'}",
         f"data.root='{root}'",
         "data.image_size=[64,64]",
-        "data.batch_size=4",
-        "model/head=light",
-        "model.backbone.pretrained=false",
-        "trainer.max_steps=2",
     ]
-    done = script("train.py", *kept, *overrides)
+    done = script("train.py", *tiny_elsewhere, *overrides)
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["normals/merr"] is None
@@ -191,23 +193,16 @@ def test_a_task_without_labels_is_null_and_the_others_go_on(
 
 @pytest.mark.skipif(not PASCAL_MINI.is_dir(), reason="needs the real mini PASCAL-Context")
 def test_real_images_with_partial_labels_train(
-    script: Run, tiny: list[str], tmp_path: Path
+    script: Run, tiny_elsewhere: list[str], tmp_path: Path
 ) -> None:
-    kept = [
-        override for override in tiny if not override.startswith(("setting", "data.", "optimizer"))
-    ]
     overrides = [
         "experiment=ase_finegrained",
         f"run_dir={tmp_path / 'run'}",
         f"data.root={PASCAL_MINI}",
         "data.num_workers=0",
-        "data.batch_size=4",
-        "model/head=light",
-        "model.backbone.pretrained=false",
-        "trainer.max_steps=2",
         "trainer.limit_val_batches=2",
     ]
-    done = script("train.py", *kept, *overrides)
+    done = script("train.py", *tiny_elsewhere, *overrides)
     assert done.returncode == 0, done.stderr
     metrics = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert metrics["normals/merr"] is None
