@@ -115,8 +115,13 @@ def test_fast_precision_is_one_that_lightning_knows(
         monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda fast=fast, **_: fast)
         assert fast_precision() == expected
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    for fast, expected in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda fast=fast: fast)
+    for amx, avx, expected in (
+        (True, False, "bf16-mixed"),
+        (False, True, "bf16-mixed"),
+        (False, False, "32-true"),
+    ):
+        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda amx=amx: amx)
+        monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda avx=avx: avx)
         assert fast_precision() == expected
 
 
