@@ -45,6 +45,7 @@ def tiny(scenes_root: Path) -> list[str]:
         f"data.generator.seed={SEED}",
         f"data.image_size=[{SIZE},{SIZE}]",
         "data.batch_size=4",
+        "trainer.max_epochs=2",
         "data.num_workers=0",
         "model.backbone.weights=null",
         "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2}",
