@@ -48,7 +48,7 @@ def tiny(scenes_root: Path) -> list[str]:
         "trainer.max_epochs=2",
         "data.num_workers=0",
         "model.backbone.weights=null",
-        "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2}",
+        "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2,class_token:true}",
         "model.head.hidden=8",
         "optimizer=adamw",
         "training.optimizer.lr=2e-3",

@@ -26,7 +26,7 @@ def test_round_trip(tiny_network, tmp_path, experiment):
         torch.nn.init.zeros_(network.task_embedding_TD)
     path = export(network, tmp_path / "vit.safetensors")
     torch.manual_seed(99)
-    options = {"patch_size": 16, "embed_dim": 48, "depth": 2, "num_heads": 2, "class_token": False}
+    options = {"patch_size": 16, "embed_dim": 48, "depth": 2, "num_heads": 2}
     backbone = ViTBackbone("vit_tiny_patch16_224", (64, 64), weights=path, options=options)
     image_BCHW = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     x_BLD = backbone.embed(image_BCHW)
