@@ -10,10 +10,10 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 
 from mtl_ase.config import CONFIGS, build_network, build_tasks
-from mtl_ase.config.precision import fast_precision
+from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.data.scenes import Scenes
 from mtl_ase.model import MultiTaskNetwork
 
@@ -66,7 +66,7 @@ def composed() -> Compose:
     """Composes overrides into the config that train.py would get."""
 
     def compose_config(*overrides: str) -> DictConfig:
-        OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
+        register_resolvers()
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
             config = compose("train", list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(config)

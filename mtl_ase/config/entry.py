@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.config.explain import CONFIGS, explain
-from mtl_ase.config.precision import fast_precision
+from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.errors import UserError
 
 
@@ -24,7 +24,7 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     Exit codes: 0 done, 2 wrong use (one sentence on stderr), 1 anything else (a traceback).
     """
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
-    _register_resolvers()
+    register_resolvers()
 
     @functools.wraps(command)
     def job(config: DictConfig) -> None:  # ends here on wrong use, before Hydra adds its own lines
@@ -36,7 +36,7 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
 
 def run_once(command: Callable[[DictConfig], object], overrides: Sequence[str]) -> None:
     """Compose the training config and run a command on it that needs no run folder."""
-    _register_resolvers()
+    register_resolvers()
 
     def composed() -> None:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -59,7 +59,3 @@ def exit_on_wrong_use(main: Callable[[], object]) -> None:
             raise
         print(f"error: {sentence}", file=sys.stderr)
         sys.exit(2)
-
-
-def _register_resolvers() -> None:
-    OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)

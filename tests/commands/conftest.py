@@ -16,11 +16,11 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture(scope="session")
 def script() -> Run:
-    """Runs a script of the project to its end and gives what it printed."""
+    """Runs a script of the project, in a folder, to its end and gives what it printed."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, *arguments]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    def run(path: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / path), *arguments]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
     return run
 

@@ -160,10 +160,9 @@ def test_a_sweep_makes_a_run_of_every_combination(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:
     sweep = ["model.adapter.num_experts=16,32", "model.adapter.rank=4,2", "trainer.max_steps=2"]
-    overrides = ["experiment=ase_finegrained", f"run_dir={tmp_path / 'sweep'}", *sweep]
-    done = script("train.py", "-m", *tiny, *overrides)
+    done = script("train.py", "-m", *tiny, "experiment=demo", *sweep, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    runs = sorted(path.parent for path in (tmp_path / "sweep").glob("*/DONE"))
+    runs = sorted(path.parent for path in tmp_path.glob("runs/demo/*/*/DONE"))
     assert len(runs) == 4
     assert len({(run / "config.yaml").read_text() for run in runs}) == 4
 
