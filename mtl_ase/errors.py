@@ -1,7 +1,11 @@
-"""The one exception for wrong use: entry points print its sentence and exit with code 2."""
+"""The exceptions for what the user can mend: entry points print the sentence and exit with 2."""
 
 from __future__ import annotations
 
 
 class UserError(Exception):
     """Wrong use of the program: one sentence that says what, where, and the next step."""
+
+
+class BadFile(UserError):
+    """A file of a data set that can't be used; `data.on_bad_sample=skip` passes over it."""

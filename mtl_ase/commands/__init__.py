@@ -1,8 +1,10 @@
-"""What the entry points do: train, evaluate, model_info."""
+"""What the entry points do: train, evaluate, model_info, prepare and browse data."""
 
+from mtl_ase.commands.browse_data import browse_data
 from mtl_ase.commands.evaluate import evaluate
 from mtl_ase.commands.model_info import model_info
+from mtl_ase.commands.prepare_data import prepare_data
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.train import train
 
-__all__ = ["RunFolder", "evaluate", "model_info", "train"]
+__all__ = ["RunFolder", "browse_data", "evaluate", "model_info", "prepare_data", "train"]

@@ -6,6 +6,7 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -16,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.errors import UserError
+
+Result = TypeVar("Result")
 
 
 def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
@@ -34,25 +37,25 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     exit_on_wrong_use(main)
 
 
-def run_once(command: Callable[[DictConfig], object], overrides: Sequence[str]) -> None:
+def run_once(command: Callable[[DictConfig], Result], overrides: Sequence[str]) -> Result:
     """Compose the training config and run a command on it that needs no run folder."""
     register_resolvers()
 
-    def composed() -> None:
+    def composed() -> Result:
         with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
             config = hydra.compose("train", list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         with open_dict(config):
             del config["hydra"]
-        command(config)
+        return command(config)
 
-    exit_on_wrong_use(composed)
+    return exit_on_wrong_use(composed)
 
 
-def exit_on_wrong_use(main: Callable[[], object]) -> None:
+def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
     """Run something; what the user did wrong becomes one sentence and exit code 2."""
     try:
-        main()
+        return main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
         sentence = explain(error)
         if sentence is None:

@@ -1,45 +1,93 @@
-"""Random geometry of training images."""
+"""How a source image becomes an input: fitted into its size, and in training varied at random."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mtl_ase.data.warp import Warp, make_warp
+from mtl_ase.data.colour_jitter import ColourJitter
+from mtl_ase.data.random_crop import RandomCrop
+from mtl_ase.data.warp import Fit, Warp, make_warp
 from mtl_ase.errors import UserError
 
 
 class Augmentation:
-    """Flip, rotation and scaling in one warp, as M3ViT draws them (lineage: PASCAL-Context recipe).
+    """Fit, flip, rotation, zoom and crop in one warp; then colours.
 
-    Our deviation: what comes from outside the image is ignored, not background.
+    Two recipes are configs: `m3vit` (Vandenhende's, taken over by M3ViT and MTLoRA) and `atrc`
+    (ATRC's, taken over by InvPT and its successors). Our deviations from the first: the aspect is
+    kept, and what comes from outside the image is ignored; both can be undone.
 
     Args:
         flip: probability of a mirror image.
         rotation: largest angle, degrees either way, uniform.
         scale: least and largest zoom, uniform.
+        fit: how an image goes into the input, also in scoring: contain, pad or squash.
+        crop: where an enlarged image is cut; None cuts around the centre.
+        colour: random colours, or None.
+        outside_is_background: labels call what comes from outside background (the lineage's fault).
 
     Raises:
-        UserError: a probability or a zoom is out of range.
+        UserError: a value is out of range.
     """
 
-    def __init__(self, flip: float, rotation: float, scale: Sequence[float]) -> None:
-        self.flip, self.rotation = flip, rotation
+    def __init__(
+        self,
+        flip: float,
+        rotation: float,
+        scale: Sequence[float],
+        fit: Fit = "contain",
+        crop: RandomCrop | None = None,
+        colour: ColourJitter | None = None,
+        outside_is_background: bool = False,
+    ) -> None:
         if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
             raise UserError(f"data.augmentation.scale={scale} is no [least, largest] zoom over 0.")
         if not 0 <= flip <= 1:
             raise UserError(f"data.augmentation.flip={flip} is no probability; choose 0 to 1.")
+        if fit not in get_args(Fit):
+            options = ", ".join(get_args(Fit))
+            raise UserError(f"data.augmentation.fit={fit} is unknown; choose one of {options}.")
+        self.flip, self.rotation, self.fit = flip, rotation, fit
         self.low, self.high = scale
+        self.crop, self.colour = crop, colour
+        self.outside_is_background = outside_is_background
 
     def draw(
-        self, rng: np.random.Generator, source_hw: tuple[int, int], size_hw: tuple[int, int]
+        self,
+        rng: np.random.Generator,
+        source_hw: tuple[int, int],
+        size_hw: tuple[int, int],
+        maps: Mapping[str, NDArray[np.uint8]] | None = None,
     ) -> Warp:
-        """One random warp from source to output size."""
-        return make_warp(
-            source_hw,
-            size_hw,
-            mirror=bool(rng.random() < self.flip),
-            angle=rng.uniform(-self.rotation, self.rotation),
-            scale=rng.uniform(self.low, self.high),
-        )
+        """One random warp from source to output size; a crop looks at one of the label maps."""
+
+        def warp(shift_xy: tuple[float, float] = (0.0, 0.0)) -> Warp:
+            return make_warp(
+                source_hw,
+                size_hw,
+                mirror,
+                angle,
+                scale,
+                self.fit,
+                shift_xy,
+                self.outside_is_background,
+            )
+
+        mirror = bool(rng.random() < self.flip)
+        angle = rng.uniform(-self.rotation, self.rotation)
+        scale = rng.uniform(self.low, self.high)
+        if self.crop is None:
+            return warp()
+        return self.crop.choose(rng, warp, (maps or {}).get(self.crop.task))
+
+    def recolour(self, rng: np.random.Generator, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """An image in random colours."""
+        return image_HWC if self.colour is None else self.colour(rng, image_HWC)
+
+    def plain(self, source_hw: tuple[int, int], size_hw: tuple[int, int]) -> Warp:
+        """The warp without anything random, as scoring uses it."""
+        return make_warp(source_hw, size_hw, fit=self.fit)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import cv2
 import lightning.pytorch as pl
+from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from mtl_ase.data.augmentation import Augmentation
 from mtl_ase.data.cores import usable_cores
+from mtl_ase.data.dense_dataset import DenseDataset, OnBadSample
 from mtl_ase.data.labels import Label
-from mtl_ase.data.pascal_mt import PascalMT
+from mtl_ase.data.layout import PASCAL_MT, FolderLayout
+from mtl_ase.data.pack import Pack, build_pack, find_pack, fingerprint, pack_folder, stale_packs
 from mtl_ase.data.sample import Sample, collate_scoring, collate_training
 from mtl_ase.data.sample_order import SampleOrder
 from mtl_ase.errors import UserError
+
+Packing = Literal["build", "use", "never"]
 
 
 class Generator(Protocol):
@@ -27,7 +33,7 @@ class Generator(Protocol):
 
 
 class DataModule(pl.LightningDataModule):
-    """Loaders over a folder in the PASCAL_MT layout.
+    """Loaders over a folder of images and dense labels.
 
     Args:
         name: of the data set, for reports and references.
@@ -35,7 +41,7 @@ class DataModule(pl.LightningDataModule):
         labels: kinds of labels the data set has, by task.
         image_size: (H, W) of the network's input.
         batch_size: images per process and step.
-        augmentation: random geometry of training images.
+        augmentation: how images become inputs.
         tasks: tasks to read labels for; None reads all.
         train_split: list of training images.
         val_split: list of validation images.
@@ -43,6 +49,10 @@ class DataModule(pl.LightningDataModule):
         seed: of sample order and augmentation.
         generator: makes the data set on first use, or None where it must be there.
         hint: how to get the data, for the message when it is missing.
+        layout: where the folder keeps images and lists.
+        pack: decoded labels beside the data: "use" them if they are there and fresh, "build" them
+            if not, or "never" do either.
+        on_bad_sample: "raise" on a file that can't be read, or "skip" it and report it.
 
     Raises:
         UserError: a task has no label in this data set, or the batch size is below 1.
@@ -63,6 +73,9 @@ class DataModule(pl.LightningDataModule):
         seed: int = 0,
         generator: Generator | None = None,
         hint: str = "",
+        layout: FolderLayout = PASCAL_MT,
+        pack: Packing = "use",
+        on_bad_sample: OnBadSample = "raise",
     ) -> None:
         super().__init__()
         for task in tasks or ():
@@ -76,15 +89,20 @@ class DataModule(pl.LightningDataModule):
                 f"data.batch_size={batch_size} is no size of a batch; choose 1 or more."
             )
         self.name, self.generator, self.hint = name, generator, hint
+        self.all_labels = dict(labels)
         self.labels = {task: labels[task] for task in (labels if tasks is None else tasks)}
         self.root = None if root is None else Path(root).expanduser()
         self.size_hw = (image_size[0], image_size[1])
         self.batch_size, self.seed, self.augmentation = batch_size, seed, augmentation
         self.splits = {"train": train_split, "val": val_split}
         self.num_workers = _choose_workers() if num_workers is None else num_workers
+        self.layout = layout
+        self.packing: Packing = _one_of("pack", pack, ("build", "use", "never"))
+        self.on_bad_sample: OnBadSample = _one_of("on_bad_sample", on_bad_sample, ("raise", "skip"))
+        self._packs: dict[str, Pack | None] = {}
 
     def prepare_data(self) -> None:
-        """Make or find the data set's folder; safe to call twice and in every process.
+        """Make or find the data set's folder and packs; safe to call twice and in every process.
 
         Raises:
             UserError: the folder is missing or is no such data set.
@@ -92,6 +110,9 @@ class DataModule(pl.LightningDataModule):
         self.check_root()
         if self.generator is not None:
             self.root = self.generator.prepare(self.root)
+        for split in self.splits.values():
+            if split not in self._packs and self.packing != "never":
+                self._packs[split] = self._find_pack(split, build=self.packing == "build")
 
     def check_root(self) -> None:
         """Refuse a missing folder before anything costly is built.
@@ -99,20 +120,36 @@ class DataModule(pl.LightningDataModule):
         Raises:
             UserError: the data set is not generated, and its folder is missing.
         """
-        found = self.root is not None and (self.root / "JPEGImages").is_dir()
+        found = self.root is not None and self.layout.image_folder(self.root).is_dir()
         if self.generator is None and not found:
+            folder = self.layout.image_folder(Path()).as_posix()
             raise UserError(
-                f"data.root={self.root} holds no {self.name} data set (no folder JPEGImages); "
+                f"data.root={self.root} holds no {self.name} data set (no folder {folder}); "
                 f"{self.hint}"
             )
 
-    def dataset(self, split: str, training: bool) -> PascalMT:
+    def dataset(self, split: str, training: bool) -> DenseDataset:
         """A split, for training ("train" or "val") or for scoring."""
         self.prepare_data()
         assert self.root is not None
-        augmentation = self.augmentation if training else None
-        name = self.splits[split]
-        return PascalMT(self.root, name, self.labels, self.size_hw, augmentation, self.seed)
+        return DenseDataset(
+            self.root,
+            self.splits[split],
+            self.labels,
+            self.size_hw,
+            self.augmentation,
+            training,
+            self.seed,
+            self.layout,
+            self._packs.get(self.splits[split]),
+            self.on_bad_sample,
+        )
+
+    def pack(self, split: str) -> Pack:
+        """The pack of a split ("train" or "val"), built now unless it is there and fresh."""
+        pack = self._find_pack(self.splits[split], build=True)
+        assert pack is not None
+        return pack
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Shuffled, augmented batches; a last smaller one is dropped."""
@@ -134,7 +171,28 @@ class DataModule(pl.LightningDataModule):
         """A short hash of every split's images."""
         return {split: self.dataset(split, training=False).fingerprint() for split in self.splits}
 
-    def _loader(self, dataset: PascalMT, training: bool) -> DataLoader[Sample]:
+    def _find_pack(self, split: str, build: bool) -> Pack | None:
+        """A split's pack; packs hold all the data set's labels, whatever the tasks."""
+        assert self.root is not None
+        image_ids = self.layout.read_split(self.root, split)
+        mark = fingerprint(self.root, image_ids, self.all_labels)
+        pack = find_pack(self.root, split, mark)
+        if pack is not None and (self.on_bad_sample == "skip" or not pack.skipped):
+            return pack
+        if not build:
+            rank_zero_info(
+                f"labels of {split} are decoded again and again; scripts/prepare_data.py packs "
+                "them once."
+            )
+            return None
+        folder = pack_folder(self.root, split, mark)
+        skip = self.on_bad_sample == "skip"
+        pack = build_pack(folder, self.root, image_ids, self.all_labels, usable_cores(), skip)
+        for stale in stale_packs(self.root, split, mark):
+            shutil.rmtree(stale, ignore_errors=True)
+        return pack
+
+    def _loader(self, dataset: DenseDataset, training: bool) -> DataLoader[Sample]:
         rank = self.trainer.global_rank if self.trainer else 0
         world = self.trainer.world_size if self.trainer else 1
         order = SampleOrder(len(dataset), self.seed, training, rank, world)
@@ -151,6 +209,12 @@ class DataModule(pl.LightningDataModule):
             worker_init_fn=_start_worker,
         )
         return loader
+
+
+def _one_of(key: str, value: str, options: tuple[str, ...]) -> Any:
+    if value not in options:
+        raise UserError(f"data.{key}={value} is unknown; choose one of {', '.join(options)}.")
+    return value
 
 
 def _choose_workers() -> int:

@@ -11,13 +11,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mtl_ase.data.warp import Box
+
 
 class Sample(NamedTuple):
-    """One image, as bytes, and its label maps by task; unlabelled ones ignore everything."""
+    """One image, as bytes, and its label maps by task; unlabelled ones ignore everything.
+
+    The box is where in the input the source image lies; the problems are what could not be read.
+    """
 
     image_id: str
     image_CHW: Tensor
     labels: dict[str, Tensor]
+    box: Box
+    problems: tuple[str, ...] = ()
 
 
 class Batch(NamedTuple):
@@ -26,6 +33,8 @@ class Batch(NamedTuple):
     image_ids: list[str]
     image_BCHW: Tensor
     labels: dict[str, Tensor | list[Tensor]]
+    boxes: list[Box] = []  # noqa: RUF012  # a NamedTuple's default; nobody changes it
+    problems: list[str] = []  # noqa: RUF012
 
 
 def collate_training(samples: Sequence[Sample]) -> Batch:
@@ -48,4 +57,6 @@ def collate_scoring(samples: Sequence[Sample]) -> Batch:
 
 def _collate(samples: Sequence[Sample], labels: dict[str, Tensor | list[Tensor]]) -> Batch:
     images = torch.stack([sample.image_CHW for sample in samples])
-    return Batch([sample.image_id for sample in samples], images, labels)
+    problems = [problem for sample in samples for problem in sample.problems]
+    boxes = [sample.box for sample in samples]
+    return Batch([sample.image_id for sample in samples], images, labels, boxes, problems)

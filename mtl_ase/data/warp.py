@@ -5,13 +5,27 @@ Legend: H W pixels; matrices are 23 (affine) and 22 (linear), in (x, y) order.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+FARTHEST = 32766
+"""OpenCV maps images of fewer than 32767 pixels along an axis."""
+Fit = Literal["contain", "pad", "squash"]
+
+
+class Box(NamedTuple):
+    """A rectangle of output pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
 
 
 @dataclass(frozen=True)
@@ -21,12 +35,16 @@ class Warp:
     Attributes:
         matrix_23: takes source pixel coordinates (x, y, 1) to output ones; centres are integers.
         turn_22: the rotation and mirror in it, orthogonal.
+        source_hw: size of the source.
         size_hw: size of the output.
+        outside_is_background: labels call what comes from outside background, not ignored.
     """
 
     matrix_23: NDArray[np.float64]
     turn_22: NDArray[np.float64]
+    source_hw: tuple[int, int]
     size_hw: tuple[int, int]
+    outside_is_background: bool = False
 
     @property
     def scale(self) -> float:
@@ -53,10 +71,65 @@ class Warp:
     def apply_to_image(self, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Move an image: blurred against aliasing when it shrinks, then linear; black outside."""
         if self.scale < 0.95:
-            image_HWC = cv2.GaussianBlur(
-                image_HWC, (0, 0), 0.5 * math.sqrt(1 / self.scale**2 - 1)
-            ).astype(np.uint8)
+            sigma = 0.5 * math.sqrt(1 / self.scale**2 - 1)
+            size = 2 * math.ceil(2 * sigma) + 1
+            image_HWC = cv2.GaussianBlur(image_HWC, (size, size), sigma).astype(
+                np.uint8, copy=False
+            )
         return self.apply(image_HWC, cv2.INTER_LINEAR, 0.0)
+
+    def pick(self, pixels: NDArray[Any], border: float) -> NDArray[Any]:
+        """Move a map by nearest neighbour, (H, W) or (H, W, C); no value is invented.
+
+        Where to pick from is worked out once for all maps of a sample.
+        """
+        picked: NDArray[Any] = cv2.remap(
+            pixels,
+            self._source_HW2,
+            None,  # type: ignore[arg-type]
+            cv2.INTER_NEAREST,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=(border,) * 4,
+        )
+        return picked
+
+    def coarser(self, factor: int) -> Warp:
+        """The same warp onto fewer, larger pixels."""
+        size_hw = (-(-self.size_hw[0] // factor), -(-self.size_hw[1] // factor))
+        shrink_22 = np.diag([1 / factor] * 2)
+        matrix_23 = shrink_22 @ self.matrix_23
+        matrix_23[:, 2] += 0.5 / factor - 0.5
+        return Warp(matrix_23, self.turn_22, self.source_hw, size_hw)
+
+    @functools.cached_property
+    def _source_HW2(self) -> NDArray[np.int16]:
+        """Nearest source pixel (column, row) of every output pixel."""
+        source_HW2 = np.empty((*self.size_hw, 2), np.int16)
+        x_W, y_H1 = np.arange(self.size_hw[1]), np.arange(self.size_hw[0])[:, None]
+        for axis, (a, b, c) in enumerate(cv2.invertAffineTransform(self.matrix_23)):
+            position_HW = (a * x_W + c).astype(np.float32) + (b * y_H1).astype(np.float32)
+            np.clip(position_HW, -1, np.float32(FARTHEST), out=position_HW)
+            source_HW2[..., axis] = np.rint(position_HW, out=position_HW)
+        return source_HW2
+
+
+def fit_box(source_hw: tuple[int, int], size_hw: tuple[int, int], fit: Fit) -> Box:
+    """Where in the output the whole source goes.
+
+    "squash" fills the output, and the aspect may change. "contain" keeps the aspect and fills the
+    output in one direction; "pad" does so for a source that is larger than the output, and takes
+    a smaller one as it is. Both centre it. Sizes are whole pixels, so the aspect is kept to half a
+    pixel.
+    """
+    if fit == "squash":
+        return Box(0, 0, *size_hw)
+    ratio = min(size_hw[0] / source_hw[0], size_hw[1] / source_hw[1])
+    ratio = min(ratio, 1.0) if fit == "pad" else ratio
+    height, width = (
+        min(size, max(1, round(ratio * source)))
+        for source, size in zip(source_hw, size_hw, strict=True)
+    )
+    return Box((size_hw[0] - height) // 2, (size_hw[1] - width) // 2, height, width)
 
 
 def make_warp(
@@ -65,8 +138,11 @@ def make_warp(
     mirror: bool = False,
     angle: float = 0.0,
     scale: float = 1.0,
+    fit: Fit = "squash",
+    shift_xy: tuple[float, float] = (0.0, 0.0),
+    outside_is_background: bool = False,
 ) -> Warp:
-    """Resize to `size_hw` (the aspect may change) after a mirror, turn and zoom about the centre.
+    """Fit a source into the output after a mirror, turn and zoom about its centre.
 
     Args:
         source_hw: size of the source.
@@ -74,12 +150,17 @@ def make_warp(
         mirror: left and right change places.
         angle: degrees, counter-clockwise as seen.
         scale: zoom at constant output size.
+        fit: how the whole source goes into the output at scale 1, see `fit_box`.
+        shift_xy: output pixels to move right and down.
+        outside_is_background: labels call what comes from outside background, not ignored.
     """
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     turn_22 = np.array([[cosine, sine], [-sine, cosine]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])
-    resize_22 = np.diag([size_hw[1] / source_hw[1], size_hw[0] / source_hw[0]])
+    box = fit_box(source_hw, size_hw, fit)
+    resize_22 = np.diag([box.width / source_hw[1], box.height / source_hw[0]])
     linear_22 = scale * resize_22 @ turn_22
     source_centre = (np.array(source_hw[::-1]) - 1) / 2
-    output_centre = (np.array(size_hw[::-1]) - 1) / 2
-    shift_2 = output_centre - linear_22 @ source_centre
-    return Warp(np.column_stack([linear_22, shift_2]), turn_22, size_hw)
+    box_centre = np.array([box.left + (box.width - 1) / 2, box.top + (box.height - 1) / 2])
+    shift_2 = box_centre + shift_xy - linear_22 @ source_centre
+    matrix_23 = np.column_stack([linear_22, shift_2])
+    return Warp(matrix_23, turn_22, source_hw, size_hw, outside_is_background)

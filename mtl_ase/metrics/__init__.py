@@ -11,9 +11,11 @@ from mtl_ase.metrics.max_f import MaxF
 from mtl_ase.metrics.mean_angle import MeanAngle
 from mtl_ase.metrics.mean_iou import MeanIoU
 from mtl_ase.metrics.ods_f import OdsF
+from mtl_ase.metrics.rmse import RMSE
 from mtl_ase.metrics.saliency_iou import SaliencyIoU
 
 __all__ = [
+    "RMSE",
     "EdgeBCE",
     "MaxF",
     "MeanAngle",

@@ -14,10 +14,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torch import nn
-from torch.nn.functional import interpolate
 
 from mtl_ase.data import DataModule, collate_scoring
 from mtl_ase.tasks import Task
+from mtl_ase.training import at_label_size
 
 Picture = NDArray[np.uint8]
 TILE_WIDTH = 224
@@ -54,7 +54,7 @@ def picture_rows(
     labels, predictions = [image], [written("prediction", *image.shape[:2])]
     for name, task in tasks.items():
         label = sample.labels[name]
-        logits_1CHW = interpolate(logits[name].float().cpu(), label.shape[-2:], mode="bilinear")
+        logits_1CHW = at_label_size(logits[name].cpu(), sample.box, label)
         labels.append(task.colours(label.numpy()))
         predictions.append(task.colours(task.activation(logits_1CHW[0]).numpy()))
     return [labels, predictions]
@@ -87,7 +87,9 @@ def written(text: str, height: int, width: int) -> Picture:
 
 def _fit(picture: Picture) -> Picture:
     height = round(picture.shape[0] * TILE_WIDTH / picture.shape[1])
-    resized = cv2.resize(picture, (TILE_WIDTH, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    shrinks = picture.shape[1] > TILE_WIDTH  # thin lines must not fall through
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST_EXACT
+    resized = cv2.resize(picture, (TILE_WIDTH, height), interpolation=how)
     return resized.astype(np.uint8, copy=False)
 
 

@@ -1,6 +1,6 @@
 """Tasks: each one is a `Task`, put together in configs/tasks/*.yaml."""
 
-from mtl_ase.tasks.activations import class_ids, probability, unit_vector
+from mtl_ase.tasks.activations import class_ids, first_channel, probability, unit_vector
 from mtl_ase.tasks.colours import class_colours, depth_colours, grey, normal_colours
 from mtl_ase.tasks.task import Task
 
@@ -9,6 +9,7 @@ __all__ = [
     "class_colours",
     "class_ids",
     "depth_colours",
+    "first_channel",
     "grey",
     "normal_colours",
     "probability",

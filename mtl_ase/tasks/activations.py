@@ -14,6 +14,11 @@ def class_ids(logits_CHW: Tensor) -> Tensor:
     return logits_CHW.argmax(0)
 
 
+def first_channel(logits_CHW: Tensor) -> Tensor:
+    """The one channel as it is, (H, W)."""
+    return logits_CHW[0]
+
+
 def probability(logits_CHW: Tensor) -> Tensor:
     """The sigmoid of one channel, (H, W)."""
     return logits_CHW[0].sigmoid()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +29,7 @@ class Task:
         metrics: what to measure, by key; each takes (prediction, label) of one image.
         headline: key of the metric that stands for the task in delta_m.
         colours: prediction or label as an RGB picture, (H, W, 3) bytes.
+        legend: what a pixel's values mean, for pictures: a value, or a vector, by its name.
 
     Raises:
         UserError: the headline is none of the metrics, or the weight is negative.
@@ -42,6 +43,7 @@ class Task:
     headline: str
     colours: Colours
     weight: float = field(default=1.0)
+    legend: Mapping[str, float | Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         if self.headline not in self.metrics:

@@ -8,7 +8,8 @@ from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.router_log import RouterLog
 from mtl_ase.training.schedules import Cosine, Poly, Schedule
-from mtl_ase.training.scorer import Reference, Scorer
+from mtl_ase.training.scorer import Reference, Scorer, at_label_size
+from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
 
 __all__ = [
@@ -22,7 +23,9 @@ __all__ = [
     "RouterLog",
     "Schedule",
     "Scorer",
+    "SkippedSamples",
     "Summary",
+    "at_label_size",
     "parameter_groups",
     "prepare_device",
 ]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchmetrics import MeanMetric, Metric
 
-from mtl_ase.data import Batch
+from mtl_ase.data import Batch, Box
 from mtl_ase.metrics import delta_m
 from mtl_ase.tasks import Task
 
@@ -32,6 +32,16 @@ class Reference:
     dataset: str
     source: str
     values: Mapping[str, float] = field(default_factory=dict)
+
+
+def at_label_size(logits_1CHW: Tensor, box: Box | None, label: Tensor) -> Tensor:
+    """The logits of where the source image lies in the input, in the label's size; float32."""
+    if box is not None:
+        rows, columns = (
+            slice(start, start + size) for start, size in zip(box[:2], box[2:], strict=True)
+        )
+        logits_1CHW = logits_1CHW[..., rows, columns]
+    return interpolate(logits_1CHW.float(), label.shape[-2:], mode="bilinear")
 
 
 class Scorer(nn.Module):
@@ -58,8 +68,9 @@ class Scorer(nn.Module):
     def update(self, logits: Mapping[str, Tensor], batch: Batch) -> None:
         """Score a batch image by image: logits are resized to the label, then activated."""
         for index in range(len(batch.image_ids)):
+            box = batch.boxes[index] if batch.boxes else None
             total = sum(
-                self._score(task, logits[name][index], batch.labels[name][index])
+                self._score(task, logits[name][index], batch.labels[name][index], box)
                 for name, task in self.tasks.items()
             )
             self.loss.update(total)
@@ -86,8 +97,8 @@ class Scorer(nn.Module):
         """The metric behind a full key."""
         return cast(Metric, self.metrics[key])
 
-    def _score(self, task: Task, logits_CHW: Tensor, label: Tensor) -> Tensor:
-        logits_1CHW = interpolate(logits_CHW[None].float(), label.shape[-2:], mode="bilinear")
+    def _score(self, task: Task, logits_CHW: Tensor, label: Tensor, box: Box | None) -> Tensor:
+        logits_1CHW = at_label_size(logits_CHW[None], box, label)
         prediction = task.activation(logits_1CHW[0])
         for key in task.measured():
             self.metric(key).update(prediction, label)

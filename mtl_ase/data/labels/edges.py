@@ -26,6 +26,8 @@ class Edges(ClassMap):
     bwmorph).
     """
 
+    num_classes = 2
+
     def paths(self, root: Path, image_id: str) -> list[Path]:
         """The LabelMap."""
         return [label_map_path(root, image_id)]
@@ -39,14 +41,18 @@ class Edges(ClassMap):
         """Thinned segment boundaries."""
         return thin(boundaries(read_label_map(path))).astype(np.uint8)
 
-    def warp(self, label: Array, warp: Warp) -> Array:
-        """Move the map; lines are widened first when the image shrinks, to stay connected."""
+    def warp(self, stored: Array, warp: Warp) -> Array:
+        """Move the map; lines are widened first when the image shrinks, to stay connected.
+
+        An output pixel is an edge if one lies in the box of source pixels that it stands for; a
+        line is then at most two pixels wide and never broken.
+        """
         width, height = (math.ceil(round(step, 3)) for step in warp.step_xy)
         if width > 1 or height > 1:
             brush = np.ones((height, width), np.uint8)
-            lines_HW = cv2.dilate(np.where(label == 1, label, 0), brush)
-            label = np.where(lines_HW == 1, lines_HW, label)
-        return super().warp(label, warp)
+            lines_HW = cv2.dilate((stored == 1).view(np.uint8), brush)
+            stored = lines_HW if stored.max() <= 1 else np.where(lines_HW, lines_HW, stored)
+        return super().warp(stored, warp)
 
 
 def boundaries(segments_HW: NDArray[np.uint16]) -> NDArray[np.bool_]:

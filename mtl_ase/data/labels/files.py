@@ -12,21 +12,24 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
-from mtl_ase.errors import UserError
+from mtl_ase.data.image_files import is_cut_off
+from mtl_ase.errors import BadFile
 
 
 def read_png_ids(path: Path) -> NDArray[np.uint8]:
     """A PNG whose pixels are ids; palette files give the palette index, not the colour.
 
     Raises:
-        UserError: the file can't be read as one channel.
+        BadFile: the file can't be read as one channel.
     """
     try:
         ids = np.asarray(Image.open(path))
     except (OSError, SyntaxError, ValueError) as error:
-        raise UserError(f"{path} can't be read as a PNG ({error}); restore the file.") from error
+        raise BadFile(f"{path} can't be read as a PNG ({error}); restore the file.") from error
     if ids.ndim != 2:
-        raise UserError(f"{path} has {ids.shape[2]} channels where ids need one; restore the file.")
+        raise BadFile(f"{path} has {ids.shape[2]} channels where ids need one; restore the file.")
+    if ids.dtype not in (np.uint8, np.bool_):
+        raise BadFile(f"{path} has {ids.dtype} pixels where ids need bytes; restore the file.")
     return ids.astype(np.uint8)
 
 
@@ -34,26 +37,49 @@ def read_png(path: Path, flags: int) -> NDArray[Any]:
     """A PNG as OpenCV reads it under `flags`.
 
     Raises:
-        UserError: the file can't be read.
+        BadFile: the file can't be read.
     """
-    pixels = cv2.imread(str(path), flags)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path} can't be read ({error.strerror}); check its rights.") from error
+    pixels = None
+    if content and not is_cut_off(content):
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
-        raise UserError(f"{path} can't be read as an image; restore the file.")
+        raise BadFile(f"{path} can't be read as an image; restore the file.")
     return pixels
+
+
+def read_npy(path: Path) -> NDArray[Any]:
+    """A map of numbers that numpy saved.
+
+    Raises:
+        BadFile: the file can't be read as a map of numbers.
+    """
+    try:
+        numbers = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise BadFile(f"{path} can't be read as a numpy file; restore it.") from error
+    if numbers.ndim == 3 and numbers.shape[2] == 1:
+        numbers = numbers[..., 0]
+    if numbers.ndim != 2 or numbers.dtype.kind not in "fiu":
+        raise BadFile(f"{path} holds no map of numbers; restore the file.")
+    return numbers
 
 
 def read_mat(path: Path, key: str) -> Any:
     """One variable of a MATLAB file.
 
     Raises:
-        UserError: the file can't be read or lacks the variable.
+        BadFile: the file can't be read or lacks the variable.
     """
     try:
         variables = scipy.io.loadmat(path, variable_names=[key])
     except Exception as error:  # damaged bytes raise whatever scipy's parser stumbles over
-        raise UserError(f"{path} can't be read as a MATLAB file; restore it.") from error
+        raise BadFile(f"{path} can't be read as a MATLAB file; restore it.") from error
     if key not in variables:
-        raise UserError(f"{path} lacks the variable {key!r}; restore the file.")
+        raise BadFile(f"{path} lacks the variable {key!r}; restore the file.")
     return variables[key]
 
 

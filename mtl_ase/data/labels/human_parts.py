@@ -10,7 +10,7 @@ from mtl_ase.data.labels.facts import FACTS
 from mtl_ase.data.labels.files import read_mat
 from mtl_ase.data.labels.label import IGNORE, Array, ClassMap
 from mtl_ase.data.warp import Warp
-from mtl_ase.errors import UserError
+from mtl_ase.errors import BadFile
 
 
 class HumanParts(ClassMap):
@@ -19,6 +19,8 @@ class HumanParts(ClassMap):
     Objects and parts paint in file order, the later over the earlier. An image without any part is
     ignored as a whole (the lineage's AddIgnoreRegions), also when a warp moves all parts outside.
     """
+
+    num_classes = 7
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
         """The Pascal-Part file."""
@@ -34,15 +36,15 @@ class HumanParts(ClassMap):
             for part in thing["parts"].ravel():
                 name = part["part_name"].item()
                 if name not in FACTS["human_parts"]:
-                    raise UserError(f"{path} has an unknown part {name!r} of a person; restore it.")
+                    raise BadFile(f"{path} has an unknown part {name!r} of a person; restore it.")
                 parts[part["mask"] > 0] = FACTS["human_parts"][name]
         return _ignore_if_empty(parts)
 
-    def warp(self, label: Array, warp: Warp) -> Array:
+    def warp(self, stored: Array, warp: Warp) -> Array:
         """As all class maps; then ignored as a whole if no part is left."""
-        return _ignore_if_empty(super().warp(label, warp))
+        return _ignore_if_empty(super().warp(stored, warp))
 
 
 def _ignore_if_empty(parts: Array) -> Array:
-    some_part = np.isin(parts, (0, IGNORE), invert=True).any()
+    some_part = ((parts > 0) & (parts < IGNORE)).any()
     return parts if some_part else np.full_like(parts, IGNORE)

@@ -18,43 +18,64 @@ from mtl_ase.data.warp import Warp
 
 VALID_LABEL_IDS: tuple[int, ...] = tuple(FACTS["normals_valid_label_ids"])
 LEAST_NORM = 0.5
+NO_NORMAL = 128
+"""Byte of every component where there is no normal; it decodes to a vector of length 0.007."""
+PER_BYTE = np.float32(2 / 255)
 
 
 class Normals(Label):
     """float32 (H, W, 3) unit vectors, zero = ignore.
 
-    Stored as n = 2 * byte / 255 - 1. Vectors shorter than 0.5 and classes on which distilled
+    Stored as bytes, n = 2 * byte / 255 - 1. Vectors shorter than 0.5 and classes on which distilled
     normals are not trusted become zero.
 
     Args:
         valid_everywhere: trust every stored normal; else only those on the 170 classes of the
             LabelMap on which the lineage trusts distilled normals.
+        cubic: move training targets by cubic interpolation, as the lineage does: vectors are
+            mixed across borders, also with those of pixels without a normal.
     """
 
-    ignore = 0.0
+    ignore = background = NO_NORMAL
 
-    def __init__(self, valid_everywhere: bool = False) -> None:
-        self.valid_everywhere = valid_everywhere
+    def __init__(self, valid_everywhere: bool = False, cubic: bool = False) -> None:
+        self.valid_everywhere, self.cubic = valid_everywhere, cubic
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
         """The distilled map."""
         return [root / "normals_distill" / f"{image_id}.png"]
 
+    def sources(self, root: Path, image_id: str) -> list[Path]:
+        """The distilled map, and the LabelMap that says where to trust it."""
+        trust = [] if self.valid_everywhere else [label_map_path(root, image_id)]
+        return self.paths(root, image_id) + trust
+
     def blank(self, size_hw: tuple[int, int]) -> Array:
+        """The byte of no normal."""
+        return np.full((*size_hw, 3), NO_NORMAL, np.uint8)
+
+    def decode(self, path: Path, root: Path, image_id: str) -> Array:
+        """The bytes, where they can be trusted."""
+        bytes_HWC = read_png(path, cv2.IMREAD_COLOR_RGB).astype(np.uint8)
+        if not self.valid_everywhere:
+            bytes_HWC[~self._trusted(root, image_id, bytes_HWC.shape[:2])] = NO_NORMAL
+        return bytes_HWC
+
+    def finish(self, stored: Array) -> Array:
+        """Unit vectors, or zero."""
+        return unit_or_zero(np.multiply(stored, PER_BYTE, dtype=np.float32) - np.float32(1))
+
+    def nothing(self, size_hw: tuple[int, int]) -> Array:
         """Zero vectors."""
         return np.zeros((*size_hw, 3), np.float32)
 
-    def decode(self, path: Path, root: Path, image_id: str) -> Array:
-        """Unit vectors where valid."""
-        bytes_HWC = read_png(path, cv2.IMREAD_COLOR)[..., ::-1]
-        normals_HWC = unit_or_zero(bytes_HWC.astype(np.float32) * (2 / 255) - 1)
-        if not self.valid_everywhere:
-            normals_HWC[~self._trusted(root, image_id, normals_HWC.shape[:2])] = 0
-        return normals_HWC
-
-    def warp(self, label: Array, warp: Warp) -> Array:
+    def warp(self, stored: Array, warp: Warp) -> Array:
         """Move the map, and turn the vectors as the image turns."""
-        normals_HWC = warp.apply(label, cv2.INTER_NEAREST, 0.0)
+        if self.cubic:
+            mixed_HWC = warp.apply(self.finish(stored), cv2.INTER_CUBIC, 0.0)
+            normals_HWC = unit_or_zero(mixed_HWC, least=1e-6)
+        else:
+            normals_HWC = super().warp(stored, warp)
         normals_HWC[..., :2] = normals_HWC[..., :2] @ warp.turn_22.T.astype(np.float32)
         return normals_HWC
 
@@ -69,8 +90,11 @@ class Normals(Label):
         return trusted_HW
 
 
-def unit_or_zero(vectors_HWC: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Vectors scaled to length 1; those shorter than 0.5 become zero."""
-    norm_HW1 = np.linalg.norm(vectors_HWC, axis=-1, keepdims=True)
-    scaled = vectors_HWC / np.maximum(norm_HW1, LEAST_NORM)
-    return np.where(norm_HW1 > LEAST_NORM, scaled, np.float32(0))
+def unit_or_zero(
+    vectors_HWC: NDArray[np.float32], least: float = LEAST_NORM
+) -> NDArray[np.float32]:
+    """Vectors scaled to length 1; those that are not longer than `least` become zero."""
+    norm_HW = np.sqrt(np.einsum("hwc,hwc->hw", vectors_HWC, vectors_HWC))
+    scale_HW = np.where(norm_HW > least, 1 / np.maximum(norm_HW, least), np.float32(0))
+    unit_HWC: NDArray[np.float32] = vectors_HWC * scale_HW[..., None]
+    return unit_HWC

@@ -14,6 +14,8 @@ from mtl_ase.data.labels.label import Array, ClassMap
 class Saliency(ClassMap):
     """uint8 1 salient, 0 not, 255 = ignore; salient where the stored grey value is over 0.5."""
 
+    num_classes = 2
+
     def paths(self, root: Path, image_id: str) -> list[Path]:
         """The distilled map."""
         return [root / "sal_distill" / f"{image_id}.png"]

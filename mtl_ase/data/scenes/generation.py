@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
-import cv2
 import numpy as np
-from rich.progress import Progress, track
+from rich.progress import track
 
+from mtl_ase.data.processes import run_in_processes
 from mtl_ase.data.scenes.render import Scene, render_scene
 from mtl_ase.data.scenes.writing import write_scene
 
@@ -39,29 +37,12 @@ def generate(
         for split, count in counts.items()
         for start in range(0, count, CHUNK)
     ]
-    if workers == 1 or len(jobs) == 1:
-        for job in track(jobs, description="rendering scenes", transient=True):
-            _run(job)
-    else:
-        _run_in_processes(jobs, workers)
-
-
-def _run_in_processes(jobs: list[Job], workers: int) -> None:
-    spawn = multiprocessing.get_context("spawn")  # forking a process with threads may deadlock
-    with (
-        ProcessPoolExecutor(min(workers, len(jobs)), mp_context=spawn) as pool,
-        Progress(transient=True) as progress,
-    ):
-        bar = progress.add_task("rendering scenes", total=len(jobs))
-        for done in as_completed([pool.submit(_run, job) for job in jobs]):
-            done.result()
-            progress.advance(bar)
+    done = run_in_processes(_run, jobs, workers)
+    for _ in track(done, total=len(jobs), description="rendering scenes", transient=True):
+        pass
 
 
 def _run(job: Job) -> None:
     root, split, indices, seed, size = job
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
     for index in indices:
         write_scene(root, scene_name(split, index), render_image(seed, split, index, size))
-    cv2.setNumThreads(threads)

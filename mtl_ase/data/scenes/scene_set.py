@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mtl_ase.data.cache import cache_folder
 from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.scenes.generation import SPLITS, generate, render_image, scene_name
 from mtl_ase.data.scenes.render import Scene
@@ -20,7 +20,6 @@ from mtl_ase.errors import UserError
 RENDERER_VERSION = 3
 """Raise it whenever a change of the renderer changes a single byte of a file."""
 
-CACHE_VARIABLE = "MTL_ASE_CACHE"
 MANIFEST = "scenes.json"
 
 
@@ -119,11 +118,6 @@ class Scenes:
             write_split(root, split, [scene_name(split, k) for k in range(count)])
         manifest = {"fingerprint": self.fingerprint(), **self.parameters()}
         (root / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-
-
-def cache_folder() -> Path:
-    """$MTL_ASE_CACHE, or ~/.cache/mtl_ase."""
-    return Path(os.environ.get(CACHE_VARIABLE) or Path.home() / ".cache" / "mtl_ase")
 
 
 @contextmanager

@@ -1,0 +1,6 @@
+"""Benchmarks: ratios between ours and another way, timed in turns in one run."""
+
+from mtl_ase.benchmarks.data import benchmark_data
+from mtl_ase.benchmarks.interleaved import Timing, interleave
+
+__all__ = ["Timing", "benchmark_data", "interleave"]

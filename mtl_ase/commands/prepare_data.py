@@ -1,0 +1,96 @@
+"""Getting, verifying and packing a data set."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from mtl_ase.config import build_data
+from mtl_ase.data import DataModule
+from mtl_ase.data.acquire import ARCHIVES, obtain
+from mtl_ase.data.cores import usable_cores
+from mtl_ase.data.official import official_file
+from mtl_ase.data.verification import Verification, percentages, verify
+
+SHOWN = 20
+"""Problems printed in full; the rest is counted."""
+
+
+def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bool) -> int:
+    """See that a data set is there, read all its files once, and pack its labels.
+
+    Args:
+        config: the whole config; only `data` is used.
+        may_download: get the data set's archive from its public link if need be.
+        as_json: print the report as JSON instead of tables.
+        pack: pack the labels after the report.
+
+    Returns:
+        The exit code: 0, or 1 if something is wrong with the files.
+
+    Raises:
+        UserError: the data set can't be had, or a label can't be packed.
+    """
+    data: DataModule = build_data(config, {})
+    if data.generator is None:
+        assert data.root is not None
+        obtain(data.root, data.layout, ARCHIVES.get(data.name, ()), may_download)
+        _restore_lists(data)
+    else:
+        data.root = data.generator.prepare(data.root)
+    assert data.root is not None
+    splits = list(data.splits.values())
+    report = verify(data.root, data.name, data.layout, data.all_labels, splits, usable_cores())
+    if as_json:
+        print(json.dumps({"root": str(data.root), **report.as_json()}, indent=1))
+    else:
+        print_report(data.root, report)
+    if pack:
+        folders = [data.pack(split).folder for split in data.splits]
+        if not as_json:
+            print("packed:", *folders, sep="\n  ")
+    return 1 if report.problems else 0
+
+
+def _restore_lists(data: DataModule) -> None:
+    """Put the published lists of the splits where they are missing."""
+    assert data.root is not None
+    for split in data.splits.values():
+        path, official = data.layout.split_path(data.root, split), official_file(data.name, split)
+        if official is not None and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(official, path)
+
+
+def print_report(root: Path, report: Verification) -> None:
+    """Coverage, class frequencies and problems, as tables."""
+    console = Console()
+    console.print(_coverage(root, report))
+    for name, (here, named) in report.official.items():
+        console.print(f"{here:,} of the {named:,} images of the published list {name} are here.")
+    for split, found in report.splits.items():
+        for task, counts in found.pixels.items():
+            shares = ", ".join(f"{k}: {v:.2f}" for k, v in percentages(counts).items())
+            console.print(f"{split} {task}, percent of pixels by class: {shares}")
+    for problem in report.problems[:SHOWN]:
+        console.print(problem, markup=False, soft_wrap=True)
+    count = len(report.problems)
+    if count > SHOWN:
+        console.print(f"and {count - SHOWN} more; --json lists all.")
+    console.print(f"{count} problems" if count else "no problems")
+
+
+def _coverage(root: Path, report: Verification) -> Table:
+    tasks = list(next(iter(report.splits.values())).labelled)
+    table = Table("split", title=f"Labels in {root}")
+    for column in ("images", *tasks, "without any label"):
+        table.add_column(column, justify="right")
+    for split, found in report.splits.items():
+        counts = [f"{found.labelled[task]:,}" for task in tasks]
+        table.add_row(split, f"{found.images:,}", *counts, f"{len(found.bare):,}")
+    return table

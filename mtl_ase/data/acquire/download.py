@@ -1,0 +1,102 @@
+"""Downloading a large file that may break off: what is there is kept and continued."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from mtl_ase.errors import UserError
+
+CHUNK_BYTES = 2**20
+TIMEOUT_S = 60
+ATTEMPTS = 3
+UNCHANGED, WHOLE, PART, DONE = "If-Range", 200, 206, 416
+
+
+class LinkDead(Exception):
+    """The server does not give the file."""
+
+
+def download(url: str, path: Path) -> None:
+    """Download a file to `path`; a broken download goes on where it stopped.
+
+    Until it is whole the file is called `NAME.part`. The server's mark of the file is kept beside
+    it, so that parts of two versions are never joined.
+
+    Raises:
+        LinkDead: the server does not have the file, or can't be reached.
+        UserError: the connection broke off again and again, or the disk is full.
+    """
+    part, note = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.json")
+    try:
+        for _ in range(ATTEMPTS):
+            if _fetch(url, part, note):
+                part.replace(path)
+                note.unlink(missing_ok=True)
+                return
+    except OSError as error:
+        raise UserError(
+            f"{part} can't be written ({error.strerror}); free some space or check its rights, "
+            "and run the same command again."
+        ) from error
+    raise UserError(
+        f"{url} broke off {ATTEMPTS} times; run the same command again, it goes on from byte "
+        f"{part.stat().st_size:,}."
+    )
+
+
+def _fetch(url: str, part: Path, note: Path) -> bool:
+    """Fetch what is missing; whether the file is whole now."""
+    have = part.stat().st_size if part.is_file() and note.is_file() else 0
+    headers = {"User-Agent": "mtl_ase"}
+    if have:
+        known = json.loads(note.read_text(encoding="utf-8"))
+        headers |= {"Range": f"bytes={have}-", UNCHANGED: known["mark"]}
+    try:
+        response = urllib.request.urlopen(
+            urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S
+        )
+    except urllib.error.HTTPError as error:
+        if error.code == DONE and have:  # nothing is left to send, or the file has changed
+            part.unlink()
+            return False
+        raise LinkDead(f"{url} answers {error.code} {error.reason}") from error
+    except (urllib.error.URLError, TimeoutError, ValueError) as error:
+        raise LinkDead(f"{url} can't be reached ({getattr(error, 'reason', error)})") from error
+    with response:
+        continues = response.status == PART
+        start = have if continues else 0
+        length = response.headers.get("Content-Length")
+        total = None if length is None else start + int(length)
+        mark = response.headers.get("ETag") or response.headers.get("Last-Modified")
+        if mark and not mark.startswith("W/"):
+            note.write_text(json.dumps({"mark": mark}), encoding="utf-8")
+        else:
+            note.unlink(missing_ok=True)  # without a mark a part can't be continued safely
+        _save(response, part, "ab" if continues else "wb", start, total)
+    return total is None or part.stat().st_size == total
+
+
+def _save(response: Any, part: Path, mode: str, start: int, total: int | None) -> None:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    with (
+        Progress(*columns, TransferSpeedColumn(), transient=True) as progress,
+        part.open(mode) as file,
+    ):
+        bar = progress.add_task(part.stem, total=total, completed=start)
+        while True:
+            try:
+                chunk = response.read(CHUNK_BYTES)
+            except (TimeoutError, ConnectionError, http.client.IncompleteRead) as error:
+                file.write(getattr(error, "partial", b""))
+                return
+            if not chunk:
+                return
+            file.write(chunk)
+            progress.advance(bar, len(chunk))

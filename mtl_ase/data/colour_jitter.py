@@ -1,0 +1,63 @@
+"""Random brightness, contrast, saturation and hue of byte images. Shapes: H W pixels, C = 3."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Levels = NDArray[np.float64]
+
+
+class ColourJitter:
+    """Each of four changes with probability one half; contrast comes second or last.
+
+    Source: PhotoMetricDistortion of ATRC and InvPT (from SSD). A change is a table of 256 levels.
+
+    Args:
+        brightness: largest shift either way, in levels.
+        contrast: largest relative change either way.
+        saturation: largest relative change either way.
+        hue: largest turn either way, in degrees of OpenCV's 180.
+    """
+
+    def __init__(
+        self,
+        brightness: float = 32,
+        contrast: float = 0.5,
+        saturation: float = 0.5,
+        hue: float = 18,
+    ) -> None:
+        self.brightness, self.contrast = brightness, contrast
+        self.saturation, self.hue = saturation, hue
+
+    def __call__(self, rng: np.random.Generator, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The image in other colours."""
+        levels = np.arange(256.0)
+        shift = _draw(rng, self.brightness)
+        gain = 1 + _draw(rng, self.contrast)
+        contrast_last = rng.random() < 0.5
+        strength = 1 + _draw(rng, self.saturation)
+        turn = _draw(rng, self.hue)
+        first = _bytes(levels + shift)
+        first = first if contrast_last else _bytes(first * gain)
+        image_HWC = cv2.LUT(image_HWC, first).astype(np.uint8, copy=False)
+        if strength != 1 or turn != 0:
+            hsv_HWC = cv2.cvtColor(image_HWC, cv2.COLOR_RGB2HSV)
+            hue = np.rint(levels + turn) % 180
+            table = np.stack([hue.astype(np.uint8), _bytes(levels * strength), _bytes(levels)], 1)
+            hsv_HWC = cv2.LUT(hsv_HWC, table[None])
+            image_HWC = cv2.cvtColor(hsv_HWC, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
+        if contrast_last and gain != 1:
+            image_HWC = cv2.LUT(image_HWC, _bytes(levels * gain)).astype(np.uint8, copy=False)
+        return image_HWC
+
+
+def _draw(rng: np.random.Generator, largest: float) -> float:
+    """A change within the bounds with probability one half, else none."""
+    amount = rng.uniform(-largest, largest)
+    return amount if rng.random() < 0.5 else 0.0
+
+
+def _bytes(levels: NDArray[np.generic]) -> NDArray[np.uint8]:
+    return np.clip(np.asarray(levels, np.float64), 0, 255).astype(np.uint8)

@@ -1,0 +1,169 @@
+"""A split of a data set, sample by sample.
+
+Legend: C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Container, Mapping
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mtl_ase.data.augmentation import Augmentation
+from mtl_ase.data.image_files import read_image
+from mtl_ase.data.label_maps import LabelMaps
+from mtl_ase.data.labels import Label
+from mtl_ase.data.labels.label import Array
+from mtl_ase.data.layout import PASCAL_MT, FolderLayout
+from mtl_ase.data.pack import Pack
+from mtl_ase.data.sample import Sample
+from mtl_ase.data.sample_order import Key
+from mtl_ase.data.warp import fit_box
+from mtl_ase.errors import BadFile
+
+OnBadSample = Literal["raise", "skip"]
+
+
+class DenseDataset(Dataset[Sample]):
+    """One split of a data set with dense labels.
+
+    In training, the image and all targets are warped together to `size_hw`; all randomness comes
+    from (seed, epoch, index) alone. In scoring, the image is resized to `size_hw` and the labels
+    are the truth in their own size.
+
+    Args:
+        root: folder of the data set.
+        split: name of its list of images.
+        labels: kinds to read, by task.
+        size_hw: size of the network's input.
+        augmentation: how an image becomes an input.
+        training: augmented training targets, or the truth for scoring.
+        seed: of the augmentation.
+        layout: where the folder keeps images and lists.
+        pack: labels decoded before, or None to decode the files.
+        on_bad_sample: what to do with files that can't be read: "raise", or "skip" to take such
+            labels as missing, and such images as black and unlabelled.
+
+    Raises:
+        UserError: the split list is missing, empty or wrong.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        split: str,
+        labels: Mapping[str, Label],
+        size_hw: tuple[int, int],
+        augmentation: Augmentation,
+        training: bool = False,
+        seed: int = 0,
+        layout: FolderLayout = PASCAL_MT,
+        pack: Pack | None = None,
+        on_bad_sample: OnBadSample = "raise",
+    ) -> None:
+        self.root, self.split, self.labels, self.size_hw = root, split, labels, size_hw
+        self.augmentation, self.training, self.seed = augmentation, training, seed
+        self.layout, self.on_bad_sample = layout, on_bad_sample
+        self.image_ids = layout.read_split(root, split)
+        self.maps = LabelMaps(root, self.image_ids, labels, pack)
+
+    def __len__(self) -> int:
+        return len(self.image_ids)
+
+    def __getitem__(self, key: Key) -> Sample:
+        """The sample for (epoch, index); the epoch only matters for the augmentation.
+
+        Raises:
+            BadFile: a file of the sample can't be read, and such samples are not skipped.
+        """
+        epoch, index = key
+        problems: list[str] = []
+        image_HWC = self._read_image(index, problems)
+        stored = {task: self._read_map(task, index, problems) for task in self.labels}
+        if image_HWC is None:
+            image_HWC = np.zeros((*self.size_hw, 3), np.uint8)
+            stored = dict.fromkeys(stored)
+        source_hw = image_HWC.shape[:2]
+        fitted = {
+            name: self.labels[name].fit(array, source_hw)
+            for name, array in stored.items()
+            if array is not None
+        }
+        if self.training:
+            rng = np.random.default_rng((self.seed, epoch, index))
+            warp = self.augmentation.draw(rng, source_hw, self.size_hw, fitted)
+            image_HWC = self.augmentation.recolour(rng, warp.apply_to_image(image_HWC))
+            moved = {name: self.labels[name].warp(array, warp) for name, array in fitted.items()}
+            maps = moved | self._blanks(moved, self.size_hw)
+        else:
+            image_HWC = self.augmentation.plain(source_hw, self.size_hw).apply_to_image(image_HWC)
+            whole = {name: self.labels[name].finish(array) for name, array in fitted.items()}
+            maps = whole | self._blanks(whole, source_hw)
+        return Sample(
+            self.image_ids[index],
+            _to_tensor(image_HWC),
+            {name: _to_tensor(maps[name]) for name in self.labels},
+            fit_box(source_hw, self.size_hw, self.augmentation.fit),
+            tuple(problems),
+        )
+
+    def coverage(self) -> dict[str, int]:
+        """How many images of the split have a label file, by task."""
+        return {
+            name: sum(label.find(self.root, image_id) is not None for image_id in self.image_ids)
+            for name, label in self.labels.items()
+        }
+
+    def fingerprint(self) -> str:
+        """A short hash of the image ids and their file sizes.
+
+        Raises:
+            BadFile: an image is missing, and bad samples are not skipped.
+        """
+        digest = hashlib.sha256()
+        for image_id in self.image_ids:
+            path = self.layout.image_path(self.root, image_id)
+            if not path.is_file() and self.on_bad_sample == "raise":
+                raise BadFile(
+                    f"{path} is missing, but {self.split}.txt lists it; restore the file."
+                )
+            size = path.stat().st_size if path.is_file() else -1
+            digest.update(f"{image_id} {size}\n".encode())
+        return digest.hexdigest()[:16]
+
+    def _read_image(self, index: int, problems: list[str]) -> NDArray[np.uint8] | None:
+        path = self.layout.image_path(self.root, self.image_ids[index])
+        return self._try(lambda: read_image(path), problems)
+
+    def _read_map(self, task: str, index: int, problems: list[str]) -> Array | None:
+        return self._try(lambda: self.maps.read(task, index, not self.training), problems)
+
+    def _blanks(self, labelled: Container[str], size_hw: tuple[int, int]) -> dict[str, Array]:
+        """Maps that ignore everything, of the tasks for which the image is unlabelled."""
+        return {
+            name: label.nothing(size_hw)
+            for name, label in self.labels.items()
+            if name not in labelled
+        }
+
+    def _try(self, read: Callable[[], Array | None], problems: list[str]) -> Array | None:
+        try:
+            return read()
+        except BadFile as error:
+            if self.on_bad_sample == "raise":
+                raise
+            problems.append(str(error))
+            return None
+
+
+def _to_tensor(pixels: NDArray[np.generic]) -> Tensor:
+    """A map as a tensor of its own memory; channels come first."""
+    channels_first = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+    return torch.from_numpy(np.array(channels_first, order="C"))

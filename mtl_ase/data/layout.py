@@ -1,0 +1,59 @@
+"""Where a data set's folder keeps its images and lists."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtl_ase.errors import UserError
+
+
+@dataclass(frozen=True)
+class FolderLayout:
+    """Paths below a data set's root; `{}` stands for an image id or a split's name.
+
+    Attributes:
+        image: of an image, e.g. "JPEGImages/{}.jpg".
+        split: of the list of a split's images, one id a line.
+    """
+
+    image: str
+    split: str
+
+    def image_path(self, root: Path, image_id: str) -> Path:
+        """Where an image lies."""
+        return root / self.image.format(image_id)
+
+    def image_folder(self, root: Path) -> Path:
+        """Where all images lie; without it, a folder is no such data set."""
+        return (root / self.image).parent
+
+    def split_path(self, root: Path, split: str) -> Path:
+        """Where a split's list lies."""
+        return root / self.split.format(split)
+
+    def read_split(self, root: Path, split: str) -> list[str]:
+        """The image ids of a split.
+
+        Raises:
+            UserError: the list is missing, empty, names an image twice or leaves the folder.
+        """
+        path = self.split_path(root, split)
+        if not path.is_file():
+            raise UserError(f"{path} is missing; check data.root, or restore the split list.")
+        image_ids = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        image_ids = [image_id for image_id in image_ids if image_id]
+        if not image_ids:
+            raise UserError(f"{path} lists no images; restore the split list.")
+        seen: set[str] = set()
+        for image_id in image_ids:
+            if image_id in seen:
+                raise UserError(f"{path} lists {image_id!r} twice; remove one of the lines.")
+            if Path(image_id).is_absolute() or ".." in Path(image_id).parts:
+                raise UserError(f"{path} lists {image_id!r}, which leaves the folder; remove it.")
+            seen.add(image_id)
+        return image_ids
+
+
+PASCAL_MT = FolderLayout("JPEGImages/{}.jpg", "ImageSets/Context/{}.txt")
+"""The layout of PASCAL-Context's multi-task archives, and of scenes."""

@@ -1,0 +1,151 @@
+"""Making a pack: shard by shard, on all cores, safe to kill, to repeat and to run twice at once."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from rich.progress import track
+
+from mtl_ase.data.labels import Label
+from mtl_ase.data.labels.label import Array
+from mtl_ase.data.pack.format import (
+    MANIFEST,
+    SHARD_IMAGES,
+    read_index,
+    shard_bytes,
+    shard_name,
+    write_atomically,
+)
+from mtl_ase.data.pack.maps import decode_map, map_names
+from mtl_ase.data.pack.reader import Pack
+from mtl_ase.data.processes import run_in_processes
+from mtl_ase.errors import BadFile, UserError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+Job = tuple[Path, Path, int, list[str], dict[str, Label]]
+
+
+def build_pack(
+    folder: Path,
+    root: Path,
+    image_ids: Sequence[str],
+    labels: Mapping[str, Label],
+    workers: int,
+    skip_bad: bool = False,
+) -> Pack:
+    """Decode all labels of a split into a pack.
+
+    A shard is written under another name and then renamed, so a shard that is there is whole:
+    after a kill the work goes on where it stopped, and two processes that build the same pack
+    share it. The manifest comes last.
+
+    Args:
+        folder: of the pack; its name holds the fingerprint of the sources.
+        root: of the data set.
+        image_ids: of the split.
+        labels: kinds to decode, by task.
+        workers: processes.
+        skip_bad: take labels that can't be read as missing, and list them in the manifest.
+
+    Raises:
+        UserError: a label can't be read, or the pack can't be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        jobs: list[Job] = [
+            (folder, root, number, list(image_ids[start : start + SHARD_IMAGES]), dict(labels))
+            for number, start in enumerate(range(0, len(image_ids), SHARD_IMAGES))
+        ]
+        jobs = _rotated(jobs)
+        bad = [
+            problem
+            for problems in track(
+                run_in_processes(_build_shard, jobs, workers),
+                total=len(jobs),
+                description=f"packing {folder.name.partition('-')[0]}",
+                transient=True,
+            )
+            for problem in problems
+        ]
+        if bad and not skip_bad:
+            raise BadFile(f"{_listed(bad)} Or leave such labels out with data.on_bad_sample=skip.")
+        return _finish(folder, image_ids, labels, sorted(bad))
+    except OSError as error:
+        if error.errno in FULL:
+            raise UserError(
+                f"{folder}: no space is left to pack labels; free some, or set MTL_ASE_CACHE to "
+                "another disk, and run the same command again: finished parts are kept."
+            ) from error
+        raise UserError(
+            f"{folder}: labels can't be packed there ({error.strerror}); give the folder write "
+            "permission or train with data.pack=never."
+        ) from error
+
+
+def _rotated(jobs: list[Job]) -> list[Job]:
+    """Another start for every process, so that two that build at once meet in the middle."""
+    start = os.getpid() % len(jobs)
+    return jobs[start:] + jobs[:start]
+
+
+def _listed(bad: list[str]) -> str:
+    more = f" And {len(bad) - 1} more labels can't be read." if len(bad) > 1 else ""
+    return bad[0] + more
+
+
+def _build_shard(job: Job) -> list[str]:
+    """Write one shard unless it is there; what could not be read."""
+    folder, root, number, image_ids, labels = job
+    path, note = folder / shard_name(number), folder / f"{shard_name(number)}.bad.json"
+    if _is_whole(path, len(image_ids)):
+        return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
+    bad: dict[str, None] = {}
+    content = shard_bytes(_decoded(root, image_ids, labels, bad))
+    if bad:
+        write_atomically(note, json.dumps(list(bad)).encode())
+    write_atomically(path, content)
+    return list(bad)
+
+
+def _decoded(
+    root: Path, image_ids: list[str], labels: dict[str, Label], bad: dict[str, None]
+) -> Iterator[list[Array | None]]:
+    """The maps of every image; what can't be read is None, and its sentence goes to `bad`."""
+    for image_id in image_ids:
+        maps_K: list[Array | None] = []
+        for name in map_names(labels):
+            try:
+                maps_K.append(decode_map(labels, name, root, image_id))
+            except BadFile as error:
+                maps_K.append(None)
+                bad[str(error)] = None
+        yield maps_K
+
+
+def _is_whole(path: Path, count: int) -> bool:
+    try:
+        return len(read_index(memoryview(path.read_bytes()))) == count
+    except (OSError, ValueError):
+        return False
+
+
+def _finish(
+    folder: Path, image_ids: Sequence[str], labels: Mapping[str, Label], bad: list[str]
+) -> Pack:
+    count = -(-len(image_ids) // SHARD_IMAGES)
+    manifest = {
+        "images": len(image_ids),
+        "maps": map_names(labels),
+        "skipped": bad,
+        "shards": {
+            shard_name(number): (folder / shard_name(number)).stat().st_size
+            for number in range(count)
+        },
+    }
+    write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
+    return Pack(folder, manifest)

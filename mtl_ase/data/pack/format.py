@@ -1,0 +1,125 @@
+"""The pack's files: shards of compressed maps, each with its own index, and a manifest.
+
+A pack is a folder. `shard-00000.bin` holds the maps of the first SHARD_IMAGES images, one
+zstandard frame a map, then an index of ENTRY rows (image by image, map by map), then a TAIL. The
+manifest is written last: a folder with one is complete.
+
+Legend: N images of a shard, K maps of an image, H W pixels, C channels.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import uuid
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from mtl_ase.data.labels.label import Array
+
+MANIFEST = "manifest.json"
+SHARD_IMAGES = 128
+LEVEL = 9
+ENTRY = np.dtype(
+    [
+        ("offset", "<u8"),
+        ("length", "<u4"),  # 0: the image has no such label
+        ("crc", "<u4"),
+        ("height", "<u4"),
+        ("width", "<u4"),
+        ("channels", "<u2"),  # 0: a map without channels
+        ("dtype", "S2"),
+    ]
+)
+TAIL = struct.Struct("<8sIIII")  # mark, images, maps, length and crc of the index
+MARK = b"mtlpack1"
+
+
+def shard_name(number: int) -> str:
+    """File name of a shard."""
+    return f"shard-{number:05d}.bin"
+
+
+def encode_map(stored: Array | None) -> tuple[bytes, tuple[int, int, int, int, int, bytes]]:
+    """A map's compressed bytes, and its entry without the offset."""
+    if stored is None:
+        return b"", (0, 0, 0, 0, 0, b"")
+    array = np.ascontiguousarray(stored)
+    packed = zstandard.ZstdCompressor(level=LEVEL).compress(array.data)
+    channels = array.shape[2] if array.ndim == 3 else 0
+    height, width = array.shape[:2]
+    return packed, (len(packed), zlib.crc32(packed), height, width, channels, _code(array))
+
+
+def decode_map(packed: bytes | memoryview, entry: NDArray[np.void]) -> Array:
+    """The map of an entry.
+
+    Raises:
+        ValueError: the bytes are not those that were written.
+    """
+    if zlib.crc32(packed) != entry["crc"]:
+        raise ValueError("checksum differs")
+    shape = (int(entry["height"]), int(entry["width"]), int(entry["channels"]))
+    dtype = np.dtype(bytes(entry["dtype"]).decode())
+    size = shape[0] * shape[1] * max(1, shape[2]) * dtype.itemsize
+    content = zstandard.ZstdDecompressor().decompress(packed, max_output_size=max(1, size))
+    return np.frombuffer(content, dtype).reshape(shape if shape[2] else shape[:2])
+
+
+def _code(array: Array) -> bytes:
+    return array.dtype.newbyteorder("<").str[1:].encode()
+
+
+def shard_bytes(maps_NK: Iterable[list[Array | None]]) -> bytes:
+    """A whole shard; images are taken one at a time."""
+    rows, frames, offset = [], [], 0
+    for maps_K in maps_NK:
+        row = []
+        for stored in maps_K:
+            packed, fields = encode_map(stored)
+            row.append((offset, *fields))
+            frames.append(packed)
+            offset += len(packed)
+        rows.append(row)
+    index_NK = np.array(rows, ENTRY)
+    index = index_NK.tobytes()
+    tail = TAIL.pack(MARK, *index_NK.shape, len(index), zlib.crc32(index))
+    return b"".join([*frames, index, tail])
+
+
+def read_index(shard: memoryview) -> NDArray[np.void]:
+    """The index_NK of a shard.
+
+    Raises:
+        ValueError: the shard is cut off or damaged.
+    """
+    if len(shard) < TAIL.size:
+        raise ValueError("too short")
+    mark, count, kinds, length, crc = TAIL.unpack(shard[-TAIL.size :])
+    index = shard[-TAIL.size - length : -TAIL.size]
+    if mark != MARK or len(index) != length or zlib.crc32(index) != crc:
+        raise ValueError("no index")
+    return np.frombuffer(index, ENTRY).reshape(count, kinds)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that is there wholly or not at all, also after a loss of power."""
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.draft")
+    try:
+        with draft.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,43 @@
+"""Where packs lie: beside the data, or in the cache where the data may not be written to."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from mtl_ase.data.cache import cache_folder
+from mtl_ase.data.pack.reader import Pack
+
+PACKS = "packs"
+
+
+def pack_folder(root: Path, split: str, mark: str) -> Path:
+    """The folder to build a split's pack in; `mark` is the fingerprint of its sources."""
+    beside, cached = _homes(root)
+    writable = os.access(beside if beside.is_dir() else root, os.W_OK)
+    return (beside if writable else cached) / f"{split}-{mark}"
+
+
+def find_pack(root: Path, split: str, mark: str) -> Pack | None:
+    """The split's finished and fresh pack, if there is one."""
+    for home in _homes(root):
+        pack = Pack.open(home / f"{split}-{mark}")
+        if pack is not None:
+            return pack
+    return None
+
+
+def stale_packs(root: Path, split: str, mark: str) -> list[Path]:
+    """Folders of packs of this split that were made from other files or by other code."""
+    return [
+        folder
+        for home in _homes(root)
+        for folder in sorted(home.glob(f"{split}-" + "[0-9a-f]" * len(mark)))
+        if folder.name != f"{split}-{mark}"
+    ]
+
+
+def _homes(root: Path) -> tuple[Path, Path]:
+    name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
+    return root / PACKS, cache_folder() / PACKS / f"{root.name}-{name}"

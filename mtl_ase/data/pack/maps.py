@@ -1,0 +1,32 @@
+"""Which maps a pack holds of every image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mtl_ase.data.labels import Label
+from mtl_ase.data.labels.label import Array
+
+TRUTH = ".truth"
+
+
+def map_names(labels: Mapping[str, Label]) -> list[str]:
+    """The training target of every task, and the truth where it is another map."""
+    names = []
+    for task, label in labels.items():
+        names.append(task)
+        if label.truth_differs:
+            names.append(task + TRUTH)
+    return names
+
+
+def map_name(task: str, label: Label, truth: bool) -> str:
+    """The name of a task's map for training or for scoring."""
+    return task + TRUTH if truth and label.truth_differs else task
+
+
+def decode_map(labels: Mapping[str, Label], name: str, root: Path, image_id: str) -> Array | None:
+    """A map of an image from its files, as stored; None where it is unlabelled."""
+    task = name.removesuffix(TRUTH)
+    return labels[task].read_stored(root, image_id, truth=name.endswith(TRUTH))

@@ -1,0 +1,74 @@
+"""Reading a pack.
+
+Legend: N images, K maps of an image.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+from pathlib import Path
+from typing import Any
+
+from zstandard import ZstdError
+
+from mtl_ase.data.labels.label import Array
+from mtl_ase.data.pack.format import MANIFEST, SHARD_IMAGES, decode_map, read_index, shard_name
+
+
+class PackDamaged(Exception):
+    """A pack's bytes are not those that were written."""
+
+
+class Pack:
+    """The maps of a split's images, read from shards that are mapped into memory.
+
+    Processes share the mapped pages. Every map's checksum is compared when it is read.
+    """
+
+    def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
+        self.folder = folder
+        self.count: int = manifest["images"]
+        self.skipped: list[str] = manifest["skipped"]
+        self._column = {name: column for column, name in enumerate(manifest["maps"])}
+        self._shards: dict[int, tuple[memoryview, Any]] = {}
+
+    @classmethod
+    def open(cls, folder: Path) -> Pack | None:
+        """The pack in a folder, or None if there is none, or one that is not whole."""
+        try:
+            manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+            sizes = [(folder / name).stat().st_size for name in manifest["shards"]]
+            whole = sizes == list(manifest["shards"].values())
+            pack = cls(folder, manifest)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return None
+        return pack if whole else None
+
+    def read(self, name: str, index: int) -> Array | None:
+        """A map of the index-th image as stored, read-only; None where it is unlabelled.
+
+        Raises:
+            PackDamaged: the bytes are not those that were written.
+        """
+        number, row = divmod(index, SHARD_IMAGES)
+        try:
+            shard, index_NK = self._shard(number)
+            entry = index_NK[row, self._column[name]]
+            if not entry["length"]:
+                return None
+            start = int(entry["offset"])
+            return decode_map(shard[start : start + int(entry["length"])], entry)
+        except (OSError, ValueError, IndexError, ZstdError) as error:
+            raise PackDamaged(f"{self.folder / shard_name(number)}: {error}") from error
+
+    def _shard(self, number: int) -> tuple[memoryview, Any]:
+        if number not in self._shards:
+            with (self.folder / shard_name(number)).open("rb") as file:
+                content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            self._shards[number] = content, read_index(content)
+        return self._shards[number]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Mapped memory stays behind; another process maps it anew."""
+        return {**self.__dict__, "_shards": {}}

@@ -1,0 +1,64 @@
+"""Where an enlarged image is cut. Shapes: H W pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtl_ase.data.labels.label import IGNORE
+from mtl_ase.data.warp import Warp
+
+COARSE = 8
+
+
+class RandomCrop:
+    """A window at random, not one that a single class fills.
+
+    Source: ATRC's RandomCrop (from mmsegmentation). Our deviation: classes are counted on every
+    eighth output pixel.
+
+    Args:
+        task: whose label map tells the classes.
+        max_class_share: of the most frequent class among the window's labelled pixels.
+        tries: windows to draw before the last one is taken as it is.
+    """
+
+    def __init__(
+        self, task: str = "semseg", max_class_share: float = 0.75, tries: int = 10
+    ) -> None:
+        self.task, self.max_class_share, self.tries = task, max_class_share, tries
+
+    def choose(
+        self,
+        rng: np.random.Generator,
+        warp: Callable[[tuple[float, float]], Warp],
+        classes_HW: NDArray[np.uint8] | None,
+    ) -> Warp:
+        """A warp shifted at random so far as the enlarged image reaches over the output.
+
+        Args:
+            rng: of the shift.
+            warp: the warp for a shift.
+            classes_HW: of the source image, or None to take the first window.
+        """
+        overhang = _overhang(warp((0.0, 0.0)))
+        for _ in range(self.tries):
+            x, y = (rng.uniform(-1, 1, 2) * overhang).tolist()
+            chosen = warp((x, y))
+            if classes_HW is None or self._is_varied(chosen.coarser(COARSE), classes_HW):
+                break
+        return chosen
+
+    def _is_varied(self, warp: Warp, classes_HW: NDArray[np.uint8]) -> bool:
+        counts = np.bincount(warp.pick(classes_HW, IGNORE).ravel(), minlength=IGNORE + 1)[:IGNORE]
+        varied = np.count_nonzero(counts) > 1
+        return bool(varied and counts.max() < self.max_class_share * counts.sum())
+
+
+def _overhang(warp: Warp) -> NDArray[np.float64]:
+    """Half of what the warped image's (width, height) exceed the output's by, at least 0."""
+    source_wh, size_wh = np.array(warp.source_hw[::-1]), np.array(warp.size_hw[::-1])
+    warped_wh = np.abs(warp.matrix_23[:, :2]) @ source_wh
+    return np.maximum(warped_wh - size_wh, 0) / 2

@@ -1,0 +1,19 @@
+"""L1 loss of a map of numbers. Shapes: B images, C = 1 channel, H W pixels."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class MaskedL1(nn.Module):
+    """Mean absolute error over the labelled pixels, in float32; a label of 0 or less is none.
+
+    Source: the depth loss of ASTMT and InvPT. A batch without a labelled pixel costs exactly 0.
+    """
+
+    def forward(self, logits_BCHW: Tensor, label_BHW: Tensor) -> Tensor:
+        """The loss of a batch as a scalar."""
+        valid_BHW = label_BHW > 0
+        error_BHW = (logits_BCHW[:, 0].float() - label_BHW).abs()
+        return torch.where(valid_BHW, error_BHW, 0.0).sum() / valid_BHW.sum().clamp(min=1)

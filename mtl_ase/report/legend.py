@@ -1,0 +1,52 @@
+"""Legends: what the colours of a task's pictures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from mtl_ase.tasks import Task
+
+Picture = NDArray[np.uint8]
+LINE, SWATCH, GAP, FONT = 22, 14, 6, 13
+
+
+def draw_legend(tasks: Mapping[str, Task], width: int) -> Picture:
+    """A strip with a paragraph a task: its name, then a swatch and a name for every value."""
+    font = ImageFont.load_default(size=FONT)
+    items = [(name, task, legend_colours(task)) for name, task in tasks.items()]
+    rows: list[list[tuple[int, str, tuple[int, ...] | None]]] = []
+    for name, _, colours in items:
+        x, row = 110, [(GAP, name.replace("_", " "), None)]
+        for text, colour in colours.items():
+            step = SWATCH + GAP + int(font.getlength(text)) + 2 * GAP
+            if x + step > width:
+                rows.append(row)
+                x, row = 110, []
+            row.append((x, text, colour))
+            x += step
+        rows.append(row)
+    strip = Image.new("RGB", (width, LINE * len(rows) + GAP), "white")
+    draw = ImageDraw.Draw(strip)
+    for number, row in enumerate(rows):
+        y = number * LINE + GAP
+        for x, text, colour in row:
+            if colour is not None:
+                box = (x, y, x + SWATCH, y + SWATCH)
+                draw.rectangle(box, fill=colour, outline=(120, 120, 120))
+                x += SWATCH + GAP
+            draw.text((x, y), text, fill=(40, 40, 40), font=font)
+    return np.asarray(strip)
+
+
+def legend_colours(task: Task) -> dict[str, tuple[int, ...]]:
+    """The colour of every value in a task's legend."""
+    colours = {}
+    for text, value in (task.legend or {}).items():
+        values = np.asarray(value, np.float32)
+        pixel = values.reshape(-1, 1, 1) if values.ndim else values.reshape(1, 1)
+        colours[str(text)] = tuple(int(level) for level in task.colours(pixel)[0, 0])
+    return colours

@@ -1,0 +1,26 @@
+"""Benchmarks: `python scripts/bench.py WHAT [overrides] [--json FILE]`; it ends in a ratio."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from mtl_ase.benchmarks import benchmark_data
+from mtl_ase.config import run_once
+
+BENCHMARKS = {"data": benchmark_data}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=sorted(BENCHMARKS))
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result in a file too")
+    given = parser.parse_intermixed_args()
+    result = run_once(BENCHMARKS[given.what], given.overrides)
+    text = json.dumps(result, indent=1)
+    if given.json is not None:
+        given.json.write_text(text + "\n", encoding="utf-8")
+    print(text)
+    print(f"ratio {given.what} {result['ratio']}")
