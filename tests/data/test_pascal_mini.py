@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_ase.data import Augmentation, PascalMT
+from mtl_ase.data import Augmentation, DenseDataset
 from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
 
 PASCAL_MINI = Path(__file__).parents[3] / "shared" / "data" / "pascal_mini"
+RECIPE = Augmentation(0.5, 20, (0.75, 1.25))
 LABELS: dict[str, Label] = {
     "semseg": Semseg(),
     "human_parts": HumanParts(),
@@ -30,7 +31,7 @@ pytestmark = pytest.mark.skipif(not PASCAL_MINI.is_dir(), reason="PASCAL_MINI is
 
 @pytest.mark.parametrize(("split", "images"), [("train", 249), ("val", 109)])
 def test_coverage_is_what_lies_there(split: str, images: int) -> None:
-    dataset = PascalMT(PASCAL_MINI, split, LABELS, (64, 64))
+    dataset = DenseDataset(PASCAL_MINI, split, LABELS, (64, 64), RECIPE)
     assert len(dataset) == images
     assert dataset.coverage() == {
         "semseg": images,
@@ -43,8 +44,7 @@ def test_coverage_is_what_lies_there(split: str, images: int) -> None:
 
 @pytest.mark.parametrize("training", [False, True])
 def test_every_label_is_in_range_and_in_size(training: bool) -> None:
-    augmentation = Augmentation(0.5, 20, (0.75, 1.25)) if training else None
-    dataset = PascalMT(PASCAL_MINI, "val", LABELS, (96, 96), augmentation)
+    dataset = DenseDataset(PASCAL_MINI, "val", LABELS, (96, 96), RECIPE, training)
     with_parts = [
         index
         for index, image_id in enumerate(dataset.image_ids)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_ase.data import Augmentation, PascalMT, Sample, collate_scoring, collate_training
+from mtl_ase.data import Augmentation, DenseDataset, Sample, collate_scoring, collate_training
 from mtl_ase.data.labels import Edges, Label, Semseg
 from mtl_ase.errors import UserError
 from tests.data.layout import write_image, write_label_map, write_palette_png, write_split
@@ -32,8 +32,15 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def training(root: Path, seed: int = 0) -> PascalMT:
-    return PascalMT(root, "train", LABELS, SIZE, Augmentation(0.5, 20, (0.75, 1.25)), seed)
+RECIPE = Augmentation(0.5, 20, (0.75, 1.25))
+
+
+def training(root: Path, seed: int = 0) -> DenseDataset:
+    return DenseDataset(root, "train", LABELS, SIZE, RECIPE, True, seed)
+
+
+def scoring(root: Path, split: str = "train") -> DenseDataset:
+    return DenseDataset(root, split, LABELS, SIZE, RECIPE)
 
 
 def equal(first: Sample, second: Sample) -> bool:
@@ -43,7 +50,7 @@ def equal(first: Sample, second: Sample) -> bool:
 
 
 def test_a_scored_sample_has_a_resized_image_and_labels_in_their_own_size(root: Path) -> None:
-    dataset = PascalMT(root, "train", LABELS, SIZE)
+    dataset = scoring(root)
     sample = dataset[0, 0]
     assert sample.image_id == "one"
     assert sample.image_CHW.dtype == torch.uint8
@@ -58,7 +65,7 @@ def test_colours_are_red_green_blue(root: Path) -> None:
     red = np.zeros((*SOURCE, 3), np.uint8)
     red[..., 2] = 255
     cv2.imwrite(str(root / "JPEGImages/one.jpg"), red)
-    image = PascalMT(root, "train", LABELS, SIZE)[0, 0].image_CHW
+    image = scoring(root)[0, 0].image_CHW
     assert image[0].min() > 240
     assert image[1:].max() < 15
 
@@ -98,7 +105,7 @@ def test_training_batches_are_stacked(root: Path) -> None:
 
 def test_scored_batches_keep_every_labels_size(root: Path) -> None:
     write_image(root, "three", (20, 24))
-    dataset = PascalMT(root, "train", LABELS, SIZE)
+    dataset = scoring(root)
     batch = collate_scoring([dataset[0, i] for i in range(3)])
     assert batch.image_BCHW.shape == (3, 3, *SIZE)
     assert [tuple(label.shape) for label in batch.labels["edge"]] == [SOURCE, SOURCE, (20, 24)]
@@ -108,7 +115,7 @@ def test_coverage_and_fingerprint(root: Path) -> None:
     dataset = training(root)
     assert dataset.coverage() == {"semseg": 2, "edge": 2}
     before = dataset.fingerprint()
-    assert before == PascalMT(root, "train", {}, (8, 8)).fingerprint()
+    assert before == DenseDataset(root, "train", {}, (8, 8), RECIPE).fingerprint()
     path = root / "JPEGImages/two.jpg"
     path.write_bytes(path.read_bytes() + b"0")
     assert dataset.fingerprint() != before
@@ -116,13 +123,13 @@ def test_coverage_and_fingerprint(root: Path) -> None:
 
 def test_a_missing_split_is_named(root: Path) -> None:
     with pytest.raises(UserError, match=r"Context/val\.txt is missing.*data\.root"):
-        PascalMT(root, "val", LABELS, SIZE)
+        scoring(root, "val")
 
 
 def test_an_empty_split_is_named(root: Path) -> None:
     write_split(root, "val", [])
     with pytest.raises(UserError, match=r"Context/val\.txt lists no images"):
-        PascalMT(root, "val", LABELS, SIZE)
+        scoring(root, "val")
 
 
 def test_a_listed_image_that_is_missing_is_named(root: Path) -> None:
