@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtl_ase.data.warp import Warp
+from mtl_ase.errors import BadFile
 
 Array = NDArray[Any]
 IGNORE = 255
@@ -77,11 +78,18 @@ class Label(ABC):
         return next((path for path in self.paths(root, image_id) if path.is_file()), None)
 
     def read_stored(self, root: Path, image_id: str, truth: bool) -> Array | None:
-        """The stored map of one image in the file's own size; None where it is unlabelled."""
+        """The stored map of one image in the file's own size; None where it is unlabelled.
+
+        Raises:
+            BadFile: the file can't be read, or holds what it must not.
+        """
         path = self.find(root, image_id)
         if path is None:
             return None
-        return (self.decode_truth if truth else self.decode)(path, root, image_id)
+        stored = (self.decode_truth if truth else self.decode)(path, root, image_id)
+        for problem in self.problems(stored):
+            raise BadFile(f"{path}: {problem}; restore the file.")
+        return stored
 
     def fit(self, stored: Array, size_hw: tuple[int, int]) -> Array:
         """A stored map in its image's size."""
