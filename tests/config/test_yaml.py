@@ -15,6 +15,7 @@ FILES = sorted(CONFIGS.rglob("*.yaml"))
 EXPERIMENTS = sorted(path.stem for path in (CONFIGS / "experiment").glob("*.yaml"))
 GROUPS = {
     "data": "data",
+    "data/augmentation": "data/augmentation",
     "trainer": "trainer",
     "logger": "logger",
     "callbacks": "callbacks",
@@ -32,7 +33,7 @@ OPTIONS = [
     for path in sorted((CONFIGS / folder).glob("*.yaml"))
 ]
 PARTS = ("tasks", "data", "model", "training", "trainer", "logger", "callbacks")
-MOST_FILES, MOST_LINES = 45, 45
+MOST_FILES, MOST_LINES = 50, 45
 OUTPUT = "hydra.runtime.output_dir=runs/somewhere"
 
 Compose = Callable[..., DictConfig]

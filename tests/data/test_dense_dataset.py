@@ -65,9 +65,13 @@ def test_colours_are_red_green_blue(root: Path) -> None:
     red = np.zeros((*SOURCE, 3), np.uint8)
     red[..., 2] = 255
     cv2.imwrite(str(root / "JPEGImages/one.jpg"), red)
-    image = scoring(root)[0, 0].image_CHW
+    sample = scoring(root)[0, 0]
+    box = sample.box
+    assert box == (2, 0, 12, 16), "the aspect is kept"
+    image = sample.image_CHW[:, box.top : box.top + box.height]
     assert image[0].min() > 240
     assert image[1:].max() < 15
+    assert sample.image_CHW[:, : box.top].max() == 0
 
 
 def test_a_training_sample_is_warped_as_a_whole(root: Path) -> None:
@@ -134,7 +138,7 @@ def test_an_empty_split_is_named(root: Path) -> None:
 
 def test_a_listed_image_that_is_missing_is_named(root: Path) -> None:
     (root / "JPEGImages/two.jpg").unlink()
-    with pytest.raises(UserError, match=r"two\.jpg is missing, but train\.txt lists it"):
+    with pytest.raises(UserError, match=r"two\.jpg is missing; restore"):
         training(root)[0, 1]
     with pytest.raises(UserError, match=r"two\.jpg is missing"):
         training(root).fingerprint()

@@ -156,7 +156,7 @@ def test_a_stale_pack_is_not_found(
     elif change == "setting":
         labels["normals"] = Normals(valid_everywhere=False)
     else:
-        monkeypatch.setattr("mtl_ase.data.pack.fingerprint.PACK_VERSION", 99)
+        monkeypatch.setattr("mtl_ase.data.pack.sources.PACK_VERSION", 99)
     assert find_pack(root, "train", fingerprint(root, image_ids, labels)) is None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import cv2
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 
 from mtl_ase.data import Augmentation, make_warp
 from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
+from mtl_ase.data.warp import Fit, fit_box
 from mtl_ase.errors import UserError
 
 SIZES = st.tuples(st.integers(2, 40), st.integers(2, 40))
@@ -142,19 +145,21 @@ def test_parts_that_leave_the_image_leave_it_unlabelled() -> None:
     assert (HumanParts().warp(parts, make_warp((40, 40), (40, 40), scale=2)) == 255).all()
 
 
-@given(st.integers(0, 10_000), SIZES, SIZES)
+@given(st.integers(0, 10_000), SIZES, SIZES, st.sampled_from(get_args(Fit)))
 @settings(deadline=None, max_examples=50)
 def test_an_augmentation_draws_within_its_bounds(
-    seed: int, source_hw: tuple[int, int], size_hw: tuple[int, int]
+    seed: int, source_hw: tuple[int, int], size_hw: tuple[int, int], fit: Fit
 ) -> None:
-    augmentation = Augmentation(flip=0.5, rotation=20, scale=(0.75, 1.25))
+    augmentation = Augmentation(flip=0.5, rotation=20, scale=(0.75, 1.25), fit=fit)
     warp = augmentation.draw(np.random.default_rng(seed), source_hw, size_hw)
-    resize = np.sqrt(size_hw[0] / source_hw[0] * size_hw[1] / source_hw[1])
+    box = fit_box(source_hw, size_hw, fit)
+    resize = np.sqrt(box.height / source_hw[0] * box.width / source_hw[1])
     assert 0.75 - 1e-9 <= warp.scale / resize <= 1.25 + 1e-9
     assert np.allclose(warp.turn_22 @ warp.turn_22.T, np.eye(2))
     assert abs(np.degrees(np.arctan2(warp.turn_22[0, 1], warp.turn_22[1, 1]))) <= 20 + 1e-9
     centre = warp.matrix_23 @ [(source_hw[1] - 1) / 2, (source_hw[0] - 1) / 2, 1]
-    assert np.allclose(centre, [(size_hw[1] - 1) / 2, (size_hw[0] - 1) / 2])
+    middle = [box.left + (box.width - 1) / 2, box.top + (box.height - 1) / 2]
+    assert np.allclose(centre, middle)
 
 
 def test_an_augmentation_mirrors_as_often_as_told() -> None:

@@ -23,7 +23,8 @@ def read_png_ids(path: Path) -> NDArray[np.uint8]:
         BadFile: the file can't be read as one channel.
     """
     try:
-        ids = np.asarray(Image.open(path))
+        with Image.open(path) as file:
+            ids = np.asarray(file)
     except (OSError, SyntaxError, ValueError) as error:
         raise BadFile(f"{path} can't be read as a PNG ({error}); restore the file.") from error
     if ids.ndim != 2:

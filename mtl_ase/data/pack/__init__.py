@@ -1,10 +1,10 @@
 """Packs: labels decoded once, kept beside the data set, read fast; `format` says how."""
 
 from mtl_ase.data.pack.build import build_pack
-from mtl_ase.data.pack.fingerprint import fingerprint
 from mtl_ase.data.pack.location import find_pack, pack_folder, stale_packs
 from mtl_ase.data.pack.maps import map_names
 from mtl_ase.data.pack.reader import Pack, PackDamaged
+from mtl_ase.data.pack.sources import fingerprint
 
 __all__ = [
     "Pack",

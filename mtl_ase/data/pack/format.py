@@ -102,7 +102,8 @@ def read_index(shard: memoryview) -> NDArray[np.void]:
         raise ValueError("too short")
     mark, count, kinds, length, crc = TAIL.unpack(shard[-TAIL.size :])
     index = shard[-TAIL.size - length : -TAIL.size]
-    if mark != MARK or len(index) != length or zlib.crc32(index) != crc:
+    fits = len(index) == length == count * kinds * ENTRY.itemsize
+    if mark != MARK or not fits or zlib.crc32(index) != crc:
         raise ValueError("no index")
     return np.frombuffer(index, ENTRY).reshape(count, kinds)
 

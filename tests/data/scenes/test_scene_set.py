@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mtl_ase.data.cache import CACHE_VARIABLE
 from mtl_ase.data.scenes import Scenes, generation, scene_set
 from mtl_ase.errors import UserError
 
@@ -54,7 +55,7 @@ def test_bytes_depend_neither_on_workers_nor_on_the_number_of_images(
 
 
 def test_the_cache_folder_is_used_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(scene_set.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     root = small().prepare()
     assert root == tmp_path / f"scenes-{small().fingerprint()}"
     assert json.loads((root / "scenes.json").read_text())["fingerprint"] == small().fingerprint()
