@@ -29,23 +29,29 @@ class Timing:
 
 
 def interleave(
-    ways: Mapping[str, Callable[[Item], object]], items: Sequence[Item], repeats: int = 1
+    ways: Mapping[str, Callable[[Item], object]],
+    items: Sequence[Item],
+    repeats: int = 1,
+    block: int = 1,
 ) -> dict[str, Timing]:
-    """Time all ways on every item before the next item comes, each round in another order.
+    """Time all ways on a block of items before the next block comes, each round in another order.
 
     Args:
         ways: what to do with an item, by name.
         items: what to do it with; the first is done once before, untimed.
         repeats: how often the items are gone through.
+        block: items that a way does in a row, with the processor's caches to itself.
     """
     names = list(ways)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
         ways[name](items[0])
-    for turn in range(repeats * len(items)):
-        item = items[turn % len(items)]
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            start = time.perf_counter()
-            ways[name](item)
-            seconds[name].append(time.perf_counter() - start)
+    blocks = [items[start : start + block] for start in range(0, len(items), block)] * repeats
+    for turn, some in enumerate(blocks):
+        first = turn % len(names)
+        for name in names[first:] + names[:first]:
+            for item in some:
+                start = time.perf_counter()
+                ways[name](item)
+                seconds[name].append(time.perf_counter() - start)
     return {name: Timing(values) for name, values in seconds.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -16,6 +17,7 @@ from mtl_ase.data.acquire import ARCHIVES, obtain
 from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.official import official_file
 from mtl_ase.data.verification import Verification, percentages, verify
+from mtl_ase.errors import BadFile
 
 SHOWN = 20
 """Problems printed in full; the rest is counted."""
@@ -34,7 +36,7 @@ def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bo
         The exit code: 0, or 1 if something is wrong with the files.
 
     Raises:
-        UserError: the data set can't be had, or a label can't be packed.
+        UserError: the data set can't be had, or the pack can't be written.
     """
     data: DataModule = build_data(config, {})
     if data.generator is None:
@@ -51,10 +53,17 @@ def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bo
     else:
         print_report(data.root, report)
     if pack:
-        folders = [data.pack(split).folder for split in data.splits]
-        if not as_json:
-            print("packed:", *folders, sep="\n  ")
+        _pack(data)
     return 1 if report.problems else 0
+
+
+def _pack(data: DataModule) -> None:
+    """Pack every split; a label that can't be read, which the report names too, prevents it."""
+    try:
+        for split in data.splits:
+            print("packed:", data.pack(split).folder, file=sys.stderr)
+    except BadFile as error:
+        print(f"not packed: {error}", file=sys.stderr)
 
 
 def _restore_lists(data: DataModule) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Container, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from mtl_ase.data.augmentation import Augmentation
-from mtl_ase.data.image_files import read_image
+from mtl_ase.data.image_files import open_image
 from mtl_ase.data.label_maps import LabelMaps
 from mtl_ase.data.labels import Label
 from mtl_ase.data.labels.label import Array
@@ -25,10 +25,11 @@ from mtl_ase.data.layout import PASCAL_MT, FolderLayout
 from mtl_ase.data.pack import Pack
 from mtl_ase.data.sample import Sample
 from mtl_ase.data.sample_order import Key
-from mtl_ase.data.warp import fit_box
+from mtl_ase.data.warp import Warp, fit_box
 from mtl_ase.errors import BadFile
 
 OnBadSample = Literal["raise", "skip"]
+Read = TypeVar("Read")
 
 
 class DenseDataset(Dataset[Sample]):
@@ -85,27 +86,27 @@ class DenseDataset(Dataset[Sample]):
         """
         epoch, index = key
         problems: list[str] = []
-        image_HWC = self._read_image(index, problems)
+        path = self.layout.image_path(self.root, self.image_ids[index])
+        image = self._try(lambda: open_image(path), problems)
+        source_hw = self.size_hw if image is None else image.size_hw
         stored = {task: self._read_map(task, index, problems) for task in self.labels}
-        if image_HWC is None:
-            image_HWC = np.zeros((*self.size_hw, 3), np.uint8)
-            stored = dict.fromkeys(stored)
-        source_hw = image_HWC.shape[:2]
         fitted = {
             name: self.labels[name].fit(array, source_hw)
             for name, array in stored.items()
             if array is not None
         }
-        if self.training:
-            rng = np.random.default_rng((self.seed, epoch, index))
-            warp = self.augmentation.draw(rng, source_hw, self.size_hw, fitted)
-            image_HWC = self.augmentation.recolour(rng, warp.apply_to_image(image_HWC))
-            moved = {name: self.labels[name].warp(array, warp) for name, array in fitted.items()}
-            maps = moved | self._blanks(moved, self.size_hw)
+        rng = np.random.default_rng((self.seed, epoch, index)) if self.training else None
+        warp = self._warp(rng, source_hw, fitted)
+        image_HWC = image and self._try(lambda: warp.apply_to_encoded(image), problems)
+        if image_HWC is None:
+            image_HWC = np.zeros((*self.size_hw, 3), np.uint8)
+            fitted = {}
+        if rng is None:
+            known = {name: self.labels[name].finish(array) for name, array in fitted.items()}
         else:
-            image_HWC = self.augmentation.plain(source_hw, self.size_hw).apply_to_image(image_HWC)
-            whole = {name: self.labels[name].finish(array) for name, array in fitted.items()}
-            maps = whole | self._blanks(whole, source_hw)
+            image_HWC = self.augmentation.recolour(rng, image_HWC)
+            known = {name: self.labels[name].warp(array, warp) for name, array in fitted.items()}
+        maps = known | self._blanks(known, source_hw if rng is None else self.size_hw)
         return Sample(
             self.image_ids[index],
             _to_tensor(image_HWC),
@@ -138,9 +139,12 @@ class DenseDataset(Dataset[Sample]):
             digest.update(f"{image_id} {size}\n".encode())
         return digest.hexdigest()[:16]
 
-    def _read_image(self, index: int, problems: list[str]) -> NDArray[np.uint8] | None:
-        path = self.layout.image_path(self.root, self.image_ids[index])
-        return self._try(lambda: read_image(path), problems)
+    def _warp(
+        self, rng: np.random.Generator | None, source_hw: tuple[int, int], maps: dict[str, Array]
+    ) -> Warp:
+        if rng is None:
+            return self.augmentation.plain(source_hw, self.size_hw)
+        return self.augmentation.draw(rng, source_hw, self.size_hw, maps)
 
     def _read_map(self, task: str, index: int, problems: list[str]) -> Array | None:
         return self._try(lambda: self.maps.read(task, index, not self.training), problems)
@@ -153,7 +157,7 @@ class DenseDataset(Dataset[Sample]):
             if name not in labelled
         }
 
-    def _try(self, read: Callable[[], Array | None], problems: list[str]) -> Array | None:
+    def _try(self, read: Callable[[], Read | None], problems: list[str]) -> Read | None:
         try:
             return read()
         except BadFile as error:
@@ -164,6 +168,6 @@ class DenseDataset(Dataset[Sample]):
 
 
 def _to_tensor(pixels: NDArray[np.generic]) -> Tensor:
-    """A map as a tensor of its own memory; channels come first."""
+    """A map as a tensor that may be written to; channels come first."""
     channels_first = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-    return torch.from_numpy(np.array(channels_first, order="C"))
+    return torch.from_numpy(np.require(channels_first, requirements=["C", "W"]))

@@ -14,8 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_ase.data.image_files import EncodedImage
+
 FARTHEST = 32766
 """OpenCV maps images of fewer than 32767 pixels along an axis."""
+HALF = 0.501
+"""For rounding: positions in the middle between two pixels all take the same side."""
 Fit = Literal["contain", "pad", "squash"]
 
 
@@ -49,13 +53,14 @@ class Warp:
     @property
     def scale(self) -> float:
         """Output pixels per source pixel, as a length."""
-        return math.sqrt(abs(np.linalg.det(self.matrix_23[:, :2])))
+        (a, b, _), (c, d, _) = self.matrix_23.tolist()
+        return math.sqrt(abs(a * d - b * c))
 
     @property
     def step_xy(self) -> tuple[float, float]:
         """Source pixels, along x and along y, that a step of one output pixel covers."""
-        x, y = np.linalg.norm(np.linalg.inv(self.matrix_23[:, :2]), axis=1)
-        return float(x), float(y)
+        (a, b, _), (c, d, _) = cv2.invertAffineTransform(self.matrix_23).tolist()
+        return math.hypot(a, b), math.hypot(c, d)
 
     def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
         """Move a map, (H, W) or (H, W, C); pixels from outside take the border value."""
@@ -77,6 +82,16 @@ class Warp:
                 np.uint8, copy=False
             )
         return self.apply(image_HWC, cv2.INTER_LINEAR, 0.0)
+
+    def apply_to_encoded(self, image: EncodedImage) -> NDArray[np.uint8]:
+        """Move an image straight from its file, decoded no larger than the output needs.
+
+        Raises:
+            BadFile: the file can't be decoded.
+        """
+        most = min(self.step_xy)
+        reduction = max(size for size in image.reductions if size == 1 or size <= most)
+        return self._from_reduced(reduction).apply_to_image(image.pixels(reduction))
 
     def pick(self, pixels: NDArray[Any], border: float) -> NDArray[Any]:
         """Move a map by nearest neighbour, (H, W) or (H, W, C); no value is invented.
@@ -101,15 +116,27 @@ class Warp:
         matrix_23[:, 2] += 0.5 / factor - 0.5
         return Warp(matrix_23, self.turn_22, self.source_hw, size_hw)
 
+    def _from_reduced(self, reduction: int) -> Warp:
+        """The same warp of the source in 1 / reduction of its size, rounded up."""
+        matrix_23 = self.matrix_23.copy()
+        matrix_23[:, 2] += (reduction - 1) / 2 * matrix_23[:, :2].sum(1)
+        matrix_23[:, :2] *= reduction
+        height, width = (-(-size // reduction) for size in self.source_hw)
+        return Warp(matrix_23, self.turn_22, (height, width), self.size_hw)
+
     @functools.cached_property
     def _source_HW2(self) -> NDArray[np.int16]:
         """Nearest source pixel (column, row) of every output pixel."""
         source_HW2 = np.empty((*self.size_hw, 2), np.int16)
         x_W, y_H1 = np.arange(self.size_hw[1]), np.arange(self.size_hw[0])[:, None]
         for axis, (a, b, c) in enumerate(cv2.invertAffineTransform(self.matrix_23)):
-            position_HW = (a * x_W + c).astype(np.float32) + (b * y_H1).astype(np.float32)
-            np.clip(position_HW, -1, np.float32(FARTHEST), out=position_HW)
-            source_HW2[..., axis] = np.rint(position_HW, out=position_HW)
+            x_terms_W, y_terms_H1 = a * x_W + (c + HALF), b * y_H1
+            position_HW = x_terms_W.astype(np.float32) + y_terms_H1.astype(np.float32)
+            ends = [p + q for p in x_terms_W[[0, -1]] for q in y_terms_H1[[0, -1], 0]]
+            if min(ends) < 0 or max(ends) > FARTHEST:
+                np.clip(position_HW, -1, np.float32(FARTHEST), out=position_HW)
+                np.floor(position_HW, out=position_HW)
+            source_HW2[..., axis] = position_HW
         return source_HW2
 
 

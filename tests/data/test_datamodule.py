@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,13 +63,28 @@ def equal(first: Batch, second: Batch) -> bool:
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # forks though threads run
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 4 worker:UserWarning")
 def test_batches_do_not_depend_on_the_workers(scenes_root: Path) -> None:
     for epoch in (0, 2):
         expected = training_batches(module(scenes_root), epoch)
-        for workers in (1, 2):
+        for workers in (1, 2, 4):
             found = training_batches(module(scenes_root, num_workers=workers), epoch)
             assert len(found) == len(expected)
             assert all(equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+@pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux's /proc")
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # forks though threads run
+def test_a_worker_keeps_little_memory_of_its_own(scenes_root: Path) -> None:
+    data = module(scenes_root, num_workers=2, image_size=[224, 224], batch_size=8)
+    batches = iter(data.train_dataloader())
+    next(batches)
+    workers = multiprocessing.active_children()
+    assert len(workers) == 2
+    for worker in workers:
+        text = Path(f"/proc/{worker.pid}/smaps_rollup").read_text()
+        assert sum(int(kb) for kb in re.findall(r"Private_\w+: +(\d+) kB", text)) < 150_000
+    list(batches)
 
 
 def test_epochs_have_other_batches_and_repeat_exactly(scenes_root: Path) -> None:

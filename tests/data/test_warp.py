@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import cv2
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_ase.data import Augmentation, make_warp
+from mtl_ase.data.image_files import EncodedImage, open_image
 from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
 from mtl_ase.data.warp import Fit, fit_box
 from mtl_ase.errors import UserError
@@ -75,6 +77,43 @@ def test_an_image_that_shrinks_keeps_its_mean_and_is_not_aliased() -> None:
     assert abs(small[2:-2, 2:-2].astype(int) - 127).max() < 40
     assert small.shape == (32, 32, 3)
     assert small.dtype == np.uint8
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.6, 0.49, 0.24, 0.11])
+@pytest.mark.parametrize("size_hw", [(203, 301), (256, 192)])
+def test_a_jpeg_is_decoded_no_larger_than_needed(
+    tmp_path: Path, zoom: float, size_hw: tuple[int, int]
+) -> None:
+    """The picture stays where it is, to a tenth of an output pixel."""
+    y_H1, x_W = np.arange(size_hw[0])[:, None], np.arange(size_hw[1])
+    blob_HW = np.exp(-((y_H1 - 0.4 * size_hw[0]) ** 2 + (x_W - 0.6 * size_hw[1]) ** 2) / 800)
+    pixels = np.repeat(np.rint(255 * blob_HW)[..., None], 3, 2).astype(np.uint8)
+    cv2.imwrite(str(tmp_path / "a.jpg"), pixels, [cv2.IMWRITE_JPEG_QUALITY, 100])
+    cv2.imwrite(str(tmp_path / "a.png"), pixels)
+    out_hw = (round(zoom * size_hw[0]), round(zoom * size_hw[1]))
+    warp = make_warp(size_hw, out_hw, mirror=True)
+    decoded = []
+
+    class Spy(EncodedImage):
+        def pixels(self, reduction: int = 1) -> np.ndarray:
+            decoded.append(reduction)
+            return super().pixels(reduction)
+
+    def spied(name: str) -> np.ndarray:
+        image = open_image(tmp_path / name)
+        return warp.apply_to_encoded(Spy(image.path, image.content, image.size_hw))
+
+    quick, slow = spied("a.jpg"), spied("a.png")
+    assert decoded == [{1.0: 1, 0.6: 1, 0.49: 2, 0.24: 4, 0.11: 8}[zoom], 1]
+    assert np.abs(quick.astype(int) - slow).mean() < 2
+    assert centre(quick) == pytest.approx(centre(slow), abs=0.1)
+
+
+def centre(pixels: np.ndarray) -> tuple[float, float]:
+    weights = np.maximum(pixels[..., 0].astype(float) - 20, 0)
+    y_H1, x_W = np.arange(weights.shape[0])[:, None], np.arange(weights.shape[1])
+    total = weights.sum()
+    return float((weights * y_H1).sum() / total), float((weights * x_W).sum() / total)
 
 
 def test_normals_turn_with_the_image() -> None:
