@@ -30,8 +30,8 @@ def main(path: Path) -> None:
         edge_HW = thin(laplacian_HW != 0).astype(np.uint8)
         warp = make_warp(SOURCE_HW, INPUT_HW, fit="contain")
         alone, ours = warp.pick(edge_HW, 255), Edges().warp(edge_HW, warp)
-        full_HWC = cv2.resize(grey(edge_HW), (448, 336), interpolation=cv2.INTER_AREA)
-        rows.append([full_HWC, grey(alone), grey(ours)])
+        reduced_HWC = cv2.resize(grey(edge_HW), (448, 336), interpolation=cv2.INTER_AREA)
+        rows.append([reduced_HWC.astype(np.uint8), grey(alone), grey(ours)])
     path.parent.mkdir(parents=True, exist_ok=True)
     captions = ["full size, reduced for print", "nearest pixel alone", "what is trained on"]
     Image.fromarray(compose_sheet(captions, rows)).save(path)

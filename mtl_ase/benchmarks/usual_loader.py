@@ -38,7 +38,7 @@ def usual_thin() -> Callable[[Array], Array]:
         from skimage.morphology import thin
     except ImportError:
         return our_thin
-    return thin  # type: ignore[no-any-return]
+    return thin
 
 
 class UsualLoader:

@@ -58,6 +58,8 @@ class DataModule(pl.LightningDataModule):
         UserError: a task has no label in this data set, or the batch size is below 1.
     """
 
+    name: str
+
     def __init__(
         self,
         name: str,

@@ -97,7 +97,7 @@ class DenseDataset(Dataset[Sample]):
         }
         rng = np.random.default_rng((self.seed, epoch, index)) if self.training else None
         warp = self._warp(rng, source_hw, fitted)
-        image_HWC = image and self._try(lambda: warp.apply_to_encoded(image), problems)
+        image_HWC = self._try(lambda: warp.apply_to_encoded(image), problems) if image else None
         if image_HWC is None:
             image_HWC = np.zeros((*self.size_hw, 3), np.uint8)
             fitted = {}

@@ -101,7 +101,7 @@ class Warp:
         picked: NDArray[Any] = cv2.remap(
             pixels,
             self._source_HW2,
-            None,  # type: ignore[arg-type]
+            None,  # type: ignore[call-overload]
             cv2.INTER_NEAREST,
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(border,) * 4,

@@ -11,21 +11,23 @@ from PIL import Image, ImageDraw, ImageFont
 from mtl_ase.tasks import Task
 
 Picture = NDArray[np.uint8]
-LINE, SWATCH, GAP, FONT = 22, 14, 6, 13
+Entry = tuple[int, str, tuple[int, ...] | None]
+"""Where a word stands, the word, and the colour of the swatch before it."""
+LINE, SWATCH, GAP, FONT, INDENT = 22, 14, 6, 13, 110
 
 
 def draw_legend(tasks: Mapping[str, Task], width: int) -> Picture:
     """A strip with a paragraph a task: its name, then a swatch and a name for every value."""
     font = ImageFont.load_default(size=FONT)
-    items = [(name, task, legend_colours(task)) for name, task in tasks.items()]
-    rows: list[list[tuple[int, str, tuple[int, ...] | None]]] = []
-    for name, _, colours in items:
-        x, row = 110, [(GAP, name.replace("_", " "), None)]
-        for text, colour in colours.items():
+    rows: list[list[Entry]] = []
+    for name, task in tasks.items():
+        row: list[Entry] = [(GAP, name.replace("_", " "), None)]
+        x = INDENT
+        for text, colour in legend_colours(task).items():
             step = SWATCH + GAP + int(font.getlength(text)) + 2 * GAP
             if x + step > width:
                 rows.append(row)
-                x, row = 110, []
+                x, row = INDENT, []
             row.append((x, text, colour))
             x += step
         rows.append(row)
@@ -33,10 +35,10 @@ def draw_legend(tasks: Mapping[str, Task], width: int) -> Picture:
     draw = ImageDraw.Draw(strip)
     for number, row in enumerate(rows):
         y = number * LINE + GAP
-        for x, text, colour in row:
-            if colour is not None:
+        for x, text, swatch in row:
+            if swatch is not None:
                 box = (x, y, x + SWATCH, y + SWATCH)
-                draw.rectangle(box, fill=colour, outline=(120, 120, 120))
+                draw.rectangle(box, fill=swatch, outline=(120, 120, 120))
                 x += SWATCH + GAP
             draw.text((x, y), text, fill=(40, 40, 40), font=font)
     return np.asarray(strip)
