@@ -2,5 +2,6 @@
 
 from mtl_ase.benchmarks.data import benchmark_data
 from mtl_ase.benchmarks.interleaved import Timing, interleave
+from mtl_ase.benchmarks.odsf import benchmark_odsf
 
-__all__ = ["Timing", "benchmark_data", "interleave"]
+__all__ = ["Timing", "benchmark_data", "benchmark_odsf", "interleave"]

@@ -98,7 +98,7 @@ def _coverage(root: Path, report: Verification) -> Table:
     tasks = list(next(iter(report.splits.values())).labelled)
     table = Table("split", title=f"Labels in {root}")
     for column in ("images", *tasks, "without any label"):
-        table.add_column(column, justify="right")
+        table.add_column(column.replace("_", " "), justify="right")
     for split, found in report.splits.items():
         counts = [f"{found.labelled[task]:,}" for task in tasks]
         table.add_row(split, f"{found.images:,}", *counts, f"{len(found.bare):,}")

@@ -1,27 +1,32 @@
-"""What the tasks are scored with; one metric a file, all of integer sums.
+"""What the tasks are scored with; one idea a file, all of integer counts.
 
 Sums of integers do not depend on their order, so a result is exactly the same however the images
-are spread over processes. `update` takes one image, `compute` returns a scalar in printed units.
+are spread over processes. `update` takes images, `compute` returns a scalar in printed units.
 """
 
+from mtl_ase.metrics.counting import CountingMetric
 from mtl_ase.metrics.delta_m import delta_m
 from mtl_ase.metrics.edge_bce import EdgeBCE
-from mtl_ase.metrics.matching import count_matches
+from mtl_ase.metrics.edges import Matching, OdsF, count_matches
 from mtl_ase.metrics.max_f import MaxF
-from mtl_ase.metrics.mean_angle import MeanAngle
 from mtl_ase.metrics.mean_iou import MeanIoU
-from mtl_ase.metrics.ods_f import OdsF
+from mtl_ase.metrics.normal_angles import MeanAngle, MedianAngle, RMSAngle, ShareWithin
 from mtl_ase.metrics.rmse import RMSE
 from mtl_ase.metrics.saliency_iou import SaliencyIoU
 
 __all__ = [
     "RMSE",
+    "CountingMetric",
     "EdgeBCE",
+    "Matching",
     "MaxF",
     "MeanAngle",
     "MeanIoU",
+    "MedianAngle",
     "OdsF",
+    "RMSAngle",
     "SaliencyIoU",
+    "ShareWithin",
     "count_matches",
     "delta_m",
 ]

@@ -1,57 +1,59 @@
-"""Mean intersection over union of class maps. Shapes: C classes, H W pixels."""
+"""Mean intersection over union of class maps. Shapes: C classes, H W pixels, K = C C counts."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from mtl_ase.errors import UserError
+from mtl_ase.metrics.counting import CountingMetric
 
 
-class MeanIoU(Metric):
+class MeanIoU(CountingMetric):
     """Mean over the classes of IoU = TP / (TP + FP + FN), in percent, counted over all images.
 
     Source: PASCAL VOC, as M3ViT scores semseg (21 classes) and human parts (7), background
     included. Our decision: a class that occurs neither in the labels nor in the predictions is left
-    out of the mean, since its IoU is 0 / 0.
+    out of the mean, since its IoU is 0 / 0; one that is predicted though no label has it counts as
+    0. Counts: the confusion matrix, a row for each true class.
     """
 
-    full_state_update = False
-    is_differentiable = False
     higher_is_better = True
-    confusion_CC: Tensor
 
     def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
         """Count `num_classes` classes at the pixels whose label is not `ignore_index`."""
-        super().__init__()
+        super().__init__(num_classes**2)
         self.num_classes = num_classes
         self.ignore_index = ignore_index
-        zeros_CC = torch.zeros(num_classes, num_classes, dtype=torch.int64)
-        self.add_state("confusion_CC", zeros_CC, dist_reduce_fx="sum")
 
-    def update(self, prediction_HW: Tensor, label_HW: Tensor) -> None:
-        """Add one image, given the predicted and the true class numbers.
+    def count(self, prediction_HW: Tensor, label_HW: Tensor) -> Tensor:
+        """The confusion of one image, given the predicted and the true class numbers.
 
         Raises:
-            UserError: the label holds a class beyond `num_classes`.
+            UserError: a class is beyond `num_classes`.
         """
         valid_HW = label_HW != self.ignore_index
-        pair = label_HW[valid_HW].long() * self.num_classes + prediction_HW[valid_HW].long()
-        counts = torch.bincount(pair, minlength=self.num_classes**2)
-        if counts.numel() > self.num_classes**2:
-            raise UserError(
-                f"MeanIoU: a label holds class {int(label_HW[valid_HW].max())} of only "
-                f"{self.num_classes} classes; set num_classes or map the labels."
-            )
-        self.confusion_CC += counts.view(self.num_classes, self.num_classes)
+        true, predicted = label_HW[valid_HW].long(), prediction_HW[valid_HW].long()
+        for whose, classes in (("a label", true), ("a prediction", predicted)):
+            if classes.numel() and int(classes.max()) >= self.num_classes:
+                raise UserError(
+                    f"MeanIoU: {whose} holds class {int(classes.max())} of only "
+                    f"{self.num_classes} classes; set num_classes or map the classes."
+                )
+        pair = true * self.num_classes + predicted
+        return torch.bincount(pair, minlength=self.num_classes**2)
 
-    def per_class(self) -> Tensor:
-        """IoU of each class in percent, NaN where it is 0 / 0; of this process's images only."""
-        hit_C = self.confusion_CC.diagonal()
-        union_C = self.confusion_CC.sum(dim=0) + self.confusion_CC.sum(dim=1) - hit_C
+    def confusion(self, counts_K: Tensor) -> Tensor:
+        """The matrix, (..., C true, C predicted)."""
+        return counts_K.view(*counts_K.shape[:-1], self.num_classes, self.num_classes)
+
+    def per_class(self, counts_K: Tensor) -> Tensor:
+        """IoU of each class in percent, (..., C); NaN where it is 0 / 0."""
+        confusion_CC = self.confusion(counts_K)
+        hit_C = confusion_CC.diagonal(dim1=-2, dim2=-1)
+        union_C = confusion_CC.sum(dim=-2) + confusion_CC.sum(dim=-1) - hit_C
         return 100 * hit_C.double() / union_C
 
-    def compute(self) -> Tensor:
+    def score(self, counts_K: Tensor) -> Tensor:
         """The mean over the classes that occur; NaN when no labelled pixel was seen."""
-        return self.per_class().nanmean()
+        return self.per_class(counts_K).nanmean(dim=-1)

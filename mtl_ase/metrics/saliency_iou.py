@@ -1,53 +1,43 @@
-"""Saliency IoU of the ASTMT protocol. Shapes: N thresholds, H W pixels."""
+"""Saliency IoU of the ASTMT protocol. Shapes: N thresholds, H W pixels, K = N + 1 counts."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+
+from mtl_ase.metrics.counting import CountingMetric, in_ticks
 
 TICKS = 2**32
-"""The IoU of one image is summed in whole ticks of 2^-32, so that order does not matter."""
 
 
-class SaliencyIoU(Metric):
+class SaliencyIoU(CountingMetric):
     """Foreground IoU of each image, averaged over images, at the best threshold; in percent.
 
     A pixel is salient where probability > threshold, thresholds being evenly spaced from 0.2 to
     0.9; the IoU of an image with neither salient labels nor salient predictions is 1. Source:
     ASTMT (arXiv 1904.08918), the "mIoU" of saliency in the paper's tables. Pixels labelled
-    `ignore_index` do not count.
+    `ignore_index` do not count. Counts: IoU_N of every image in ticks of 2^-32, images.
     """
 
-    full_state_update = False
-    is_differentiable = False
     higher_is_better = True
-    ticks_N: Tensor
-    images: Tensor
 
     def __init__(self, num_thresholds: int = 15, ignore_index: int = 255) -> None:
         """Try `num_thresholds` thresholds."""
-        super().__init__()
+        super().__init__(num_thresholds + 1)
         self.ignore_index = ignore_index
         self.thresholds = torch.linspace(0.2, 0.9, num_thresholds, dtype=torch.float64).tolist()
-        zeros_N = torch.zeros(num_thresholds, dtype=torch.int64)
-        self.add_state("ticks_N", zeros_N, dist_reduce_fx="sum")
-        self.add_state("images", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, probability_HW: Tensor, label_HW: Tensor) -> None:
-        """Add one image, given the probability of being salient and the label 0, 1 or ignore."""
+    def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
+        """Of one image, given the probability of being salient and the label 0, 1 or ignore."""
         valid_HW = label_HW != self.ignore_index
         true = label_HW[valid_HW] == 1
         probability = probability_HW[valid_HW].float()
-        threshold_N1 = probability.new_tensor(self.thresholds)[:, None]
-        predicted = probability > threshold_N1
-        both_N = (predicted & true).sum(dim=1)
-        either_N = (predicted | true).sum(dim=1)
+        predicted = probability > probability.new_tensor(self.thresholds)[:, None]
+        both_N, either_N = (predicted & true).sum(dim=1), (predicted | true).sum(dim=1)
         iou_N = torch.where(either_N > 0, both_N.double() / either_N, 1.0)
-        seen = valid_HW.any()
-        self.ticks_N += (iou_N * TICKS).round().long() * seen
-        self.images += seen
+        seen = valid_HW.any().long()
+        return torch.cat([in_ticks(iou_N, TICKS) * seen, seen[None]])
 
-    def compute(self) -> Tensor:
+    def score(self, counts_K: Tensor) -> Tensor:
         """The best threshold's mean; NaN when no labelled image was seen."""
-        return 100 * self.ticks_N.double().amax() / TICKS / self.images
+        return 100 * counts_K[..., :-1].double().amax(dim=-1) / TICKS / counts_K[..., -1]

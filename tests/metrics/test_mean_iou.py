@@ -24,14 +24,18 @@ def test_equals_the_definition():
         for c in range(4)
     ]
     assert metric.compute().item() == pytest.approx(100 * np.mean(ious), rel=1e-12)
-    assert metric.per_class()[:4].tolist() == pytest.approx([100 * iou for iou in ious])
-    assert metric.per_class()[4].isnan()
+    assert metric.per_class(metric.counts_K)[:4].tolist() == pytest.approx(
+        [100 * iou for iou in ious]
+    )
+    assert metric.per_class(metric.counts_K)[4].isnan()
 
 
 def test_class_only_predicted_counts_as_zero():
     metric = MeanIoU(num_classes=3)
     metric.update(torch.tensor([[0, 0, 0, 2]]), torch.tensor([[0, 0, 0, 0]]))
-    assert metric.per_class().tolist() == pytest.approx([75, float("nan"), 0], nan_ok=True)
+    assert metric.per_class(metric.counts_K).tolist() == pytest.approx(
+        [75, float("nan"), 0], nan_ok=True
+    )
     assert metric.compute().item() == 37.5
 
 

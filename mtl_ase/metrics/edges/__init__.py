@@ -1,0 +1,18 @@
+"""The edge score: suppression, thinning, matching, precision and recall."""
+
+from mtl_ase.metrics.edges.counts import EdgeCounts, count_edges
+from mtl_ase.metrics.edges.curve import EdgeCurve, edge_curve
+from mtl_ase.metrics.edges.matching import Matching, count_matches
+from mtl_ase.metrics.edges.ods_f import OdsF
+from mtl_ase.metrics.edges.suppression import suppress
+
+__all__ = [
+    "EdgeCounts",
+    "EdgeCurve",
+    "Matching",
+    "OdsF",
+    "count_edges",
+    "count_matches",
+    "edge_curve",
+    "suppress",
+]

@@ -1,0 +1,182 @@
+"""One-to-one matching of edge pixels.
+
+Legend: H W pixels, P pixels of a map with a border, G true edge pixels, K offsets within reach.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Index = NDArray[np.int32]
+NOBODY = -1
+
+
+class Matching:
+    """Counts the matches of many predictions of one image with its true edge pixels.
+
+    The count is the largest number of disjoint pairs of a predicted and a true pixel that are at
+    most so far apart: a maximum bipartite matching, so it is exact and the same on every machine.
+
+    Our deviation: the benchmark's `correspondPixels` (BSDS, Martin 2003) solves a minimum-cost
+    assignment. There a pixel left alone costs as much as a hundred of the longest pairs, so one
+    more pair pays unless a hundred others had to be made longest for it: the optimum is a matching
+    of maximum cardinality. But it gives every pixel only six such ways out, drawn at random, and
+    rounds costs, so its count is that maximum or up to half a percent less, and differs from call
+    to call.
+
+    Method: Hopcroft and Karp (1973), O(E sqrt(V)) at worst, on the pixel grid. It starts from the
+    previous prediction's matching, of which at the next threshold most pairs are left.
+
+    Args:
+        true_HW: true edge pixels.
+        max_distance: of a pair's pixel centres, in pixels.
+    """
+
+    def __init__(self, true_HW: NDArray[np.bool_], max_distance: float) -> None:
+        self.reach = reach = int(max_distance)
+        row, column = np.mgrid[-reach : reach + 1, -reach : reach + 1]
+        square = row**2 + column**2
+        near = np.flatnonzero(square <= max_distance**2)
+        near = near[np.argsort(square.ravel()[near], kind="stable")]  # nearest first
+        bordered_HW = np.pad(true_HW, reach)
+        offset = row * bordered_HW.shape[1] + column
+        self._offset_K = offset.ravel()[near].astype(np.int32)
+        self._true_G = np.flatnonzero(bordered_HW).astype(np.int32)
+        self._predicted_HW = np.zeros(bordered_HW.shape, bool)
+        self._partner_G = np.full(self._true_G.size, NOBODY, np.int32)
+        self._owner_P = np.full(bordered_HW.size, NOBODY, np.int32)
+
+    def count(self, predicted_HW: NDArray[np.bool_]) -> int:
+        """The number of pairs with the pixels of a prediction."""
+        height, width = predicted_HW.shape
+        reach = self.reach
+        self._predicted_HW[reach : reach + height, reach : reach + width] = predicted_HW
+        predicted_P = self._predicted_HW.ravel()
+        _part(predicted_P, self._partner_G, self._owner_P)
+        start, near = _neighbours(predicted_P, self._true_G, self._offset_K)
+        _pair_nearest(start, near, self._partner_G, self._owner_P)
+        _augment(start, near, self._partner_G, self._owner_P)
+        return int(np.count_nonzero(self._partner_G != NOBODY))
+
+
+def count_matches(
+    predicted_HW: NDArray[np.bool_], true_HW: NDArray[np.bool_], max_distance: float
+) -> int:
+    """Largest number of disjoint pairs at most so far apart, see `Matching`."""
+    return Matching(true_HW, max_distance).count(predicted_HW)
+
+
+@numba.njit(cache=True, nogil=True)
+def _part(predicted_P: NDArray[np.bool_], partner_G: Index, owner_P: Index) -> None:
+    """Undo the pairs whose pixel is no longer predicted."""
+    for g in range(partner_G.size):
+        pixel = partner_G[g]
+        if pixel != NOBODY and not predicted_P[pixel]:
+            owner_P[pixel] = NOBODY
+            partner_G[g] = NOBODY
+
+
+@numba.njit(cache=True, nogil=True)
+def _neighbours(
+    predicted_P: NDArray[np.bool_], true_G: Index, offset_K: Index
+) -> tuple[NDArray[np.int64], Index]:
+    """Predicted pixels within reach of every true one: those of g lie from start[g] on."""
+    start = np.empty(true_G.size + 1, np.int64)
+    near = np.empty(true_G.size * offset_K.size, np.int32)
+    count = 0
+    for g in range(true_G.size):
+        start[g] = count
+        for k in range(offset_K.size):
+            pixel = true_G[g] + offset_K[k]
+            if predicted_P[pixel]:
+                near[count] = pixel
+                count += 1
+    start[true_G.size] = count
+    return start, near[:count]
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_nearest(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: Index) -> None:
+    """Give every single true pixel the nearest single predicted one."""
+    for g in range(partner_G.size):
+        if partner_G[g] == NOBODY:
+            for edge in range(start[g], start[g + 1]):
+                if owner_P[near[edge]] == NOBODY:
+                    partner_G[g] = near[edge]
+                    owner_P[near[edge]] = g
+                    break
+
+
+@numba.njit(cache=True, nogil=True)
+def _augment(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: Index) -> None:
+    """Make the matching a maximum one, by disjoint shortest augmenting paths, phase by phase."""
+    size = partner_G.size
+    level, queue, path = (
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+        np.empty(size, np.int32),
+    )
+    ahead = np.empty(size, np.int64)  # the edge that the search tries next, by true pixel
+    while True:
+        singles = _levels(start, near, partner_G, owner_P, level, queue)
+        if singles == 0:
+            return
+        ahead[:] = start[:-1]
+        for root in queue[:singles].copy():
+            depth, path[0] = 0, root
+            while depth >= 0:
+                g = path[depth]
+                if ahead[g] == start[g + 1]:
+                    depth -= 1
+                    continue
+                other = owner_P[near[ahead[g]]]
+                ahead[g] += 1
+                if other == NOBODY:  # the path's pixels change hands
+                    for step in range(depth, -1, -1):
+                        pixel = near[ahead[path[step]] - 1]
+                        partner_G[path[step]] = pixel
+                        owner_P[pixel] = path[step]
+                    break
+                if level[other] == level[g] + 1:
+                    depth += 1
+                    path[depth] = other
+
+
+@numba.njit(cache=True, nogil=True)
+def _levels(
+    start: NDArray[np.int64],
+    near: Index,
+    partner_G: Index,
+    owner_P: Index,
+    level: Index,
+    queue: Index,
+) -> int:
+    """Steps from the nearest single true pixel, of the true pixels up to the first way out.
+
+    Returns how many singles the queue starts with, or 0 if there is no way to pair one more.
+    """
+    tail = 0
+    for g in range(partner_G.size):
+        level[g] = NOBODY
+        if partner_G[g] == NOBODY and start[g] < start[g + 1]:
+            level[g] = 0
+            queue[tail] = g
+            tail += 1
+    singles, head, last = tail, 0, partner_G.size + 1
+    while head < tail:
+        g = queue[head]
+        head += 1
+        if level[g] >= last:
+            break
+        for edge in range(start[g], start[g + 1]):
+            other = owner_P[near[edge]]
+            if other == NOBODY:
+                last = level[g]
+                break
+            if level[other] == NOBODY:
+                level[other] = level[g] + 1
+                queue[tail] = other
+                tail += 1
+    return singles if last <= partner_G.size else 0
