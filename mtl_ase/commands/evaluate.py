@@ -1,87 +1,204 @@
-"""Scoring a finished run on its own or other data."""
+"""Scoring finished runs, or the prediction files of another framework."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.commands.run_folder import RunFolder
-from mtl_ase.config import (
-    CONFIGS,
-    build_data,
-    build_module,
-    build_network,
-    build_tasks,
-    build_trainer,
-    silence_libraries,
-)
+from mtl_ase.commands.score import score_files, score_run
+from mtl_ase.config import CONFIGS, silence_libraries
 from mtl_ase.errors import UserError
-from mtl_ase.report import print_results
-from mtl_ase.training import MultiTaskModule, prepare_device
+from mtl_ase.evaluation import Scores
+from mtl_ase.report import print_comparison, print_scores
 
 USAGE = (
-    "python evaluate.py run=RUN_DIR [checkpoint=last|best] "
-    "[data=scenes|pascal_context] [data.root=DIR]"
+    "python evaluate.py run=RUN_DIR[,RUN_DIR ...] [checkpoint=last|best] or predictions=DIR "
+    "[data=NAME] [data.root=DIR] [protocol=astmt|invpt] [reference=NAME]"
 )
+OWN = ("run", "predictions", "checkpoint", "protocol", "reference", "data", "name", "out")
+
+
+@dataclass
+class Arguments:
+    """What the command line asks for.
+
+    Attributes:
+        runs: folders of runs.
+        predictions: folder of prediction files, or None.
+        checkpoint: last or best.
+        protocol: name of one in configs/protocol.
+        reference: name of one in configs/reference, or None for the run's own.
+        data: name of other data, or None for the run's own.
+        name: of the prediction files' network, for tables.
+        out: where the results of prediction files go; None: into their folder.
+        overrides: other keys and values, for the config.
+        plain: the same as they were typed.
+    """
+
+    runs: list[Path]
+    predictions: Path | None = None
+    checkpoint: str = "last"
+    protocol: str = "astmt"
+    reference: str | None = None
+    data: str | None = None
+    name: str = "predictions"
+    out: Path | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    plain: list[str] = field(default_factory=list)
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """Score a run's checkpoint; writes evaluation.json into its folder and prints the table.
+    """Score runs or prediction files, write what was found and print tables.
 
     Args:
-        arguments: overrides as on train.py's command line, with run=RUN_DIR among them.
+        arguments: overrides as on train.py's command line, with run= or predictions= among them.
 
     Raises:
-        UserError: no run, no checkpoint, or an override that does not fit.
+        UserError: nothing to score, no checkpoint, or an override that does not fit.
     """
     silence_libraries()
-    folder, checkpoint, config = read_arguments(arguments)
-    tasks = build_tasks(config)
-    data = build_data(config, tasks)
-    data.check_root()
-    config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
-    trainer = build_trainer(config)
-    prepare_device(trainer)
-    config.model.backbone.pretrained, config.model.backbone.weights = False, None
-    module = build_module(config, tasks, build_network(config, tasks))
-    assert isinstance(module, MultiTaskModule)
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(state)
-    data.prepare_data()
-    trainer.validate(module, datamodule=data, verbose=False)
-    if trainer.is_global_zero:
-        folder.write_json("evaluation.json", module.results)
-        print_results({checkpoint.stem: module.results}, module.scorer)
+    given = read_arguments(arguments)
+    if given.predictions is not None:
+        config = files_config(given)
+        insist = given.reference is not None
+        scored: list[Scores | None] = [
+            score_files(given.predictions, given.name, config, given.out, insist)
+        ]
+    else:
+        scored = []
+        for path in given.runs:
+            folder = RunFolder(path)
+            checkpoint, config = run_config(folder, given)
+            name = path.resolve().name if len(given.runs) > 1 else checkpoint.stem
+            scored.append(score_run(folder, name, checkpoint, config, given.reference is not None))
+    if all(scores is not None for scores in scored):  # None: another process has them
+        found = [scores for scores in scored if scores is not None]
+        print_scores(found)
+        for other in found[1:]:
+            print_comparison(found[0], other)
 
 
-def read_arguments(arguments: Sequence[str]) -> tuple[RunFolder, Path, DictConfig]:
-    """The run folder, the checkpoint to score, and the run's config with the overrides applied.
+def read_arguments(arguments: Sequence[str]) -> Arguments:
+    """The command line, taken apart.
 
     Raises:
-        UserError: run=RUN_DIR is missing, or an override does not fit.
+        UserError: neither or both of run= and predictions= are given, or a folder holds no run.
     """
     if not arguments or {"-h", "--help"} & set(arguments):
         raise UserError(f"usage: {USAGE}")
-    overrides = OverridesParser.create().parse_overrides(list(arguments))
-    values = {item.key_or_group: item.value() for item in overrides}
-    if "run" not in values:
-        raise UserError(f"run=RUN_DIR is missing; usage: {USAGE}")
-    folder = RunFolder(Path(str(values.pop("run"))).expanduser())
+    parsed = OverridesParser.create().parse_overrides(list(arguments))
+    values = {item.key_or_group: _values(item) for item in parsed}
+    own = {key: values.pop(key) for key in OWN if key in values}
+    for key, several in own.items():
+        if key != "run" and len(several) > 1:
+            raise UserError(f"{key} takes one value; usage: {USAGE}")
+    single = {key: str(several[0]) for key, several in own.items() if key != "run"}
+    if ("run" in own) == ("predictions" in own):
+        raise UserError(f"give either run=RUN_DIR or predictions=DIR; usage: {USAGE}")
+    folders = {
+        key: Path(single.pop(key)).expanduser() for key in ("predictions", "out") if key in single
+    }
+    runs = [Path(str(path)).expanduser() for path in own.get("run", [])]
+    return Arguments(
+        runs=list(itertools.chain.from_iterable(map(runs_in, runs))),
+        overrides={key: several[0] for key, several in values.items()},
+        plain=[item.input_line or "" for item in parsed if item.key_or_group not in OWN],
+        **folders,  # type: ignore[arg-type]
+        **single,  # type: ignore[arg-type]
+    )
+
+
+def _values(item: Override) -> list[Any]:
+    """What stands behind the equals sign; a list with commas gives several."""
+    return list(item.sweep_iterator()) if item.is_sweep_override() else [item.value()]
+
+
+def runs_in(path: Path) -> list[Path]:
+    """The run itself, or the runs of a sweep's folder, in the order of their numbers."""
+    if (path / "config.yaml").is_file() or not path.is_dir():
+        return [path]
+    runs = [folder.parent for folder in path.glob("*/config.yaml")]
+    return sorted(runs, key=lambda run: (len(run.name), run.name)) or [path]
+
+
+def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
+    """The checkpoint to score, and the run's config with the overrides applied.
+
+    Raises:
+        UserError: there is no checkpoint, or an override does not fit.
+    """
     config = folder.read_config()
-    checkpoint = folder.path / "checkpoints" / f"{values.pop('checkpoint', 'last')}.ckpt"
+    checkpoint = folder.path / "checkpoints" / f"{given.checkpoint}.ckpt"
     if not checkpoint.is_file():
         raise UserError(f"{checkpoint} is missing; choose checkpoint=last or checkpoint=best.")
-    if "data" in values:
-        config.data = _other_data(str(values.pop("data")), config)
-    OmegaConf.set_struct(config, True)
-    for key, value in values.items():
+    if given.data is not None:
+        config.data = _other_data(given.data, config)
+    _add_protocol(config, given)
+    for key, value in given.overrides.items():
         OmegaConf.update(config, key, value)
-    return folder, checkpoint, config
+    return checkpoint, config
+
+
+def files_config(given: Arguments) -> DictConfig:
+    """A config of data, tasks and protocol, for prediction files.
+
+    Tasks are those that have a folder, unless tasks=[...] chooses.
+
+    Raises:
+        UserError: there is no folder of predictions, or an override does not fit.
+    """
+    assert given.predictions is not None
+    known = sorted(path.stem for path in (CONFIGS / "tasks").glob("*.yaml"))
+    found = [name for name in known if (given.predictions / name).is_dir()]
+    if not found:
+        raise UserError(
+            f"predictions={given.predictions} holds no folder of a task ({', '.join(known)}); put "
+            "the files into predictions/TASK/IMAGE_ID.png or .npy."
+        )
+    own = [f"data={given.data or 'pascal_context'}"]
+    if "tasks" not in given.overrides:
+        own.append(f"tasks=[{','.join(found)}]")
+    plain = [line for line in given.plain if not line.startswith("protocol.")]
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        config = compose("train", [*own, *plain])
+    OmegaConf.set_struct(config, False)
+    _add_protocol(config, given)
+    for key, value in given.overrides.items():
+        if key.startswith("protocol."):
+            OmegaConf.update(config, key, value)
+    return config
+
+
+def _add_protocol(config: DictConfig, given: Arguments) -> None:
+    """Put the protocol of the config's tasks, and another reference, into the config."""
+    protocol = _read("protocol", given.protocol)
+    for part in ("metrics", "headlines", "subsets"):
+        for task in list(protocol[part]):
+            if task not in config.tasks:
+                del protocol[part][task]
+    config.protocol = protocol
+    if given.reference is not None:
+        config.training.reference = _read("reference", given.reference)
+    OmegaConf.set_struct(config, True)
+
+
+def _read(group: str, name: str) -> DictConfig:
+    path = CONFIGS / group / f"{name}.yaml"
+    if not path.is_file():
+        options = ", ".join(sorted(path.stem for path in (CONFIGS / group).glob("*.yaml")))
+        raise UserError(f"{group}={name} is unknown; choose one of {options}.")
+    content = OmegaConf.load(path)
+    assert isinstance(content, DictConfig)
+    return content
 
 
 def _other_data(name: str, config: DictConfig) -> DictConfig:

@@ -51,8 +51,10 @@ def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
     return instantiate(config.data, tasks=list(tasks))
 
 
-def build_module(config: DictConfig, tasks: Mapping[str, Any], network: Any) -> pl.LightningModule:
-    """The Lightning module around a network."""
+def build_module(
+    config: DictConfig, tasks: Mapping[str, Any], network: Any, **others: Any
+) -> pl.LightningModule:
+    """The Lightning module around a network; other arguments go to its constructor."""
     check_values(config, "training")
     module: pl.LightningModule = instantiate(
         config.training,
@@ -60,6 +62,7 @@ def build_module(config: DictConfig, tasks: Mapping[str, Any], network: Any) -> 
         tasks=tasks,
         dataset=config.data.name,
         _convert_="object",
+        **others,
     )
     return module
 

@@ -2,15 +2,21 @@
 
 from mtl_ase.report.figures import draw_losses, draw_routers
 from mtl_ase.report.legend import draw_legend
-from mtl_ase.report.sheets import compose_sheet, write_sheets
-from mtl_ase.report.table import print_results, results_table
+from mtl_ase.report.scores import write_scores
+from mtl_ase.report.sheets import compose_sheet, network_predictions, picture_rows, write_sheets
+from mtl_ase.report.table import print_comparison, print_results, print_scores, results_table
 
 __all__ = [
     "compose_sheet",
     "draw_legend",
     "draw_losses",
     "draw_routers",
+    "network_predictions",
+    "picture_rows",
+    "print_comparison",
     "print_results",
+    "print_scores",
     "results_table",
+    "write_scores",
     "write_sheets",
 ]

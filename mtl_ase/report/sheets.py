@@ -5,7 +5,7 @@ Legend: B images, C channels, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -13,13 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import nn
+from torch import Tensor, nn
 
-from mtl_ase.data import DataModule, collate_scoring
+from mtl_ase.data import DataModule, Sample, collate_scoring
 from mtl_ase.tasks import Task
 from mtl_ase.training import at_label_size
 
 Picture = NDArray[np.uint8]
+Predict = Callable[[Sample], Mapping[str, Tensor]]
 TILE_WIDTH = 224
 IMAGES_PER_SHEET = 4
 MARGIN, CAPTION = 6, 24
@@ -30,34 +31,51 @@ def write_sheets(
 ) -> None:
     """Write sheets of validation images spread over the whole split."""
     folder.mkdir(parents=True, exist_ok=True)
-    count = min(num_sheets * IMAGES_PER_SHEET, len(data.dataset("val", training=False)))
-    chosen = np.linspace(0, len(data.dataset("val", training=False)) - 1, count).astype(int)
+    dataset = data.dataset("val", training=False)
+    count = min(num_sheets * IMAGES_PER_SHEET, len(dataset))
+    chosen = np.linspace(0, len(dataset) - 1, count).astype(int)
+    predict = network_predictions(network, tasks)
     captions = ["image", *tasks]
     for number, start in enumerate(range(0, count, IMAGES_PER_SHEET)):
         rows = []
-        for index in chosen[start : start + IMAGES_PER_SHEET]:
-            rows += picture_rows(network, tasks, data, int(index))
+        for index in chosen[start : start + IMAGES_PER_SHEET].tolist():
+            sample = dataset[0, index]
+            rows += picture_rows(tasks, sample, predict(sample))
         sheet = compose_sheet(captions, rows)
         Image.fromarray(sheet).save(folder / f"sheet_{number:02d}.png")
 
 
-@torch.no_grad()
+def network_predictions(network: nn.Module, tasks: Mapping[str, Task]) -> Predict:
+    """What a network predicts of a sample, in the labels' size."""
+
+    @torch.no_grad()
+    def predict(sample: Sample) -> dict[str, Tensor]:
+        image_BCHW = collate_scoring([sample]).image_BCHW
+        parameter = next(network.parameters())
+        logits = network.eval()(image_BCHW.to(parameter.device)).logits
+        return {
+            name: task.activation(
+                at_label_size(logits[name].cpu(), sample.box, sample.labels[name])[0]
+            )
+            for name, task in tasks.items()
+        }
+
+    return predict
+
+
 def picture_rows(
-    network: nn.Module, tasks: Mapping[str, Task], data: DataModule, index: int
+    tasks: Mapping[str, Task],
+    sample: Sample,
+    predictions: Mapping[str, Tensor],
+    caption: str = "prediction",
 ) -> list[list[Picture]]:
-    """Two rows of pictures of one validation image: its labels, and what the network says."""
-    sample = data.dataset("val", training=False)[0, index]
-    batch = collate_scoring([sample])
-    parameter = next(network.parameters())
-    logits = network.eval()(batch.image_BCHW.to(parameter.device)).logits
+    """Two rows of pictures of one image: its labels, and the predictions."""
     image = sample.image_CHW.numpy().transpose(1, 2, 0)
-    labels, predictions = [image], [written("prediction", *image.shape[:2])]
+    labels, predicted = [image], [written(caption, *image.shape[:2])]
     for name, task in tasks.items():
-        label = sample.labels[name]
-        logits_1CHW = at_label_size(logits[name].cpu(), sample.box, label)
-        labels.append(task.colours(label.numpy()))
-        predictions.append(task.colours(task.activation(logits_1CHW[0]).numpy()))
-    return [labels, predictions]
+        labels.append(task.colours(sample.labels[name].numpy()))
+        predicted.append(task.colours(predictions[name].numpy()))
+    return [labels, predicted]
 
 
 def compose_sheet(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:

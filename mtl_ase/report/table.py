@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from mtl_ase.evaluation import Interval, Scores, published
 from mtl_ase.training import Scorer
 
 Results = Mapping[str, float | None]
@@ -29,3 +30,46 @@ def results_table(columns: Mapping[str, Results], scorer: Scorer) -> Table:
 def print_results(columns: Mapping[str, Results], scorer: Scorer) -> None:
     """Print the table."""
     Console().print(results_table(columns, scorer))
+
+
+def print_scores(found: Sequence[Scores]) -> None:
+    """A column a network, with 95 % intervals over images, then published ones to compare with."""
+    first = found[0]
+    rows = published(first.dataset, first.protocol)
+    title = f"{first.dataset}, protocol {first.protocol}, {len(first.image_ids):,} images"
+    table = Table("metric", "better", title=title)
+    for scores in found:
+        table.add_column(scores.name, justify="right")
+    for row in rows:
+        table.add_column(f"{row.name}\n(published)", justify="right", style="dim")
+    for key in first.keys:
+        better = "up" if key not in first.metrics or first.metrics[key].higher_is_better else "down"
+        cells = [_cell(scores.interval(key)) if key in scores.keys else "-" for scores in found]
+        others = [f"{row.values[key]:.2f}" if key in row.values else "-" for row in rows]
+        table.add_row(key, better, *cells, *others)
+    console = Console()
+    console.print(table)
+    console.print("in brackets: 95 % bootstrap interval over images, not over seeds", style="dim")
+    for source in dict.fromkeys(row.source for row in rows):
+        names = ", ".join(row.name for row in rows if row.source == source)
+        console.print(f"published: {names}: {source}", style="dim", soft_wrap=True)
+
+
+def print_comparison(first: Scores, other: Scores) -> None:
+    """Other minus first on the same images, with intervals and p-values."""
+    table = Table("metric", title=f"{other.name} minus {first.name}, the same images")
+    for column in ("difference", "95 % interval", "p"):
+        table.add_column(column, justify="right")
+    for key in first.keys:
+        found = first.compare(key, other)
+        if found is not None:
+            gap = found.difference
+            bounds = f"{gap.low:+.2f} to {gap.high:+.2f}"
+            table.add_row(key, f"{gap.value:+.2f}", bounds, f"{found.p_value:.4f}")
+    Console().print(table)
+
+
+def _cell(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
+    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"

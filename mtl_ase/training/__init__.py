@@ -8,7 +8,7 @@ from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.router_log import RouterLog
 from mtl_ase.training.schedules import Cosine, Poly, Schedule
-from mtl_ase.training.scorer import Reference, Scorer, at_label_size
+from mtl_ase.training.scorer import Scorer, at_label_size
 from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
 
@@ -19,7 +19,6 @@ __all__ = [
     "Cosine",
     "MultiTaskModule",
     "Poly",
-    "Reference",
     "RouterLog",
     "Schedule",
     "Scorer",

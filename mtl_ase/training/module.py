@@ -15,11 +15,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mtl_ase.data import Batch
+from mtl_ase.evaluation import Protocol, Reference
 from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
 from mtl_ase.training.parameter_groups import parameter_groups
-from mtl_ase.training.scorer import Reference, Scorer
+from mtl_ase.training.scorer import TRAINING, Scorer
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
 
@@ -37,6 +38,7 @@ class MultiTaskModule(pl.LightningModule):
         router_weight: weight of the mutual-information regulariser.
         reference: single-task results for delta_m.
         dataset: name of the data set.
+        protocol: by which predictions are scored.
     """
 
     def __init__(
@@ -48,13 +50,14 @@ class MultiTaskModule(pl.LightningModule):
         router_weight: float = 0.005,
         reference: Reference | None = None,
         dataset: str = "",
+        protocol: Protocol = TRAINING,
     ) -> None:
         super().__init__()
         self.network = network
         self.losses = nn.ModuleDict({name: task.loss for name, task in tasks.items()})
         self.weighted_sum = WeightedSum({name: task.weight for name, task in tasks.items()})
         self.router_loss, self.router_weight = MutualInformation(), router_weight
-        self.scorer = Scorer(tasks, reference, dataset)
+        self.scorer = Scorer(tasks, reference, dataset, protocol)
         self.make_optimizer, self.schedule = optimizer, schedule
         self.results: dict[str, float | None] = {}
 

@@ -1,13 +1,12 @@
 """Scoring: logits of a batch against labels in their own sizes.
 
-Legend: B images, C channels, H W pixels.
+Legend: B images, C channels, H W pixels, K counts.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from torch import Tensor, nn
@@ -15,33 +14,19 @@ from torch.nn.functional import interpolate
 from torchmetrics import MeanMetric, Metric
 
 from mtl_ase.data import Batch, Box
-from mtl_ase.metrics import delta_m
+from mtl_ase.evaluation import Protocol, Record, Reference
+from mtl_ase.evaluation.protocol import inside
+from mtl_ase.metrics import CountingMetric, delta_m
 from mtl_ase.tasks import Task
 
-
-@dataclass(frozen=True)
-class Reference:
-    """Single-task results that delta_m compares with.
-
-    Attributes:
-        dataset: data set they were measured on.
-        source: where the numbers come from.
-        values: by full metric key, e.g. "semseg/miou".
-    """
-
-    dataset: str
-    source: str
-    values: Mapping[str, float] = field(default_factory=dict)
+TRAINING = Protocol("astmt", "the tasks' own metrics")
+"""How validations during training score: by the paper's protocol, edges on some images."""
 
 
 def at_label_size(logits_1CHW: Tensor, box: Box | None, label: Tensor) -> Tensor:
     """The logits of where the source image lies in the input, in the label's size; float32."""
-    if box is not None:
-        rows, columns = (
-            slice(start, start + size) for start, size in zip(box[:2], box[2:], strict=True)
-        )
-        logits_1CHW = logits_1CHW[..., rows, columns]
-    return interpolate(logits_1CHW.float(), label.shape[-2:], mode="bilinear")
+    logits_1CHW = inside(logits_1CHW, box).float()
+    return interpolate(logits_1CHW, label.shape[-2:], mode="bilinear")
 
 
 class Scorer(nn.Module):
@@ -51,41 +36,82 @@ class Scorer(nn.Module):
         tasks: what to score.
         reference: single-task results for delta_m, or None.
         dataset: data set that is scored; delta_m needs a reference measured on the same.
+        protocol: by which predictions are made and images chosen; the metrics are the tasks'.
     """
 
     def __init__(
-        self, tasks: Mapping[str, Task], reference: Reference | None = None, dataset: str = ""
+        self,
+        tasks: Mapping[str, Task],
+        reference: Reference | None = None,
+        dataset: str = "",
+        protocol: Protocol = TRAINING,
     ) -> None:
         super().__init__()
-        self.tasks = tasks
-        fits = reference is not None and reference.dataset == dataset
-        self.reference = dict(reference.values) if reference is not None and fits else {}
+        self.tasks, self.protocol = tasks, protocol
+        self.headlines = [task.headline_key for task in tasks.values()]
+        self.misfit = "there is no reference"
+        if reference is not None:
+            self.misfit = reference.misfit(dataset, protocol.name, self.headlines) or ""
+        self.reference = {} if reference is None or self.misfit else dict(reference.values)
         self.metrics = nn.ModuleDict(
             {key: metric for task in tasks.values() for key, metric in task.measured().items()}
         )
         self.loss = MeanMetric()
+        self.images = {name: protocol.images(name, dataset) for name in tasks}
+        self.record: Record | None = None
 
     def update(self, logits: Mapping[str, Tensor], batch: Batch) -> None:
-        """Score a batch image by image: logits are resized to the label, then activated."""
-        for index in range(len(batch.image_ids)):
-            box = batch.boxes[index] if batch.boxes else None
-            total = sum(
-                self._score(task, logits[name][index], batch.labels[name][index], box)
-                for name, task in self.tasks.items()
-            )
-            self.loss.update(total)
+        """Score a batch: predictions are made in each label's size."""
+        losses = [0.0] * len(batch.image_ids)
+        for name, task in self.tasks.items():
+            predicted = []
+            for index, label in enumerate(batch.labels[name]):
+                logits_1CHW = logits[name][index : index + 1]
+                box = batch.boxes[index] if batch.boxes else None
+                resized_1CHW = at_label_size(logits_1CHW, box, label)
+                losses[index] += task.weight * task.loss(resized_1CHW, label[None])
+                size_hw = (label.shape[-2], label.shape[-1])
+                prediction = self.protocol.predict(task, logits_1CHW, box, size_hw)
+                predicted.append((prediction, label))
+            self.add(task, batch.image_ids, predicted)
+        for loss in losses:
+            self.loss.update(loss)
+
+    def add(
+        self, task: Task, image_ids: Sequence[str], predicted: Sequence[tuple[Tensor, Tensor]]
+    ) -> None:
+        """Score a task's predictions in the labels' size, given each with its label."""
+        chosen = self.images[task.name]
+        wanted = [
+            (image_id, (self.protocol.round(task.name, prediction), label))
+            for image_id, (prediction, label) in zip(image_ids, predicted, strict=True)
+            if chosen is None or image_id in chosen
+        ]
+        for key in task.measured():
+            metric = self.metric(key)
+            if not isinstance(metric, CountingMetric):  # one from elsewhere
+                for _, image in wanted:
+                    metric.update(*image)
+                continue
+            counts = metric.count_all([image for _, image in wanted])
+            for (image_id, image), counts_K in zip(wanted, counts, strict=True):
+                metric.update(*image, counts_K)
+                if self.record is not None:
+                    self.record.add(key, image_id, counts_K)
 
     def compute(self) -> dict[str, float | None]:
         """Every metric in printed units, then delta_m; None where it can't be known."""
         values = {key: float(self.metric(key).compute()) for key in self.metrics}
-        headlines = [task.headline_key for task in self.tasks.values()]
-        delta = delta_m(
-            {key: values[key] for key in headlines},
-            {key: self.reference[key] for key in headlines if key in self.reference},
-            {key: bool(self.metric(key).higher_is_better) for key in headlines},
-        )
         known = {key: None if math.isnan(value) else value for key, value in values.items()}
-        return known | {"delta_m": delta}
+        return known | {"delta_m": self.delta_m(values)}
+
+    def delta_m(self, values: Mapping[str, float]) -> float | None:
+        """Of these values by full key; None where it can't be known."""
+        return delta_m(
+            {key: values[key] for key in self.headlines},
+            self.reference,
+            {key: bool(self.metric(key).higher_is_better) for key in self.headlines},
+        )
 
     def reset(self) -> None:
         """Forget all images."""
@@ -96,11 +122,3 @@ class Scorer(nn.Module):
     def metric(self, key: str) -> Metric:
         """The metric behind a full key."""
         return cast(Metric, self.metrics[key])
-
-    def _score(self, task: Task, logits_CHW: Tensor, label: Tensor, box: Box | None) -> Tensor:
-        logits_1CHW = at_label_size(logits_CHW[None], box, label)
-        prediction = task.activation(logits_1CHW[0])
-        for key in task.measured():
-            self.metric(key).update(prediction, label)
-        loss: Tensor = task.weight * task.loss(logits_1CHW, label[None])
-        return loss

@@ -9,7 +9,8 @@ import torch
 from torch.nn.functional import interpolate
 
 from mtl_ase.data import Batch
-from mtl_ase.training import Reference, Scorer
+from mtl_ase.evaluation import Reference
+from mtl_ase.training import Scorer
 from tests.model.batches import make_label
 
 SIZES = [(24, 32), (17, 40), (32, 32)]
@@ -96,7 +97,11 @@ def test_reset_forgets(tasks, scored):
 
 def reference(tasks, dataset="here", **changes):
     values = {task.headline_key: 50.0 for task in tasks.values()} | changes
-    return Reference(dataset, "made up", values)
+    return made_up(values, dataset)
+
+
+def made_up(values, dataset="here", protocol="astmt"):
+    return Reference(dataset, protocol, dict.fromkeys(values, "made up"), values)
 
 
 def test_delta_m_with_a_reference(tasks, scored):
@@ -108,11 +113,15 @@ def test_delta_m_with_a_reference(tasks, scored):
     assert found["delta_m"] == pytest.approx(100 * sum(gains) / 5)
 
 
-@pytest.mark.parametrize("case", ["none", "another data set", "one value missing"])
+@pytest.mark.parametrize(
+    "case", ["none", "another data set", "another protocol", "one value missing", "one too many"]
+)
 def test_no_delta_m_without_a_fitting_reference(tasks, scored, case):
     found = {"none": None, "another data set": reference(tasks, dataset="there")}
     values = {task.headline_key: 50.0 for task in tasks.values() if task.name != "edge"}
-    found["one value missing"] = Reference("here", "made up", values)
+    found["one value missing"] = made_up(values)
+    found["one too many"] = reference(tasks, **{"depth/rmse": 0.6})
+    found["another protocol"] = made_up(dict(reference(tasks).values), protocol="invpt")
     scorer = Scorer(tasks, found[case], "here")
     scorer.update(*scored)
     assert scorer.compute()["delta_m"] is None
@@ -120,6 +129,8 @@ def test_no_delta_m_without_a_fitting_reference(tasks, scored, case):
 
 def test_the_shipped_reference_fits_the_tasks(composed, tasks):
     config = composed("experiment=ase").training.reference
-    shipped = Reference(config.dataset, config.source, dict(config["values"]))
+    shipped = Reference(
+        config.dataset, config.protocol, dict(config.sources), dict(config["values"])
+    )
     scorer = Scorer(tasks, shipped, "pascal_context")
     assert set(scorer.reference) == {task.headline_key for task in tasks.values()}

@@ -1,0 +1,170 @@
+"""From a run or a folder of prediction files to scores, and what is left of them on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from rich.progress import track
+from torch import Tensor
+
+from mtl_ase.commands.run_folder import RunFolder
+from mtl_ase.config import (
+    build_data,
+    build_module,
+    build_network,
+    build_tasks,
+    build_trainer,
+    check_values,
+)
+from mtl_ase.data import DataModule, Sample
+from mtl_ase.data.cores import usable_cores
+from mtl_ase.errors import UserError
+from mtl_ase.evaluation import PredictionFiles, Protocol, Record, Scores
+from mtl_ase.metrics import CountingMetric
+from mtl_ase.report import network_predictions, write_scores
+from mtl_ase.tasks import Task
+from mtl_ase.training import MultiTaskModule, Scorer, prepare_device
+
+
+def score_run(
+    folder: RunFolder, name: str, checkpoint: Path, config: DictConfig, insist: bool = False
+) -> Scores | None:
+    """Score a run's checkpoint; writes into its folder.
+
+    Args:
+        folder: of the run.
+        name: for tables.
+        checkpoint: to score.
+        config: the run's, with a protocol.
+        insist: refuse a reference that does not fit, instead of leaving delta_m out.
+
+    Returns:
+        The scores; None in processes other than the first.
+
+    Raises:
+        UserError: the data are missing, or the reference does not fit.
+    """
+    keys = _contract(config)
+    protocol, tasks = _scored_tasks(config)
+    data: DataModule = build_data(config, tasks)
+    data.check_root()
+    config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
+    trainer = build_trainer(config)
+    prepare_device(trainer)
+    config.model.backbone.pretrained, config.model.backbone.weights = False, None
+    network = build_network(config, tasks)
+    module = build_module(config, tasks, network, protocol=protocol)
+    assert isinstance(module, MultiTaskModule)
+    _check_reference(module.scorer, insist)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
+    module.load_state_dict(state)
+    data.prepare_data()
+    record = module.scorer.record = Record()
+    trainer.validate(module, datamodule=data, verbose=False)
+    record.gather()
+    if not trainer.is_global_zero:
+        return None
+    scores = _scores(name, data.name, module.scorer, record)
+    results = {key: module.results[key] for key in keys}
+    write_scores(folder.path, results, scores, tasks, data, network_predictions(network, tasks))
+    return scores
+
+
+def score_files(
+    folder: Path, name: str, config: DictConfig, out: Path | None, insist: bool = False
+) -> Scores:
+    """Score the prediction files of another framework.
+
+    Args:
+        folder: with a folder for each task.
+        name: for tables.
+        config: of data, tasks and a protocol.
+        out: where the results go; None: into `folder`.
+        insist: refuse a reference that does not fit, instead of leaving delta_m out.
+
+    Raises:
+        UserError: the data or a file is missing, or the reference does not fit.
+    """
+    keys = _contract(config)
+    protocol, tasks = _scored_tasks(config)
+    data: DataModule = build_data(config, tasks)
+    data.check_root()
+    check_values(config, "training")
+    reference = instantiate(config.training.reference, _convert_="object")
+    scorer = Scorer(tasks, reference, data.name, protocol)
+    _check_reference(scorer, insist)
+    record = scorer.record = Record()
+    files = PredictionFiles(folder, tasks)
+    dataset = data.dataset("val", training=False)
+    step = 2 * usable_cores()
+    for start in track(range(0, len(dataset), step), "scoring", transient=True):
+        samples = [dataset[0, index] for index in range(start, min(start + step, len(dataset)))]
+        for task in tasks.values():
+            predicted = [
+                (_read(files, task, sample), sample.labels[task.name]) for sample in samples
+            ]
+            scorer.add(task, [sample.image_id for sample in samples], predicted)
+    values = scorer.compute()
+    scores = _scores(name, data.name, scorer, record)
+    results = {key: values[key] for key in keys}
+    write_scores(
+        out or folder,
+        results,
+        scores,
+        tasks,
+        data,
+        lambda sample: {name: _read(files, task, sample) for name, task in tasks.items()},
+    )
+    return scores
+
+
+def _contract(config: DictConfig) -> list[str]:
+    """The keys of metrics.json: the tasks' own metrics, then delta_m."""
+    tasks: dict[str, Task] = build_tasks(config)
+    return [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
+
+
+def _scored_tasks(config: DictConfig) -> tuple[Protocol, dict[str, Task]]:
+    """The protocol, and the tasks with its metrics."""
+    check_values(config, "protocol")
+    protocol: Protocol = instantiate(config.protocol, _convert_="object")
+    return protocol, protocol.apply(build_tasks(config))
+
+
+def _check_reference(scorer: Scorer, insist: bool) -> None:
+    """Refuse a reference that does not fit, or say why there is no delta_m.
+
+    Raises:
+        UserError: it does not fit, and the user asked for it.
+    """
+    if scorer.misfit and insist:
+        raise UserError(f"delta_m can't be computed: {scorer.misfit}; give a fitting reference.")
+    if scorer.misfit:
+        print(f"no delta_m: {scorer.misfit}")
+
+
+def _scores(name: str, dataset: str, scorer: Scorer, record: Record) -> Scores:
+    metrics = {
+        key: metric for key, metric in scorer.metrics.items() if isinstance(metric, CountingMetric)
+    }
+    image_ids: Sequence[str] = record.image_ids
+    tables = {key: record.table(key, image_ids) for key in metrics if key in record.counts}
+    return Scores(
+        name,
+        dataset,
+        scorer.protocol.name,
+        image_ids,
+        {key: metrics[key] for key in tables},
+        tables,
+        scorer.headlines,
+        scorer.reference,
+    )
+
+
+def _read(files: PredictionFiles, task: Task, sample: Sample) -> Tensor:
+    height, width = sample.labels[task.name].shape[-2:]
+    return files.read(task.name, sample.image_id, (height, width))

@@ -1,0 +1,135 @@
+"""Protocols: what exactly a published score means.
+
+Legend: C channels, H W pixels.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+from torch.nn.functional import interpolate
+from torchmetrics import Metric
+
+from mtl_ase.data import Box
+from mtl_ase.data.official import official_lists
+from mtl_ase.errors import UserError
+from mtl_ase.tasks import Task
+
+LEVELS = 255
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """A way of scoring all tasks, by name.
+
+    Labels count in full resolution. By default logits are resized to the label bilinearly, then
+    activated, in 32 bits; the lineage's other order and its rounding are options, to compare with
+    what it published.
+
+    Attributes:
+        name: by which references and tables call it.
+        source: whose protocol it is.
+        metrics: what to measure, by task and key; tasks it does not name keep their own.
+        headlines: key of the metric that stands for a task in delta_m, by task.
+        subsets: published list of the images on which a task is scored, by task; where the data set
+            has no such list, and for tasks not named, all images count.
+        rounded: tasks whose predictions lose digits as in a PNG of 8 bits, cut off, not rounded.
+        activate_first: activate at the network's resolution, then resize: classes by nearest
+            pixel, all else bilinearly.
+    """
+
+    name: str
+    source: str
+    metrics: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
+    headlines: Mapping[str, str] = field(default_factory=dict)
+    subsets: Mapping[str, str] = field(default_factory=dict)
+    rounded: Sequence[str] = ()
+    activate_first: bool = False
+
+    def apply(self, tasks: Mapping[str, Task]) -> dict[str, Task]:
+        """The tasks with this protocol's metrics and headlines."""
+        return {
+            name: dataclasses.replace(
+                task,
+                metrics=self.metrics.get(name, task.metrics),
+                headline=self.headlines.get(name, task.headline),
+            )
+            for name, task in tasks.items()
+        }
+
+    def images(self, task: str, dataset: str) -> Collection[str] | None:
+        """The images of a data set on which a task is scored; None means all."""
+        subset = self.subsets.get(task)
+        return official_lists(dataset).get(subset) if subset is not None else None
+
+    def predict(
+        self, task: Task, logits_1CHW: Tensor, box: Box | None, size_hw: tuple[int, int]
+    ) -> Tensor:
+        """The prediction of one image in its label's size, from the logits of the whole input."""
+        logits_1CHW = inside(logits_1CHW, box).float()
+        if not self.activate_first:
+            return task.activation(interpolate(logits_1CHW, size_hw, mode="bilinear")[0])
+        prediction = task.activation(logits_1CHW[0])
+        planes = prediction[None] if prediction.ndim == 3 else prediction[None, None]
+        if prediction.is_floating_point():
+            resized = interpolate(planes, size_hw, mode="bilinear")
+        else:
+            resized = interpolate(planes.float(), size_hw, mode="nearest-exact").to(prediction)
+        return resized[0] if prediction.ndim == 3 else resized[0, 0]
+
+    def round(self, task: str, prediction: Tensor) -> Tensor:
+        """A prediction as it comes back from an 8-bit PNG, if the protocol says so."""
+        if task not in self.rounded:
+            return prediction
+        if prediction.ndim == 3:  # vectors, from -1 to 1
+            return ((prediction.float() + 1) * (LEVELS / 2)).floor() * (2 / LEVELS) - 1
+        return (prediction.float() * LEVELS).floor() / LEVELS
+
+
+def inside(logits_1CHW: Tensor, box: Box | None) -> Tensor:
+    """The logits of where the source image lies in the input."""
+    if box is None:
+        return logits_1CHW
+    top, left, height, width = box
+    return logits_1CHW[..., top : top + height, left : left + width]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Single-task results that delta_m compares with.
+
+    Attributes:
+        dataset: data set they were measured on.
+        protocol: by which they were scored.
+        sources: where each number comes from, by full metric key.
+        values: by full metric key, e.g. "semseg/miou".
+
+    Raises:
+        UserError: a number has no source.
+    """
+
+    dataset: str
+    protocol: str
+    sources: Mapping[str, str]
+    values: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        for key in self.values:
+            if key not in self.sources:
+                raise UserError(f"the reference has no source of {key}; add it to sources.")
+
+    def misfit(self, dataset: str, protocol: str, headlines: Collection[str]) -> str | None:
+        """Why these results can't be compared with others; None if they can."""
+        if self.dataset != dataset:
+            return f"the reference is of data set {self.dataset}, not {dataset}"
+        if self.protocol != protocol:
+            return f"the reference is of protocol {self.protocol}, not {protocol}"
+        if set(self.values) != set(headlines):
+            return (
+                f"the reference has {', '.join(sorted(self.values))}, "
+                f"but the tasks here are scored by {', '.join(sorted(headlines))}"
+            )
+        return None

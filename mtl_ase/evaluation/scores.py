@@ -1,0 +1,103 @@
+"""The scores of one network on one data set, with all that can be said of them.
+
+Legend: I images, K counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mtl_ase.errors import UserError
+from mtl_ase.evaluation.statistics import Comparison, Interval, Score, bootstrap, compare
+from mtl_ase.metrics import CountingMetric
+
+SEED = 0
+DELTA_M = "delta_m"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Counts of every image, and how they make scores.
+
+    Attributes:
+        name: of the network, for tables.
+        dataset: that was scored.
+        protocol: by which.
+        image_ids: of the images, in the tables' order.
+        metrics: by full key.
+        tables: counts_IK by full key; zero where an image does not take part.
+        headlines: full keys of the metrics that stand for the tasks.
+        reference: single-task results by full key; none if delta_m can't be known.
+    """
+
+    name: str
+    dataset: str
+    protocol: str
+    image_ids: Sequence[str]
+    metrics: Mapping[str, CountingMetric]
+    tables: Mapping[str, Tensor]
+    headlines: Sequence[str]
+    reference: Mapping[str, float]
+
+    @property
+    def keys(self) -> list[str]:
+        """All that has a score: the metrics, then delta_m."""
+        return [*self.metrics, DELTA_M]
+
+    def value(self, key: str) -> float | None:
+        """The score of all images; None where it can't be known."""
+        score, tables = self._score(key)
+        value = float(score([table_IK.sum(0) for table_IK in tables]))
+        return None if math.isnan(value) else value
+
+    def interval(self, key: str) -> Interval | None:
+        """The score with its bootstrap interval over images."""
+        return None if self.value(key) is None else bootstrap(*self._score(key), seed=SEED)
+
+    def per_image(self, key: str) -> list[float | None]:
+        """The score of every single image."""
+        scores_I = self.metrics[key].score(self.tables[key])
+        return [None if math.isnan(value) else value for value in scores_I.tolist()]
+
+    def compare(self, key: str, other: Scores) -> Comparison | None:
+        """The other's score minus ours, on the same images.
+
+        Raises:
+            UserError: the other was scored by another protocol, on other images or other data.
+        """
+        self.check_comparable(other)
+        if key not in other.keys or self.value(key) is None or other.value(key) is None:
+            return None
+        score, tables = self._score(key)
+        return compare(score, tables, other._score(key)[1], SEED)
+
+    def check_comparable(self, other: Scores) -> None:
+        """Refuse another protocol, other data or other images.
+
+        Raises:
+            UserError: it can't be compared with.
+        """
+        for what in ("dataset", "protocol", "image_ids"):
+            if getattr(self, what) != getattr(other, what):
+                raise UserError(
+                    f"{self.name} and {other.name} were scored with different {what}; compare runs "
+                    "on the same images by the same protocol."
+                )
+
+    def _score(self, key: str) -> tuple[Score, list[Tensor]]:
+        if key != DELTA_M:
+            return (lambda counts: self.metrics[key].score(counts[0])), [self.tables[key]]
+        return self._delta_m, [self.tables[headline] for headline in self.headlines]
+
+    def _delta_m(self, counts: Sequence[Tensor]) -> Tensor:
+        gains = []
+        for key, counts_K in zip(self.headlines, counts, strict=True):
+            single = self.reference.get(key, math.nan)
+            gain = (self.metrics[key].score(counts_K) - single) / single
+            gains.append(gain if self.metrics[key].higher_is_better else -gain)
+        return 100 * torch.stack(gains).mean(0)

@@ -1,0 +1,213 @@
+"""What an evaluation leaves on disk: scores of every image, curves, confusions, worst images."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from PIL import Image
+
+from mtl_ase.data import DataModule
+from mtl_ase.errors import UserError
+from mtl_ase.evaluation import Scores
+from mtl_ase.metrics import MeanIoU, OdsF
+from mtl_ase.metrics.edges import EdgeCurve
+from mtl_ase.report.sheets import Predict, compose_sheet, picture_rows
+from mtl_ase.tasks import Task
+
+FOLDER = "evaluation"
+
+
+def write_scores(
+    folder: Path,
+    results: Mapping[str, float | None],
+    scores: Scores,
+    tasks: Mapping[str, Task],
+    data: DataModule,
+    predict: Predict,
+) -> None:
+    """Write evaluation.json, and a folder with all else.
+
+    Args:
+        folder: of the run.
+        results: what evaluation.json holds.
+        scores: with the counts of every image.
+        tasks: that were scored.
+        data: that were scored.
+        predict: the predictions of a sample, for pictures.
+
+    Raises:
+        UserError: the folder can't be written to.
+    """
+    inner = folder / FOLDER
+    try:
+        inner.mkdir(parents=True, exist_ok=True)
+        _write_json(folder / "evaluation.json", results)
+        _write_json(inner / "details.json", details(scores, tasks))
+        write_images(inner / "images.csv", scores)
+        for key, metric in scores.metrics.items():
+            name = key.replace("/", "_")
+            if isinstance(metric, OdsF):
+                curve = metric.curve(scores.tables[key])
+                write_curve(inner / f"{name}_curve.csv", curve)
+                draw_curve(inner / f"{name}_curve.png", curve, f"{scores.name}, {scores.protocol}")
+            elif isinstance(metric, MeanIoU):
+                confusion_CC = metric.confusion(scores.tables[key].sum(0)).numpy()
+                names = class_names(tasks[key.split("/")[0]], len(confusion_CC))
+                write_confusion(inner / f"{name}_confusion.csv", confusion_CC, names)
+                draw_confusion(inner / f"{name}_confusion.png", confusion_CC, names)
+        write_worst(inner / "worst.png", scores, tasks, data, predict)
+    except OSError as error:
+        raise UserError(
+            f"{folder} can't be written to ({error.strerror}); check its rights and the disk, or "
+            "give out=DIR with predictions=DIR."
+        ) from error
+
+
+def details(scores: Scores, tasks: Mapping[str, Task]) -> dict[str, Any]:
+    """All numbers: intervals, classes, the edge curve's summaries."""
+    content: dict[str, Any] = {
+        "name": scores.name,
+        "dataset": scores.dataset,
+        "protocol": scores.protocol,
+        "images": len(scores.image_ids),
+        "scores": {},
+    }
+    for key in scores.keys:
+        interval = scores.interval(key)
+        content["scores"][key] = None if interval is None else dataclasses.asdict(interval)
+    for key, metric in scores.metrics.items():
+        if isinstance(metric, OdsF):
+            curve = metric.curve(scores.tables[key])
+            summaries = ("ods", "ods_threshold", "ois", "ap")
+            content[f"{key} curve"] = {name: getattr(curve, name) for name in summaries}
+        elif isinstance(metric, MeanIoU):
+            shares_C = metric.per_class(scores.tables[key].sum(0)).tolist()
+            names = class_names(tasks[key.split("/")[0]], len(shares_C))
+            content[f"{key} by class"] = {
+                name: None if np.isnan(share) else share
+                for name, share in zip(names, shares_C, strict=True)
+            }
+    return content
+
+
+def class_names(task: Task, count: int) -> list[str]:
+    """The classes by their legend, or by their numbers."""
+    legend = (task.legend or {}).items()
+    known = {int(value): name for name, value in legend if isinstance(value, int | float)}
+    return [known.get(number, str(number)) for number in range(count)]
+
+
+def write_images(path: Path, scores: Scores) -> None:
+    """A row an image: its own score by every metric; empty where it has none."""
+    columns = {key: scores.per_image(key) for key in scores.metrics}
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["image", *columns])
+        for row, image_id in enumerate(scores.image_ids):
+            values = [column[row] for column in columns.values()]
+            writer.writerow([image_id, *("" if v is None else f"{v:.6g}" for v in values)])
+
+
+def write_curve(path: Path, curve: EdgeCurve) -> None:
+    """Threshold, precision, recall and F, a row each."""
+    columns = (curve.thresholds_N, curve.precision_N, curve.recall_N, curve.f_N)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["threshold", "precision", "recall", "f"])
+        writer.writerows([f"{value:.6f}" for value in row] for row in zip(*columns, strict=True))
+
+
+def draw_curve(path: Path, curve: EdgeCurve, title: str) -> None:
+    """Precision over recall, with lines of equal F and the best point."""
+    figure = Figure(figsize=(4.2, 4.0), layout="constrained")
+    axes = figure.subplots()
+    recall = np.linspace(0.01, 1, 200)
+    for f in np.arange(0.1, 1, 0.1):
+        reachable = recall > f / 2
+        precision = f * recall[reachable] / (2 * recall[reachable] - f)
+        axes.plot(recall[reachable], precision, color="#dddddd", linewidth=0.7, zorder=0)
+    shown_N = curve.precision_N > 0
+    axes.plot(curve.recall_N[shown_N], curve.precision_N[shown_N], color="#20639b", linewidth=1.5)
+    best = int(curve.f_N.argmax())
+    axes.plot(curve.recall_N[best], curve.precision_N[best], "o", color="#c23b22")
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="recall", ylabel="precision", aspect="equal")
+    axes.set_title(
+        f"{title}\nODS {100 * curve.ods:.2f} at {curve.ods_threshold:.2f}, "
+        f"OIS {100 * curve.ois:.2f}, AP {100 * curve.ap:.2f}",
+        fontsize=9,
+    )
+    figure.savefig(path, dpi=120)
+
+
+def write_confusion(path: Path, confusion_CC: NDArray[np.int64], names: list[str]) -> None:
+    """Pixels by true class (rows) and predicted class (columns)."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["true", *names])
+        writer.writerows(
+            [name, *row] for name, row in zip(names, confusion_CC.tolist(), strict=True)
+        )
+
+
+def draw_confusion(path: Path, confusion_CC: NDArray[np.int64], names: list[str]) -> None:
+    """Share of every true class's pixels that goes to each predicted class."""
+    share_CC = 100 * confusion_CC / np.maximum(confusion_CC.sum(1, keepdims=True), 1)
+    size = 2.2 + 0.28 * len(names)
+    figure = Figure(figsize=(size + 0.6, size), layout="constrained")
+    axes = figure.subplots()
+    picture = axes.imshow(share_CC, vmin=0, vmax=100, cmap="Blues")
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set(xlabel="predicted", ylabel="true")
+    for row, column in zip(*np.nonzero(share_CC >= 1), strict=True):
+        colour = "white" if share_CC[row, column] > 50 else "#333333"
+        axes.text(
+            column,
+            row,
+            f"{share_CC[row, column]:.0f}",
+            ha="center",
+            va="center",
+            fontsize=6,
+            color=colour,
+        )
+    figure.colorbar(picture, ax=axes, label="percent of the true class", shrink=0.8)
+    figure.savefig(path, dpi=120)
+
+
+def write_worst(
+    path: Path, scores: Scores, tasks: Mapping[str, Task], data: DataModule, predict: Predict
+) -> None:
+    """A sheet with the worst image of every task by its headline metric."""
+    dataset = data.dataset("val", training=False)
+    index_of = {image_id: index for index, image_id in enumerate(dataset.image_ids)}
+    rows = []
+    for task in tasks.values():
+        key = task.headline_key
+        if key not in scores.metrics:
+            continue
+        known = [
+            (value, image_id)
+            for value, image_id in zip(scores.per_image(key), scores.image_ids, strict=True)
+            if value is not None
+        ]
+        if not known:
+            continue
+        better = min if scores.metrics[key].higher_is_better else max
+        value, image_id = better(known)
+        sample = dataset[0, index_of[image_id]]
+        caption = f"{task.name.replace('_', ' ')} {value:.1f}"
+        rows += picture_rows(tasks, sample, predict(sample), caption)
+    if rows:
+        Image.fromarray(compose_sheet(["worst of", *tasks], rows)).save(path)
+
+
+def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
