@@ -59,12 +59,37 @@ def test_symbols_of_the_paper_page_exist(symbol: str) -> None:
     assert hasattr(importlib.import_module(module), name)
 
 
+def stored(name: str) -> dict:
+    return json.loads((ROOT / "docs" / "results" / "bench" / name).read_text())
+
+
+def test_stated_times_are_those_that_were_stored() -> None:
+    loader = stored("data.json")["ms_per_sample"]
+    words = f"{loader['packed']:.1f} ms on one core instead of the {loader['usual']:.1f} ms"
+    assert words in README
+    edges = stored("odsf.json")
+    page = (ROOT / "docs" / "evaluation.md").read_text()
+    times, odds = edges["ms_per_image_and_threshold"], edges["ods_at_shared_thresholds"]
+    deficit = edges["fewer_matches_than_ours"]["public"]
+    for words in (
+        f"{edges['ms_ours_all_101_thresholds']:.2f} ms an image",
+        f"(public solver {times['public']:.0f} ms, scipy's exact assignment",
+        f"assignment {times['assignment']:.0f} ms",
+        f"it was {deficit['mean']:.2f} pixels lower on average, {deficit['most']} at most",
+        f"ODS {odds['public']:.4f}",
+        f"against {odds['ours']:.4f}",
+        f"about {edges['minutes_of_2498_images_on_2_cores']:.0f} minutes",
+    ):
+        assert words in page
+    assert deficit["least"] == 0
+
+
 def test_the_demo_table_is_what_was_stored() -> None:
     rows = re.findall(r"^\| `([\w/]+)` \| (\S+) \| (\S+) \|$", README, flags=re.MULTILINE)
     assert len(rows) == 7
-    stored = ROOT / "docs" / "results" / "demo"
+    folder = ROOT / "docs" / "results" / "demo"
     for column, name in ((1, "metrics.json"), (2, "metrics_trivial.json")):
-        values = json.loads((stored / name).read_text())
+        values = json.loads((folder / name).read_text())
         assert {row[0]: row[column] for row in rows} == {
             key: f"{value:.2f}" for key, value in values.items() if value is not None
         }

@@ -24,6 +24,8 @@ USAGE = (
     "python evaluate.py run=RUN_DIR[,RUN_DIR ...] [checkpoint=last|best] or predictions=DIR "
     "[data=NAME] [data.root=DIR] [protocol=astmt|invpt] [reference=NAME]"
 )
+PARTS = ("seed", "metrics", "tasks", "data", "training")
+"""What prediction files need of a config."""
 OWN = ("run", "predictions", "checkpoint", "protocol", "reference", "data", "name", "out")
 
 
@@ -169,8 +171,8 @@ def files_config(given: Arguments) -> DictConfig:
         own.append(f"tasks=[{','.join(found)}]")
     plain = [line for line in given.plain if not line.startswith("protocol.")]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose("train", [*own, *plain])
-    OmegaConf.set_struct(config, False)
+        composed = compose("train", [*own, *plain])
+    config = OmegaConf.create({part: composed[part] for part in PARTS})
     _add_protocol(config, given)
     for key, value in given.overrides.items():
         if key.startswith("protocol."):

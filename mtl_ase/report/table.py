@@ -45,7 +45,7 @@ def print_scores(found: Sequence[Scores]) -> None:
     for key in first.keys:
         better = "up" if key not in first.metrics or first.metrics[key].higher_is_better else "down"
         cells = [_cell(scores.interval(key)) if key in scores.keys else "-" for scores in found]
-        others = [f"{row.values[key]:.2f}" if key in row.values else "-" for row in rows]
+        others = [_number(row.values[key]) if key in row.values else "-" for row in rows]
         table.add_row(key, better, *cells, *others)
     console = Console()
     console.print(table)
@@ -64,12 +64,24 @@ def print_comparison(first: Scores, other: Scores) -> None:
         found = first.compare(key, other)
         if found is not None:
             gap = found.difference
-            bounds = f"{gap.low:+.2f} to {gap.high:+.2f}"
-            table.add_row(key, f"{gap.value:+.2f}", bounds, f"{found.p_value:.4f}")
+            decimals = _decimals(first.value(key) or 0.0)
+            value, low, high = (f"{v:+.{decimals}f}" for v in (gap.value, gap.low, gap.high))
+            table.add_row(key, value, f"{low} to {high}", f"{found.p_value:.4f}")
     Console().print(table)
 
 
 def _cell(interval: Interval | None) -> str:
     if interval is None:
         return "-"
-    return f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]"
+    decimals = _decimals(interval.value)
+    value, low, high = (f"{v:.{decimals}f}" for v in (interval.value, interval.low, interval.high))
+    return f"{value} [{low}, {high}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:.{_decimals(value)}f}"
+
+
+def _decimals(value: float) -> int:
+    """Two, as papers print; four for what is no percentage or angle, like a cross-entropy."""
+    return 4 if 0 < abs(value) < 0.5 else 2

@@ -1,43 +1,158 @@
-"""Scoring finished runs from the command line."""
+"""Scoring finished runs and prediction files from the command line."""
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
-from mtl_ase.commands.evaluate import read_arguments
+from mtl_ase.commands import RunFolder
+from mtl_ase.commands.evaluate import read_arguments, run_config, runs_in
+from mtl_ase.commands.make_reference import make_reference
 from mtl_ase.errors import UserError
+from mtl_ase.evaluation import Reference
 from tests.commands.conftest import Run
+from tests.conftest import NUM_VAL, SIZE
 
 
-def test_evaluation_repeats_the_final_validation(script: Run, finished_run: Path) -> None:
-    done = script("evaluate.py", f"run={finished_run}")
+@pytest.fixture(scope="module")
+def evaluated(script: Run, finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the finished run, evaluated by the paper's protocol."""
+    run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("evaluated") / "run"))
+    done = script("evaluate.py", f"run={run}")
     assert done.returncode == 0, done.stderr
     assert "semseg/miou" in done.stdout
-    evaluation = json.loads((finished_run / "evaluation.json").read_text())
-    metrics = json.loads((finished_run / "metrics.json").read_text())
+    assert "no delta_m: the reference is of data set pascal_context" in done.stdout
+    return run
+
+
+def details(folder: Path) -> dict:
+    return json.loads((folder / "evaluation" / "details.json").read_text())
+
+
+def test_evaluation_repeats_the_final_validation(evaluated: Path) -> None:
+    evaluation = json.loads((evaluated / "evaluation.json").read_text())
+    metrics = json.loads((evaluated / "metrics.json").read_text())
     assert evaluation.keys() == metrics.keys()
     for key, value in metrics.items():
-        assert evaluation[key] == (None if value is None else pytest.approx(value, abs=1e-3))
+        if key != "edge/odsf":  # validations take a few images only
+            assert evaluation[key] == (None if value is None else pytest.approx(value, abs=1e-3))
+
+
+def test_everything_is_left_on_disk(evaluated: Path) -> None:
+    found = details(evaluated)
+    assert found["protocol"] == "astmt"
+    assert found["images"] == NUM_VAL
+    for key, value in json.loads((evaluated / "evaluation.json").read_text()).items():
+        score = found["scores"][key]
+        assert score is None if value is None else score["value"] == pytest.approx(value)
+    assert {"normals/median", "normals/rmse", "normals/within_30"} <= found["scores"].keys()
+    assert found["semseg/miou by class"].keys() >= {"background", "person", "tvmonitor"}
+    assert 0 <= found["edge/odsf curve"]["ap"] <= 1
+    assert found["edge/odsf curve"]["ods"] * 100 == pytest.approx(
+        found["scores"]["edge/odsf"]["value"]
+    )
+    with (evaluated / "evaluation" / "images.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == NUM_VAL
+    assert rows[0].keys() == {"image", *(key for key in found["scores"] if key != "delta_m")}
+    assert "" in {row["human_parts/miou"] for row in rows}, "an image without people has no score"
+    left = {path.name for path in (evaluated / "evaluation").iterdir()}
+    pictures = {"semseg_miou_confusion.png", "edge_odsf_curve.png", "worst.png"}
+    assert pictures | {"human_parts_miou_confusion.csv", "edge_odsf_curve.csv"} <= left
+    assert all(cv2.imread(str(evaluated / "evaluation" / name)).std() > 5 for name in pictures)
+
+
+def write_predictions(folder: Path, root: Path, noise: float) -> None:
+    """The labels themselves as PNG and NPY files, with some noise."""
+    rng = np.random.default_rng(0)
+    for name in ("semseg", "saliency", "edge", "normals"):
+        (folder / name).mkdir(parents=True)
+    for image_id in (root / "ImageSets/Context/val.txt").read_text().split():
+        shutil.copy(root / f"semseg/VOC12/{image_id}.png", folder / f"semseg/{image_id}.png")
+        shutil.copy(root / f"normals_distill/{image_id}.png", folder / f"normals/{image_id}.png")
+        salient = cv2.imread(str(root / f"sal_distill/{image_id}.png"), 0) > 127
+        np.save(
+            folder / f"saliency/{image_id}.npy",
+            np.clip(salient + noise * rng.normal(size=salient.shape), 0, 1),
+        )
+        edge = rng.random((SIZE, SIZE)) * 255
+        cv2.imwrite(str(folder / f"edge/{image_id}.png"), edge.astype(np.uint8))
+
+
+def test_prediction_files_are_scored(script: Run, scenes_root: Path, tmp_path: Path) -> None:
+    files = tmp_path / "their predictions"
+    write_predictions(files, scenes_root, noise=0.01)
+    command = ["evaluate.py", f"predictions='{files}'", "data=scenes", f"data.root={scenes_root}"]
+    small = ["data.generator.num_train=24", "data.generator.num_val=8", "data.generator.seed=7"]
+    small.append(f"data.generator.size=[{SIZE},{SIZE}]")
+    done = script(*command, *small, "protocol=invpt", "name=theirs", f"out={tmp_path / 'out'}")
+    assert done.returncode == 0, done.stderr
+    assert "theirs" in done.stdout
+    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert found["semseg/miou"] == 100
+    assert found["saliency/maxf"] == 100
+    assert found["normals/merr"] < 1e-3
+    assert 0 < found["edge/odsf"] < 90
+    assert "human_parts/miou" not in found, "there is no folder of it"
+    assert details(tmp_path / "out")["protocol"] == "invpt"
+    faulty = "protocol.metrics.saliency.maxf.double_sigmoid=true"
+    done = script(*command, *small, "protocol=invpt", faulty, "tasks=[saliency]")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((files / "evaluation.json").read_text())
+    assert found["saliency/maxf"] == 100
+    next(files.glob("edge/*.png")).unlink()
+    done = script(*command, *small)
+    assert done.returncode == 2
+    assert "(or .npy) is missing" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_runs_are_compared_on_the_same_images(
+    script: Run, finished_run: Path, evaluated: Path, tmp_path: Path
+) -> None:
+    other = Path(shutil.copytree(finished_run, tmp_path / "sweep" / "1"))
+    Path(shutil.copytree(finished_run, tmp_path / "sweep" / "0"))
+    shutil.copy(other / "checkpoints/best.ckpt", other / "checkpoints/last.ckpt")
+    done = script("evaluate.py", f"run={tmp_path / 'sweep'}")
+    assert done.returncode == 0, done.stderr
+    assert "1 minus 0, the same images" in done.stdout
+    for run in ("0", "1"):
+        assert (tmp_path / "sweep" / run / "evaluation.json").is_file()
+
+
+def test_runs_of_a_sweep_are_found_in_order(tmp_path: Path) -> None:
+    for number in (10, 2, 0):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "config.yaml").write_text("a: 1")
+    assert [run.name for run in runs_in(tmp_path)] == ["0", "2", "10"]
+    assert runs_in(tmp_path / "2") == [tmp_path / "2"]
+    assert runs_in(tmp_path / "nowhere") == [tmp_path / "nowhere"]
 
 
 def test_other_data_keep_the_input_size_of_the_run(finished_run: Path, tmp_path: Path) -> None:
-    arguments = [f"run={finished_run}", "data=pascal_context", f"data.root={tmp_path}"]
-    _, checkpoint, config = read_arguments(arguments)
+    given = read_arguments([f"run={finished_run}", "data=pascal_context", f"data.root={tmp_path}"])
+    checkpoint, config = run_config(RunFolder(given.runs[0]), given)
     assert checkpoint.name == "last.ckpt"
     assert config.data.name == "pascal_context"
     assert config.data.root == str(tmp_path)
     assert list(config.data.image_size) == [64, 64]
+    assert config.protocol.name == "astmt"
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         ([], "usage: python evaluate.py run=RUN_DIR"),
-        (["data=scenes"], "run=RUN_DIR is missing"),
-        (["run=nowhere"], "is no run folder"),
+        (["data=scenes"], "give either run=RUN_DIR or predictions=DIR"),
+        (["run=a", "predictions=b"], "give either run=RUN_DIR or predictions=DIR"),
+        (["run=a", "protocol=astmt,invpt"], "protocol takes one value"),
     ],
 )
 def test_wrong_use_says_what_is_wrong(arguments: list[str], sentence: str) -> None:
@@ -45,19 +160,72 @@ def test_wrong_use_says_what_is_wrong(arguments: list[str], sentence: str) -> No
         read_arguments(arguments)
 
 
-def test_a_missing_data_set_ends_with_one_sentence(
-    script: Run, finished_run: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run=nowhere"], "is no run folder"),
+        (["protocol=mine"], "protocol=mine is unknown; choose one of astmt, invpt"),
+        (["reference=paper_stl_resnet18"], "the reference is of data set pascal_context"),
+        (["data.rot=x"], "rot"),
+        (["data=pascal_context", "data.root=/nothing/there"], "setting=scenes"),
+        (["checkpoint=first"], "first.ckpt is missing"),
+    ],
+)
+def test_wrong_use_ends_with_one_sentence(
+    script: Run, finished_run: Path, arguments: list[str], sentence: str
 ) -> None:
-    where = f"data.root={tmp_path / 'nothing'}"
-    done = script("evaluate.py", f"run={finished_run}", "data=pascal_context", where)
-    assert done.returncode == 2
-    assert str(tmp_path / "nothing") in done.stderr
-    assert "setting=scenes" in done.stderr
+    if not arguments[0].startswith("run="):
+        arguments = [f"run={finished_run}", *arguments]
+    done = script("evaluate.py", *arguments)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert sentence in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_unknown_key_ends_with_one_sentence(script: Run, finished_run: Path) -> None:
-    done = script("evaluate.py", f"run={finished_run}", "data.rot=x")
-    assert done.returncode == 2
-    assert "rot" in done.stderr
-    assert "Traceback" not in done.stderr
+def single_task_run(folder: Path, task: str, key: str, value: float, **changes: str) -> Path:
+    """What make_reference reads of an evaluated run."""
+    (folder / "evaluation").mkdir(parents=True)
+    config = {"tasks": {task: {"headline": key.split("/")[1]}}}
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(config)))
+    (folder / "environment.json").write_text(json.dumps({"git_revision": "abcdef0123456789"}))
+    content = {"dataset": "scenes", "protocol": "astmt", **changes}
+    content["scores"] = {key: {"value": value, "low": 0, "high": 100}}
+    (folder / "evaluation" / "details.json").write_text(json.dumps(content))
+    return folder
+
+
+def test_single_task_runs_become_a_reference(tmp_path: Path) -> None:
+    (tmp_path / "reference").mkdir()
+    runs = [
+        single_task_run(tmp_path / "seg", "semseg", "semseg/miou", 61.5),
+        single_task_run(tmp_path / "nor", "normals", "normals/merr", 14.5),
+    ]
+    path = make_reference(runs, "mine", tmp_path)
+    content = OmegaConf.to_container(OmegaConf.load(path))
+    assert path == tmp_path / "reference" / "mine.yaml"
+    assert path.read_text().startswith("# @package training.reference")
+    assert content.pop("_target_") == "mtl_ase.evaluation.Reference"
+    reference = Reference(**content)
+    assert reference.misfit("scenes", "astmt", ["normals/merr", "semseg/miou"]) is None
+    assert reference.values["semseg/miou"] == 61.5
+    assert reference.sources["semseg/miou"] == "run seg at abcdef012345"
+    with pytest.raises(UserError, match=r"mine\.yaml is there already"):
+        make_reference(runs, "mine", tmp_path)
+
+
+def test_what_can_be_no_reference_is_refused(tmp_path: Path, evaluated: Path) -> None:
+    (tmp_path / "reference").mkdir()
+    good = single_task_run(tmp_path / "a", "semseg", "semseg/miou", 61.5)
+    again = single_task_run(tmp_path / "b", "semseg", "semseg/miou", 61.5)
+    other = single_task_run(tmp_path / "c", "edge", "edge/odsf", 50.0, protocol="invpt")
+    for runs, sentence in (
+        ([evaluated], "a reference needs single tasks"),
+        ([good, again], "both give semseg/miou"),
+        ([good, other], "with protocol invpt, but"),
+        ([tmp_path], "is no run folder"),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            make_reference(runs, "mine", tmp_path)
+    with pytest.raises(UserError, match="is no name"):
+        make_reference([good], "../mine", tmp_path)
+    assert list((tmp_path / "reference").iterdir()) == []

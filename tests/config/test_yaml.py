@@ -33,7 +33,7 @@ OPTIONS = [
     for path in sorted((CONFIGS / folder).glob("*.yaml"))
 ]
 PARTS = ("tasks", "data", "model", "training", "trainer", "logger", "callbacks")
-MOST_FILES, MOST_LINES = 50, 45
+MOST_FILES, MOST_LINES = 55, 45
 OUTPUT = "hydra.runtime.output_dir=runs/somewhere"
 
 Compose = Callable[..., DictConfig]
@@ -57,8 +57,18 @@ def test_every_option_fits(composed: Compose, option: str) -> None:
     check(composed(option, OUTPUT))
 
 
+@pytest.mark.parametrize("protocol", ["astmt", "invpt"])
+def test_every_protocol_fits(composed: Compose, protocol: str) -> None:
+    config = composed(OUTPUT)
+    with open_dict(config):
+        config.protocol = OmegaConf.load(CONFIGS / "protocol" / f"{protocol}.yaml")
+    assert config.protocol.name == protocol
+    check(config)
+    check_values(config, "protocol")
+
+
 def test_every_group_is_tried() -> None:
-    tried = {*GROUPS.values(), "experiment", "setting", "tasks", "model", "."}
+    tried = {*GROUPS.values(), "experiment", "setting", "tasks", "model", "protocol", "."}
     assert {str(path.parent.relative_to(CONFIGS)) for path in FILES} <= tried
 
 

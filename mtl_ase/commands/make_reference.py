@@ -1,0 +1,100 @@
+"""A reference for delta_m from one's own single-task runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from mtl_ase.commands.run_folder import RunFolder
+from mtl_ase.config import CONFIGS
+from mtl_ase.errors import UserError
+from mtl_ase.report.scores import FOLDER
+
+HEADER = """# @package training.reference
+# {what}, scored by evaluate.py: what delta_m compares with.
+"""
+
+
+def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> Path:
+    """Write configs/reference/NAME.yaml from evaluated runs of one task each.
+
+    Args:
+        runs: folders, one for each task, scored by evaluate.py on one data set by one protocol.
+        name: of the reference, for `reference=NAME`.
+        configs: folder of configs.
+
+    Returns:
+        The file.
+
+    Raises:
+        UserError: a run is not evaluated, has several tasks or none of its own, or differs from the
+            others in data set or protocol; or the name is taken or no name.
+    """
+    path = configs / "reference" / f"{name}.yaml"
+    if not name.replace("_", "").replace("-", "").isalnum():
+        raise UserError(f"--name {name} is no name; use letters, digits, _ and -.")
+    if path.exists():
+        raise UserError(f"{path} is there already; choose another --name or remove it.")
+    values: dict[str, float] = {}
+    sources: dict[str, str] = {}
+    first: dict[str, Any] | None = None
+    for run in runs:
+        details, key, value = _headline(run)
+        if first is None:
+            first = details
+        for what in ("dataset", "protocol"):
+            if details[what] != first[what]:
+                raise UserError(
+                    f"{run} was scored with {what} {details[what]}, but {runs[0]} with "
+                    f"{first[what]}; score all runs alike."
+                )
+        if key in values:
+            raise UserError(f"{run} and {sources[key]} both give {key}; give one run a task.")
+        values[key], sources[key] = value, _source(run)
+    if first is None:
+        raise UserError("no run is given; give one evaluated single-task run for each task.")
+    content = {
+        "_target_": "mtl_ase.evaluation.Reference",
+        "dataset": first["dataset"],
+        "protocol": first["protocol"],
+        "values": values,
+        "sources": sources,
+    }
+    header = HEADER.format(what=f"Single-task runs on {first['dataset']}")
+    path.write_text(header + OmegaConf.to_yaml(OmegaConf.create(content)), encoding="utf-8")
+    return path
+
+
+def _headline(run: Path) -> tuple[dict[str, Any], str, float]:
+    """What evaluate.py found of a single-task run: all details, and its one headline."""
+    config = RunFolder(run).read_config()
+    tasks = list(config.tasks)
+    if len(tasks) != 1:
+        raise UserError(f"{run} was trained on {', '.join(tasks)}; a reference needs single tasks.")
+    file = run / FOLDER / "details.json"
+    if not file.is_file():
+        raise UserError(f"{run} is not evaluated; run python evaluate.py run={run} first.")
+    details: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    key = _headline_key(tasks[0], config.tasks[tasks[0]].headline, details["protocol"])
+    score = details["scores"].get(key)
+    if score is None:
+        raise UserError(f"{run} has no {key}; evaluate it on data with labels of {tasks[0]}.")
+    return details, key, float(score["value"])
+
+
+def _headline_key(task: str, own: str, protocol: str) -> str:
+    path = CONFIGS / "protocol" / f"{protocol}.yaml"
+    headlines = OmegaConf.select(OmegaConf.load(path), "headlines") if path.is_file() else {}
+    return f"{task}/{headlines.get(task, own)}"
+
+
+def _source(run: Path) -> str:
+    """The run's folder and the revision of the code that trained it."""
+    path = run / "environment.json"
+    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    revision = known.get("git_revision")
+    return f"run {run.name}" + (f" at {revision[:12]}" if revision else "")

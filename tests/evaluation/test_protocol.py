@@ -1,0 +1,108 @@
+"""Protocols and references: what they choose, resize, round and refuse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mtl_ase.data import Batch, Box
+from mtl_ase.data.official import official_lists
+from mtl_ase.errors import UserError
+from mtl_ase.evaluation import Protocol, Record, Reference
+from mtl_ase.metrics import MaxF, SaliencyIoU
+from mtl_ase.training import Scorer
+
+PLAIN = Protocol("plain", "made up")
+
+
+def test_metrics_and_headlines_are_the_protocols(tasks):
+    protocol = Protocol(
+        "p", "made up", {"saliency": {"maxf": MaxF(), "more": SaliencyIoU()}}, {"saliency": "maxf"}
+    )
+    changed = protocol.apply(tasks)
+    assert list(changed["saliency"].metrics) == ["maxf", "more"]
+    assert changed["saliency"].headline_key == "saliency/maxf"
+    assert changed["semseg"] == tasks["semseg"]
+    assert tasks["saliency"].headline_key == "saliency/miou"
+
+
+def test_subsets_are_published_lists_of_the_data_set():
+    protocol = Protocol("p", "made up", subsets={"edge": "test_new"})
+    assert len(protocol.images("edge", "pascal_context")) == 2498
+    assert protocol.images("semseg", "pascal_context") is None
+    assert protocol.images("edge", "scenes") is None
+
+
+def test_images_outside_the_subset_are_not_scored(tasks):
+    wanted = official_lists("pascal_context")["test_new"][0]
+    protocol = Protocol("p", "made up", subsets={"edge": "test_new"})
+    batch_ids = [wanted, "another"]
+    labels = {
+        name: [torch.ones(3, 20, 20) / 3**0.5 if name == "normals" else torch.ones(20, 20).byte()]
+        * 2
+        for name in tasks
+    }
+    logits = {name: torch.randn(2, task.channels, 20, 20) for name, task in tasks.items()}
+    scorer = Scorer(tasks, dataset="pascal_context", protocol=protocol)
+    scorer.record = Record()
+    scorer.update(logits, Batch(batch_ids, torch.zeros(2, 3, 20, 20), labels))
+    assert set(scorer.record.counts["edge/odsf"]) == {wanted}
+    assert set(scorer.record.counts["semseg/miou"]) == set(batch_ids)
+    table = scorer.record.table("edge/odsf", scorer.record.image_ids)
+    assert table.shape[0] == 2
+    assert (table.sum(1) > 0).sum() == 1
+    scorer.reset()
+
+
+@pytest.mark.parametrize("name", ["semseg", "saliency", "normals"])
+def test_activation_before_and_after_resizing(tasks, name):
+    task = tasks[name]
+    logits = torch.randn(1, task.channels, 8, 8)
+    box = Box(2, 0, 4, 8)
+    first = Protocol("p", "made up", activate_first=True)
+    for protocol in (PLAIN, first):
+        assert protocol.predict(task, logits, box, (16, 32)).shape[-2:] == (16, 32)
+        same = protocol.predict(task, logits, box, (4, 8))
+        torch.testing.assert_close(same, task.activation(logits[0, :, 2:6].float()))
+    late, early = (p.predict(task, logits, None, (31, 31)) for p in (PLAIN, first))
+    assert not torch.equal(late, early)
+    if name == "semseg":
+        assert early.dtype == late.dtype == torch.int64
+        assert set(early.unique().tolist()) <= set(task.activation(logits[0]).unique().tolist())
+
+
+def test_rounding_is_that_of_a_png():
+    protocol = Protocol("p", "made up", rounded=["saliency", "normals"])
+    probability = torch.rand(50, 40)
+    written = (probability.numpy() * 255).astype(np.uint8)
+    read = protocol.round("saliency", probability)
+    torch.testing.assert_close(read, torch.from_numpy(written / 255).float())
+    vectors = torch.nn.functional.normalize(torch.randn(3, 50, 40), dim=0)
+    written = ((vectors.numpy() + 1) * 255 / 2).astype(np.uint8)
+    expected = torch.from_numpy(2 * (written / 255) - 1).float()
+    close = (protocol.round("normals", vectors) - expected).abs() < 1e-5
+    assert close.float().mean() > 0.999  # a value on the edge of a level may go either way
+    assert protocol.round("edge", probability) is probability
+
+
+def test_a_reference_without_a_source_is_refused():
+    with pytest.raises(UserError, match="no source of b"):
+        Reference("set", "astmt", {"a": "paper"}, {"a": 1.0, "b": 2.0})
+
+
+@pytest.mark.parametrize(
+    ("dataset", "protocol", "headlines", "said"),
+    [
+        ("set", "astmt", ["a", "b"], None),
+        ("set", "astmt", ["b", "a"], None),
+        ("other", "astmt", ["a", "b"], "of data set set, not other"),
+        ("set", "invpt", ["a", "b"], "of protocol astmt, not invpt"),
+        ("set", "astmt", ["a"], "the reference has a, b"),
+        ("set", "astmt", ["a", "b", "c"], "scored by a, b, c"),
+    ],
+)
+def test_what_a_reference_fits(dataset, protocol, headlines, said):
+    reference = Reference("set", "astmt", dict.fromkeys("ab", "paper"), {"a": 1.0, "b": 2.0})
+    misfit = reference.misfit(dataset, protocol, headlines)
+    assert misfit is None if said is None else said in misfit
