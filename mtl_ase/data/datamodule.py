@@ -101,6 +101,7 @@ class DataModule(pl.LightningDataModule):
         self.layout = layout
         self.packing: Packing = _one_of("pack", pack, ("build", "use", "never"))
         self.on_bad_sample: OnBadSample = _one_of("on_bad_sample", on_bad_sample, ("raise", "skip"))
+        self.start = (0, 0)  # epoch, and how many of its samples are done
         self._packs: dict[str, Pack | None] = {}
 
     def prepare_data(self) -> None:
@@ -161,6 +162,35 @@ class DataModule(pl.LightningDataModule):
         """Every validation image once, over all processes."""
         return self._loader(self.dataset("val", training=False), training=False)
 
+    @property
+    def batches_per_epoch(self) -> int:
+        """Training batches of this process."""
+        return len(self.train_dataloader())
+
+    def state_dict(self) -> dict[str, int]:
+        """Where training stands: batches done in all, and how many make an epoch."""
+        assert self.trainer is not None
+        loop = self.trainer.fit_loop
+        return {
+            "batches": loop.epoch_loop.batch_progress.total.processed,
+            "batches_per_epoch": int(loop.max_batches),
+        }
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Go on where a checkpoint stands.
+
+        Raises:
+            UserError: an epoch has another number of batches now.
+        """
+        size, now = state_dict["batches_per_epoch"], self.batches_per_epoch
+        if size != now:
+            raise UserError(
+                f"the checkpoint's epochs have {size} batches, but now they have {now}; resume "
+                "with the same data, data.batch_size and number of processes."
+            )
+        epoch, batches = divmod(state_dict["batches"], size)
+        self.start = (epoch, batches * self.batch_size)
+
     def coverage(self) -> dict[str, dict[str, int]]:
         """Images and label files by split and task."""
         report = {}
@@ -197,7 +227,8 @@ class DataModule(pl.LightningDataModule):
     def _loader(self, dataset: DenseDataset, training: bool) -> DataLoader[Sample]:
         rank = self.trainer.global_rank if self.trainer else 0
         world = self.trainer.world_size if self.trainer else 1
-        order = SampleOrder(len(dataset), self.seed, training, rank, world)
+        start = self.start if training else (0, 0)
+        order = SampleOrder(len(dataset), self.seed, training, rank, world, start)
         loader: DataLoader[Sample] = DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -13,10 +13,9 @@ Key = tuple[int, int]
 class SampleOrder(Sampler[Key]):
     """Keys (epoch, index) of one process's samples.
 
-    Training: a permutation drawn from (seed, epoch); every process takes every world-th key,
-        and the
-    few that would make them uneven are left out for this epoch. Scoring: file order, none left out,
-    none repeated.
+    Training: a permutation drawn from (seed, epoch); every process takes every world-th key, and
+    the few that would make them uneven are left out for this epoch. Scoring: file order, none left
+    out, none repeated.
 
     Args:
         num_samples: samples in the split.
@@ -24,14 +23,22 @@ class SampleOrder(Sampler[Key]):
         shuffle: training order, or file order.
         rank: this process.
         world: processes.
+        start: where a resumed training goes on: the epoch, and how many of its keys are done.
     """
 
     def __init__(
-        self, num_samples: int, seed: int, shuffle: bool, rank: int = 0, world: int = 1
+        self,
+        num_samples: int,
+        seed: int,
+        shuffle: bool,
+        rank: int = 0,
+        world: int = 1,
+        start: tuple[int, int] = (0, 0),
     ) -> None:
         self.num_samples, self.seed, self.shuffle = num_samples, seed, shuffle
         self.rank, self.world = rank, world
-        self.epoch = 0
+        self.start = start
+        self.epoch = start[0]  # until it is set: loaders begin to read before
 
     def set_epoch(self, epoch: int) -> None:
         """Called by Lightning before every epoch."""
@@ -45,6 +52,8 @@ class SampleOrder(Sampler[Key]):
         if self.shuffle:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
         mine = order[: self._shared()][self.rank :: self.world]
+        if self.epoch == self.start[0]:
+            mine = mine[self.start[1] :]
         return ((self.epoch, int(index)) for index in mine)
 
     def _shared(self) -> int:

@@ -4,6 +4,7 @@ from mtl_ase.training.backbone_export import BackboneExport
 from mtl_ase.training.constant_predictor import ConstantPredictor
 from mtl_ase.training.cpu_speed import prepare_device
 from mtl_ase.training.csv_log import CSVLog
+from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.router_log import RouterLog
@@ -17,12 +18,14 @@ __all__ = [
     "CSVLog",
     "ConstantPredictor",
     "Cosine",
+    "LastCheckpoint",
     "MultiTaskModule",
     "Poly",
     "RouterLog",
     "Schedule",
     "Scorer",
     "SkippedSamples",
+    "Stopped",
     "Summary",
     "at_label_size",
     "parameter_groups",

@@ -19,6 +19,7 @@ from mtl_ase.evaluation import Protocol, Reference
 from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
+from mtl_ase.training.exact_resume import between_batches, seed_everything_at, training_steps
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.scorer import TRAINING, Scorer
 
@@ -39,6 +40,7 @@ class MultiTaskModule(pl.LightningModule):
         reference: single-task results for delta_m.
         dataset: name of the data set.
         protocol: by which predictions are scored.
+        seed: of all that is random in the network while it trains.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class MultiTaskModule(pl.LightningModule):
         reference: Reference | None = None,
         dataset: str = "",
         protocol: Protocol = TRAINING,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         self.network = network
@@ -60,6 +63,15 @@ class MultiTaskModule(pl.LightningModule):
         self.scorer = Scorer(tasks, reference, dataset, protocol)
         self.make_optimizer, self.schedule = optimizer, schedule
         self.results: dict[str, float | None] = {}
+        self.seed = seed
+
+    def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
+        """Draw this batch's random numbers from (seed, batch, process), whatever came before."""
+        seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Say where training stands so that Lightning goes on exactly there."""
+        between_batches(checkpoint)
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any]:
         """One step's loss; the routing goes to the callbacks."""
@@ -90,7 +102,7 @@ class MultiTaskModule(pl.LightningModule):
         """The optimiser over two groups, and the schedule per step."""
         assert isinstance(self.network, MultiTaskNetwork)
         optimizer = self.make_optimizer(parameter_groups(self.network))
-        num_steps = int(self.trainer.estimated_stepping_batches)
+        num_steps = training_steps(self.trainer)
         scheduler = LambdaLR(optimizer, lambda step: self.schedule(step, num_steps))
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
 

@@ -24,8 +24,8 @@ class RouterLog(pl.Callback):
     """Writes `router.csv`: mean gate weight and share of tokens per layer, task and expert.
 
     Shares of tokens of an always active shared expert are 1; its gate weight tells how much it is
-    used (arXiv 2510.00570, Fig. 4). Rows are means over the steps since the last ones; a resumed
-    run appends.
+    used (arXiv 2510.00570, Fig. 4). Rows are means over the steps since the last ones. A resumed
+    run goes on where its checkpoint stands: later rows are dropped.
 
     Args:
         folder: where `router.csv` lies.
@@ -38,6 +38,28 @@ class RouterLog(pl.Callback):
         self.sums_2NTE: Tensor | None = None
         self.count = 0
         self.written = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The sums since the last rows, and the step of these."""
+        return {"sums": self.sums_2NTE, "count": self.count, "written": self.written}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with them."""
+        self.sums_2NTE = state_dict["sums"]
+        self.count, self.written = state_dict["count"], state_dict["written"]
+
+    @rank_zero_only
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Drop rows that were written after the checkpoint."""
+        if self.sums_2NTE is not None:
+            self.sums_2NTE = self.sums_2NTE.to(pl_module.device)
+        if not self.path.is_file():
+            return
+        head, *rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [row for row in rows if int(row.split(",", 1)[0]) <= self.written]
+        draft = self.path.with_suffix(".csv.part")
+        draft.write_text("".join([head, *kept]), encoding="utf-8")
+        draft.replace(self.path)
 
     @rank_zero_only
     def on_train_batch_end(

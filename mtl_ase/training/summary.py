@@ -9,6 +9,7 @@ from rich.table import Table
 
 from mtl_ase.data import DataModule
 from mtl_ase.model import count_parameters
+from mtl_ase.training.exact_resume import training_steps
 
 
 class Summary(pl.Callback):
@@ -18,7 +19,7 @@ class Summary(pl.Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print them."""
         console = Console()
-        steps = int(trainer.estimated_stepping_batches)
+        steps = training_steps(trainer)
         device = trainer.strategy.root_device
         processes = f" on {trainer.world_size} processes" if trainer.world_size > 1 else ""
         console.print(f"{steps} steps on {device}{processes}, precision {trainer.precision}")
