@@ -12,8 +12,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_ase.atomic_files import remove_drafts
 from mtl_ase.data import DataModule
 from mtl_ase.errors import UserError
+from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "omegaconf")
 
@@ -39,10 +41,12 @@ class RunFolder:
             resume: never, auto (the folder's last checkpoint, if any) or a path.
 
         Raises:
-            UserError: never, but the folder holds a run; or the path is no file.
+            UserError: never, but the folder holds a run; or the path is no file; or all checkpoints
+                are damaged.
         """
         if resume == "auto":
-            return self.last if self.last.is_file() else None
+            remove_drafts(self.last.parent)
+            return newest_good([self.last, previous(self.last)])
         if resume == "never":
             if self.last.is_file() or self.done.exists():
                 raise UserError(
@@ -53,6 +57,7 @@ class RunFolder:
         path = Path(resume).expanduser()
         if not path.is_file():
             raise UserError(f"resume={resume} is no checkpoint; give never, auto or a file's path.")
+        verify_checkpoint(path)
         return path
 
     def write_start(self, config: DictConfig, data: DataModule) -> None:

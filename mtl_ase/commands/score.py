@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 from rich.progress import track
@@ -28,6 +27,7 @@ from mtl_ase.metrics import CountingMetric
 from mtl_ase.report import network_predictions, write_scores
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule, Scorer, prepare_device
+from mtl_ase.training.checkpoint_files import read_checkpoint
 
 
 def score_run(
@@ -60,8 +60,7 @@ def score_run(
     module = build_module(config, tasks, network, protocol=protocol)
     assert isinstance(module, MultiTaskModule)
     _check_reference(module.scorer, insist)
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)["state_dict"]
-    module.load_state_dict(state)
+    module.load_state_dict(read_checkpoint(checkpoint, "cpu")["state_dict"])
     data.prepare_data()
     record = module.scorer.record = Record()
     trainer.validate(module, datamodule=data, verbose=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from mtl_ase.config import (
 from mtl_ase.data import DataModule, collate_training
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.training import ConstantPredictor, MultiTaskModule, prepare_device
+from mtl_ase.training.checkpoint_files import copy_checkpoint
 
 TRIVIAL_IMAGES = 256
 
@@ -74,7 +74,7 @@ def _keep_best(trainer: pl.Trainer, folder: RunFolder) -> None:
         if isinstance(callback, ModelCheckpoint) and callback.monitor == "val/loss"
     ]
     if not folder.best.is_file() or any(score is None or final < score for score in scores):
-        shutil.copyfile(folder.last, folder.best)
+        copy_checkpoint(folder.last, folder.best)
 
 
 def _report(

@@ -20,6 +20,7 @@ from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
 from mtl_ase.training.exact_resume import between_batches, seed_everything_at, training_steps
+from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.scorer import TRAINING, Scorer
 
@@ -41,6 +42,8 @@ class MultiTaskModule(pl.LightningModule):
         dataset: name of the data set.
         protocol: by which predictions are scored.
         seed: of all that is random in the network while it trains.
+        nonfinite: what to do when a loss is not a finite number: "raise", or "skip" the batch.
+        max_skipped: batches to skip in a row at most.
     """
 
     def __init__(
@@ -54,6 +57,8 @@ class MultiTaskModule(pl.LightningModule):
         dataset: str = "",
         protocol: Protocol = TRAINING,
         seed: int = 0,
+        nonfinite: Nonfinite = "raise",
+        max_skipped: int = 10,
     ) -> None:
         super().__init__()
         self.network = network
@@ -64,6 +69,7 @@ class MultiTaskModule(pl.LightningModule):
         self.make_optimizer, self.schedule = optimizer, schedule
         self.results: dict[str, float | None] = {}
         self.seed = seed
+        self.guard = FiniteLosses(nonfinite, max_skipped)
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Draw this batch's random numbers from (seed, batch, process), whatever came before."""
@@ -73,8 +79,12 @@ class MultiTaskModule(pl.LightningModule):
         """Say where training stands so that Lightning goes on exactly there."""
         between_batches(checkpoint)
 
-    def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any]:
-        """One step's loss; the routing goes to the callbacks."""
+    def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
+        """One step's loss; the routing goes to the callbacks. None leaves the batch out.
+
+        Raises:
+            NonfiniteLoss: a loss is not a finite number.
+        """
         logits, routing = self.network(batch.image_BCHW)
         losses = {
             name: loss(logits[name], batch.labels[name]) for name, loss in self.losses.items()
@@ -84,6 +94,8 @@ class MultiTaskModule(pl.LightningModule):
             router_loss = self.router_loss(torch.stack([layer.prob_TE for layer in routing]))
             total = total + self.router_weight * router_loss
             self.log("train/router/loss", router_loss.detach())
+        if not self.guard.accepts(total, losses, self.global_step, batch.image_ids):
+            return None
         self._log_losses(total, losses)
         return {"loss": total, "routing": routing}
 

@@ -71,7 +71,7 @@ class RouterLog(pl.Callback):
         batch_idx: int,
     ) -> None:
         """Add a step's routing; write when it is time."""
-        if not outputs["routing"]:
+        if not outputs or not outputs["routing"]:
             return
         stats_2NTE = stack_routing(outputs["routing"])
         self.sums_2NTE = stats_2NTE if self.sums_2NTE is None else self.sums_2NTE + stats_2NTE

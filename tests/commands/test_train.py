@@ -67,7 +67,8 @@ def test_a_run_leaves_a_complete_folder(finished_run: Path) -> None:
         "environment.json",
         "DONE",
     }
-    assert {p.name for p in (finished_run / "checkpoints").iterdir()} == {"last.ckpt", "best.ckpt"}
+    names = {path.name for path in (finished_run / "checkpoints").iterdir()}
+    assert names == {"last.ckpt", "last.previous.ckpt", "best.ckpt", "manifest.json"}
     assert {p.name for p in (finished_run / "figures").iterdir()} == {"losses.png", "routers.png"}
     for sheet in (finished_run / "predictions").iterdir():
         with Image.open(sheet) as picture:
@@ -125,7 +126,7 @@ def test_a_killed_run_goes_on(tiny: list[str], script: Run, tmp_path: Path) -> N
         "experiment=ase",
         f"run_dir={folder}",
         "resume=auto",
-        "callbacks.last.every_n_train_steps=1",
+        "callbacks.last.every_n_steps=1",
         "trainer.max_epochs=1000",
     ]
     command = [sys.executable, "train.py", *tiny, *overrides]
@@ -143,6 +144,31 @@ def test_a_killed_run_goes_on(tiny: list[str], script: Run, tmp_path: Path) -> N
     assert done.returncode == 0, done.stderr
     assert load(folder / "checkpoints" / "last.ckpt")["global_step"] == reached + 2
     assert (folder / "DONE").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_ends_the_run(
+    tiny: list[str], script: Run, tmp_path: Path, number: int, code: int
+) -> None:
+    folder = tmp_path / "run"
+    overrides = ["experiment=ase", f"run_dir={folder}", "resume=auto", "trainer.max_epochs=1000"]
+    overrides += ["trainer.check_val_every_n_epoch=1000", "callbacks.last.every_n_steps=100000"]
+    command = [sys.executable, "train.py", *tiny, *overrides]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    log = folder / "metrics.csv"
+    while not (log.is_file() and len(logged_steps(folder)) > 2) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(number)
+    begun = time.monotonic()
+    assert process.wait(timeout=60) == code
+    assert time.monotonic() - begun < 5
+    assert not (folder / "DONE").exists()
+    reached = load(folder / "checkpoints" / "last.ckpt")["global_step"]
+    assert reached >= 3
+    done = script("train.py", *tiny, *overrides, f"trainer.max_steps={reached + 2}")
+    assert done.returncode == 0, done.stderr
+    assert logged_steps(folder) == list(range(reached + 2))
 
 
 def test_a_second_run_does_not_overwrite_the_first(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.progress import track
 
+from mtl_ase.atomic_files import write_atomically
 from mtl_ase.data.labels import Label
 from mtl_ase.data.labels.label import Array
 from mtl_ase.data.pack.format import (
@@ -18,7 +19,6 @@ from mtl_ase.data.pack.format import (
     read_index,
     shard_bytes,
     shard_name,
-    write_atomically,
 )
 from mtl_ase.data.pack.maps import decode_map, map_names
 from mtl_ase.data.pack.reader import Pack

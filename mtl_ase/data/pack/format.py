@@ -9,12 +9,9 @@ Legend: N images of a shard, K maps of an image, H W pixels, C channels.
 
 from __future__ import annotations
 
-import os
 import struct
-import uuid
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import zstandard
@@ -106,21 +103,3 @@ def read_index(shard: memoryview) -> NDArray[np.void]:
     if mark != MARK or not fits or zlib.crc32(index) != crc:
         raise ValueError("no index")
     return np.frombuffer(index, ENTRY).reshape(count, kinds)
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is there wholly or not at all, also after a loss of power."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.draft")
-    try:
-        with draft.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

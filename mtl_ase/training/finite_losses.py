@@ -1,0 +1,64 @@
+"""Losses that are not finite numbers: noticed before they reach the weights."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
+
+from torch import Tensor
+
+from mtl_ase.errors import UserError
+
+Nonfinite = Literal["raise", "skip"]
+SHOWN = 8
+
+
+class NonfiniteLoss(ArithmeticError):
+    """A loss is not a finite number."""
+
+
+class FiniteLosses:
+    """Looks at every batch's losses before the backward pass.
+
+    Args:
+        policy: "raise", or "skip" the batch with a warning.
+        max_skipped: batches to skip in a row at most.
+
+    Raises:
+        UserError: the policy is unknown.
+    """
+
+    def __init__(self, policy: Nonfinite, max_skipped: int) -> None:
+        if policy not in get_args(Nonfinite):
+            raise UserError(f"training.nonfinite={policy} is unknown; choose raise or skip.")
+        self.policy, self.max_skipped = policy, max_skipped
+        self.skipped = 0
+
+    def accepts(
+        self, total: Tensor, losses: Mapping[str, Tensor], step: int, image_ids: Sequence[str]
+    ) -> bool:
+        """Whether the batch may be trained on.
+
+        Raises:
+            NonfiniteLoss: it may not, and the policy says raise, or too many were skipped.
+        """
+        if math.isfinite(float(total.detach())):
+            self.skipped = 0
+            return True
+        bad = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]
+        more = f" and {len(image_ids) - SHOWN} more" if len(image_ids) > SHOWN else ""
+        said = (
+            f"step {step}: the loss of {', '.join(bad) or 'the router'} is not finite on images "
+            f"{', '.join(image_ids[:SHOWN])}{more}"
+        )
+        self.skipped += 1
+        if self.policy == "raise" or self.skipped > self.max_skipped:
+            raise NonfiniteLoss(
+                f"{said}; the weights are as they were before. Look at these images, lower the "
+                "learning rate, train in 32 bits, or leave such batches out with "
+                "training.nonfinite=skip."
+            )
+        warnings.warn(f"{said}; the batch is left out", stacklevel=2)
+        return False
