@@ -71,7 +71,7 @@ class OdsF(CountingMetric):
         if not valid_HW.any():
             return torch.zeros(2 * len(self.thresholds_N) + 2, dtype=torch.int64)
         matched_N, predicted_N, true = count_edges(
-            probability_HW.float().cpu().numpy(),
+            probability_HW.detach().float().cpu().numpy(),
             thin(label == 1),
             valid_HW,
             self.thresholds_N,
