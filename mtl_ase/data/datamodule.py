@@ -172,7 +172,7 @@ class DataModule(pl.LightningDataModule):
         assert self.trainer is not None
         loop = self.trainer.fit_loop
         return {
-            "batches": loop.epoch_loop.batch_progress.total.ready,
+            "batches": loop.epoch_loop.batch_progress.total.completed,
             "batches_per_epoch": int(loop.max_batches),
         }
 

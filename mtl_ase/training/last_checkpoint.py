@@ -21,10 +21,10 @@ class Stopped(SystemExit):
 class LastCheckpoint(Checkpoint):
     """Saves every so many steps, at the end of every epoch, and when SIGTERM or SIGINT arrives.
 
-    It saves only where nothing is half done: after an optimiser step inside an epoch, or after an
-    epoch with its validation. On a signal it saves after the current step and ends the run with
-    exit code 143 or 130; during a validation it ends at once, and the run goes on from the last
-    checkpoint before it.
+    It saves only where nothing is half done: between an optimiser step, when it is logged, and the
+    next one, or after an epoch with its validation; logs are written before. On a signal it saves
+    after the current step and ends the run with exit code 143 or 130; during a validation it ends
+    at once, and the run goes on from the last checkpoint before it.
 
     Args:
         path: of the checkpoint.
@@ -44,17 +44,12 @@ class LastCheckpoint(Checkpoint):
         if threading.current_thread() is threading.main_thread():
             self.before = {number: signal.signal(number, self._receive) for number in SIGNALS}
 
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time and the step is done."""
-        loop = trainer.fit_loop.epoch_loop
-        if loop._should_accumulate() or loop.batch_progress.is_last_batch:
+        """Save the step before, if it is time: by now it is logged too."""
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        if done == 0 or done % trainer.accumulate_grad_batches:
             return
         step, told = trainer.global_step, self._is_told(trainer)
         if told or (step % self.every_n_steps == 0 and step != self.saved_step):
@@ -77,6 +72,8 @@ class LastCheckpoint(Checkpoint):
         self.before = {}
 
     def _save(self, trainer: pl.Trainer) -> None:
+        for logger in trainer.loggers:
+            logger.save()
         trainer.save_checkpoint(self.path)
         self.saved_step = trainer.global_step
 

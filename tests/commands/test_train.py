@@ -36,7 +36,7 @@ def read_log(folder: Path) -> list[dict[str, str]]:
 
 
 def logged_steps(folder: Path) -> list[int]:
-    return [int(row["step"]) for row in read_log(folder) if row["train/loss"]]
+    return [int(row["step"]) for row in read_log(folder) if row.get("train/loss")]
 
 
 @pytest.fixture
