@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from mtl_ase.commands.run_folder import RunFolder
+from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.config import (
     build_data,
     build_module,
@@ -39,6 +40,8 @@ def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
     silence_libraries()
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     checkpoint = folder.checkpoint_to_resume(config.resume)
+    if checkpoint is not None:
+        check_same_run(checkpoint, config)
     pl.seed_everything(config.seed, workers=True)
 
     tasks = build_tasks(config, trusted)

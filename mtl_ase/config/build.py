@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 from mtl_ase.config.allow_list import check_targets
 from mtl_ase.config.value_types import check_values
 from mtl_ase.errors import UserError
-from mtl_ase.training.checkpoint_files import CheckpointFiles
 
 
 def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -76,6 +75,5 @@ def build_trainer(config: DictConfig) -> pl.Trainer:
         config.trainer,
         logger=[instantiate(node) for node in config.logger.values() if node],
         callbacks=[instantiate(node) for node in config.callbacks.values() if node],
-        plugins=[CheckpointFiles()],
     )
     return trainer

@@ -1,6 +1,7 @@
 """Training: the Lightning module, optimiser groups, schedules, logs."""
 
 from mtl_ase.training.backbone_export import BackboneExport
+from mtl_ase.training.checkpoint_files import CheckpointFiles
 from mtl_ase.training.constant_predictor import ConstantPredictor
 from mtl_ase.training.cpu_speed import prepare_device
 from mtl_ase.training.csv_log import CSVLog
@@ -16,6 +17,7 @@ from mtl_ase.training.summary import Summary
 __all__ = [
     "BackboneExport",
     "CSVLog",
+    "CheckpointFiles",
     "ConstantPredictor",
     "Cosine",
     "LastCheckpoint",

@@ -1,0 +1,62 @@
+"""Whether a checkpoint belongs to the config that wants to go on from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from mtl_ase.errors import UserError
+
+FREE = ("model.backbone.weights", "model.backbone.pretrained", "model.activation_checkpointing")
+"""Keys of the network that may differ: where its weights come from, and how memory is saved."""
+SHOWN = 6
+
+
+def check_same_run(checkpoint: Path, config: DictConfig) -> None:
+    """Refuse a checkpoint of another network, other tasks or other data.
+
+    Args:
+        checkpoint: in the `checkpoints` folder of a run, whose config.yaml is compared if there.
+        config: that is to go on from it.
+
+    Raises:
+        UserError: they differ; says where.
+    """
+    path = checkpoint.parent.parent / "config.yaml"
+    if not path.is_file():
+        return
+    saved = OmegaConf.load(path)
+    assert isinstance(saved, DictConfig)
+    before, now = fixed(saved), fixed(config)
+    differences = [
+        f"{key}: {before.get(key, 'none')} -> {now.get(key, 'none')}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    ]
+    if differences:
+        more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+        raise UserError(
+            f"{checkpoint} is of another run ({'; '.join(differences[:SHOWN])}{more}); resume with "
+            "the same config, or start anew with another run_dir."
+        )
+
+
+def fixed(config: DictConfig) -> dict[str, Any]:
+    """What must not change in a run, flat: the network, the data set and the tasks' outputs."""
+    content = {
+        "model": OmegaConf.to_container(config.model, resolve=True),
+        "data": {"name": config.data.name, "image_size": list(config.data.image_size)},
+        "tasks": {name: {"channels": task.channels} for name, task in config.tasks.items()},
+    }
+    return {key: value for key, value in _flat(content, "") if key not in FREE}
+
+
+def _flat(content: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(content, dict) and content:
+        for key, value in content.items():
+            yield from _flat(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, content
