@@ -8,6 +8,7 @@ from mtl_ase.training.csv_log import CSVLog
 from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
+from mtl_ase.training.router_alarm import RouterAlarm
 from mtl_ase.training.router_log import RouterLog
 from mtl_ase.training.schedules import Cosine, Poly, Schedule
 from mtl_ase.training.scorer import Scorer, at_label_size
@@ -23,6 +24,7 @@ __all__ = [
     "LastCheckpoint",
     "MultiTaskModule",
     "Poly",
+    "RouterAlarm",
     "RouterLog",
     "Schedule",
     "Scorer",

@@ -18,9 +18,11 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def script() -> Run:
     """Runs a script of the project, in a folder, to its end and gives what it printed."""
 
-    def run(path: str, *arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    def run(
+        path: str, *arguments: str, cwd: Path = ROOT, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, str(ROOT / path), *arguments]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
 
     return run
 

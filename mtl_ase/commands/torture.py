@@ -1,0 +1,166 @@
+"""Killing a training again and again, and looking at what is left of it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mtl_ase.errors import UserError
+from mtl_ase.training.checkpoint_files import previous, read_checkpoint, verify_checkpoint
+
+ROOT = Path(__file__).parents[2]
+TINY = (
+    "experiment=ase_finegrained",
+    "setting=scenes",
+    "data.generator.num_train=24",
+    "data.generator.num_val=8",
+    "data.generator.size=[64,64]",
+    "data.image_size=[64,64]",
+    "data.batch_size=4",
+    "data.num_workers=1",
+    "model.backbone.weights=null",
+    "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2,class_token:true}",
+    "model.head.hidden=8",
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "trainer.log_every_n_steps=1",
+    "trainer.check_val_every_n_epoch=20",
+    "callbacks=ema",
+    "callbacks.progress=null",
+    "callbacks.last.every_n_steps=3",
+    "metrics.edge.max_images=1",
+    "report.num_sheets=0",
+    "resume=auto",
+)
+SLOW = """
+import runpy, sys, time
+from mtl_ase.training import checkpoint_files
+written = checkpoint_files._Hashing.write
+def slowly(self, content):
+    time.sleep(float(sys.argv[1]))
+    return written(self, content)
+checkpoint_files._Hashing.write = slowly
+sys.argv = sys.argv[2:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs train.py so that writing a checkpoint takes long."""
+PAUSE_S = 0.002
+PATIENCE_S = 300
+
+
+def torture(
+    folder: Path, kills: int, epochs: int = 60, seed: int = 0, tmpdir: Path | None = None
+) -> dict[str, Any]:
+    """Train once undisturbed and once with kill -9 at random moments; compare.
+
+    Every other life writes its checkpoints slowly, so that many kills come while one is written.
+    The same command is started again until it is done.
+
+    Args:
+        folder: for both runs, and the data.
+        kills: how often to kill.
+        epochs: of six steps each.
+        seed: of the moments.
+        tmpdir: TMPDIR of the killed run, e.g. on another file system.
+
+    Returns:
+        Figures: kills, those while a checkpoint was written, whether the final weights and logs
+        are the same, steps logged more than once, torn checkpoints, litter.
+
+    Raises:
+        UserError: the training fails by itself.
+    """
+    rng = random.Random(seed)
+    calm, killed = folder / "undisturbed", folder / "killed"
+    options = [*TINY, f"data.root={folder / 'scenes'}", f"trainer.max_epochs={epochs}"]
+    _finish(_start([*options, f"run_dir={calm}"], 0.0, None))
+    writing = torn = done = 0
+    while done < kills:
+        process = _start([*options, f"run_dir={killed}"], PAUSE_S * (done % 2), tmpdir)
+        _wait_for_progress(process, killed / "metrics.csv")
+        time.sleep(rng.uniform(0, 1.5))
+        if process.poll() is not None:
+            raise UserError(f"the run ended after {done} kills; give more epochs.")
+        writing += bool(list((killed / "checkpoints").glob(".last.ckpt.*.draft")))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        done += 1
+        torn += _is_torn(killed / "checkpoints" / "last.ckpt")
+    _finish(_start([*options, f"run_dir={killed}"], 0.0, tmpdir))
+    steps = _logged_steps(killed / "metrics.csv")
+    return {
+        "kills": kills,
+        "while_a_checkpoint_was_written": writing,
+        "steps": len(steps),
+        "steps_logged_twice_or_never": len(set(range(len(steps))) ^ set(steps))
+        + len(steps)
+        - len(set(steps)),
+        "torn_checkpoints": torn,
+        "litter": [path.name for path in killed.rglob("*.draft")],
+        "same_weights": _same_weights(calm, killed),
+        "same_logs": all(
+            (calm / name).read_bytes() == (killed / name).read_bytes()
+            for name in ("metrics.csv", "router.csv", "metrics.json")
+        ),
+    }
+
+
+def _start(overrides: list[str], pause: float, tmpdir: Path | None) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-W", "ignore", "-c", SLOW, str(pause), "train.py", *overrides]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    if tmpdir is not None:
+        environment["TMPDIR"] = str(tmpdir)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+
+
+def _finish(process: subprocess.Popen[bytes]) -> None:
+    _, said = process.communicate()
+    if process.returncode != 0:
+        raise UserError(f"a run failed by itself: {said.decode()[-500:]}")
+
+
+def _wait_for_progress(process: subprocess.Popen[bytes], log: Path) -> None:
+    """Until the run has written to its log."""
+    before = log.stat().st_mtime_ns if log.is_file() else 0
+    deadline = time.monotonic() + PATIENCE_S
+    while process.poll() is None and time.monotonic() < deadline:
+        if log.is_file() and log.stat().st_mtime_ns > before:
+            return
+        time.sleep(0.02)
+
+
+def _is_torn(path: Path) -> bool:
+    """Whether there is a checkpoint under the final name that is not whole."""
+    for place in (path, previous(path)):
+        if place.is_file():
+            try:
+                verify_checkpoint(place)
+            except UserError:
+                return True
+    return False
+
+
+def _logged_steps(path: Path) -> list[int]:
+    with path.open(newline="") as file:
+        return [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+def _same_weights(first: Path, second: Path) -> bool:
+    parts = ("state_dict", "current_model_state")
+    a, b = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (first, second))
+    return all(
+        a[part].keys() == b[part].keys()
+        and all(torch.equal(a[part][key], b[part][key]) for key in a[part])
+        for part in parts
+    )

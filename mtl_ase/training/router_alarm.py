@@ -1,0 +1,74 @@
+"""A warning when routers leave experts without work.
+
+Legend: N layers, T tasks, E experts.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import lightning.pytorch as pl
+import torch
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from mtl_ase.training.router_log import stack_routing
+
+
+class RouterAlarm(pl.Callback):
+    """Warns when experts get hardly any token, over all tasks, for many steps in a row.
+
+    It warns once, and again each time their number has doubled.
+
+    Args:
+        share: of the tokens, that an expert should get.
+        steps: for which it must get less.
+        every_n_steps: steps between two looks; the device is not waited for in between.
+    """
+
+    def __init__(self, share: float = 0.01, steps: int = 200, every_n_steps: int = 50) -> None:
+        self.share, self.steps, self.every_n_steps = share, steps, every_n_steps
+        self.idle_NE: Tensor | None = None
+        self.warned = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """For how many steps every expert has been idle, and how many were warned of."""
+        return {"idle": self.idle_NE, "warned": self.warned}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with them."""
+        self.idle_NE, self.warned = state_dict["idle"], state_dict["warned"]
+
+    @rank_zero_only
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Count, and look now and then."""
+        if not outputs or not outputs["routing"]:
+            return
+        share_NE = stack_routing(outputs["routing"])[1].mean(dim=1)
+        if self.idle_NE is None:
+            self.idle_NE = torch.zeros_like(share_NE, dtype=torch.int64)
+        idle_NE = self.idle_NE.to(share_NE.device)
+        self.idle_NE = torch.where(share_NE < self.share, idle_NE + 1, 0)
+        if (batch_idx + 1) % self.every_n_steps == 0:
+            self._look(self.idle_NE >= self.steps)
+
+    def _look(self, collapsed_NE: Tensor) -> None:
+        count = int(collapsed_NE.sum())
+        if count < max(1, 2 * self.warned):
+            return
+        self.warned = count
+        layers = collapsed_NE.any(dim=1).nonzero()[:, 0].tolist()
+        warnings.warn(
+            f"{count} of {collapsed_NE.numel()} experts got under {100 * self.share:g} % of the "
+            f"tokens for {self.steps} steps (layers {', '.join(map(str, layers))}): the routers "
+            "may have collapsed; look at router.csv, or raise training.router_weight",
+            stacklevel=2,
+        )

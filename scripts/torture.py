@@ -1,0 +1,37 @@
+"""Kill a training again and again: `python scripts/torture.py kills=25 [tmpdir=DIR] [seed=N]`."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from mtl_ase.commands.torture import torture
+from mtl_ase.config import exit_on_wrong_use
+from mtl_ase.errors import UserError
+
+USAGE = "python scripts/torture.py kills=25 [epochs=60] [seed=0] [tmpdir=DIR]"
+
+
+def main(arguments: list[str]) -> None:
+    """Print the figures; exit code 1 if the run was not what an undisturbed one is."""
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    numbers = {key: given.pop(key) for key in ("kills", "epochs", "seed") if key in given}
+    tmpdir = given.pop("tmpdir", None)
+    if given or "kills" not in numbers or not all(text.isdigit() for text in numbers.values()):
+        raise UserError(f"usage: {USAGE}")
+    with tempfile.TemporaryDirectory() as folder:
+        figures = torture(
+            Path(folder),
+            tmpdir=None if tmpdir is None else Path(tmpdir),
+            **{key: int(text) for key, text in numbers.items()},
+        )
+    print(json.dumps(figures, indent=1))
+    good = figures["same_weights"] and figures["same_logs"] and not figures["litter"]
+    if not good or figures["torn_checkpoints"] or figures["steps_logged_twice_or_never"]:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    exit_on_wrong_use(lambda: main(sys.argv[1:]))

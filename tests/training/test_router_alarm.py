@@ -1,0 +1,67 @@
+"""The alarm of idle experts."""
+
+from __future__ import annotations
+
+import warnings
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from mtl_ase.training import RouterAlarm
+
+
+def routing(*shares: list[float]) -> dict:
+    """Outputs of a step, given the experts' shares in every layer; two tasks alike."""
+    layers = [
+        SimpleNamespace(gate_TE=torch.ones(2, len(s)), share_TE=torch.tensor([s, s]))
+        for s in shares
+    ]
+    return {"routing": layers}
+
+
+def feed(alarm: RouterAlarm, outputs: dict | None, steps: int, start: int = 0) -> None:
+    for step in range(start, start + steps):
+        alarm.on_train_batch_end(None, None, outputs, None, step)  # type: ignore[arg-type]
+
+
+def quiet(alarm: RouterAlarm, outputs: dict | None, steps: int) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        feed(alarm, outputs, steps)
+
+
+def test_idle_experts_are_counted_by_layer():
+    alarm = RouterAlarm(share=0.01, steps=200, every_n_steps=50)
+    outputs = routing([0.5, 0.49, 0.009], [0.3, 0.3, 0.4])
+    quiet(alarm, outputs, 150)
+    with pytest.warns(UserWarning, match=r"1 of 6 experts got under 1 % .* \(layers 0\)"):
+        feed(alarm, outputs, 50)
+    quiet(alarm, outputs, 100)
+    worse = routing([1.0, 0.0, 0.0], [0.3, 0.3, 0.4])
+    with pytest.warns(UserWarning, match="2 of 6 experts"):
+        feed(alarm, worse, 200)
+
+
+def test_a_single_good_step_starts_the_count_anew():
+    alarm = RouterAlarm(steps=20, every_n_steps=1)
+    idle, busy = routing([0.0, 1.0]), routing([0.02, 0.98])
+    for _ in range(5):
+        quiet(alarm, idle, 19)
+        quiet(alarm, busy, 1)
+
+
+def test_a_resumed_alarm_goes_on():
+    outputs = routing([0.0, 1.0])
+    first, second = RouterAlarm(steps=20, every_n_steps=1), RouterAlarm(steps=20, every_n_steps=1)
+    quiet(first, outputs, 19)
+    second.load_state_dict(first.state_dict())
+    with pytest.warns(UserWarning, match="1 of 2 experts"):
+        feed(second, outputs, 1)
+
+
+def test_networks_without_experts_and_skipped_batches_are_left_alone():
+    alarm = RouterAlarm(steps=1, every_n_steps=1)
+    quiet(alarm, {"routing": []}, 3)
+    quiet(alarm, None, 3)
+    assert alarm.idle_NE is None
