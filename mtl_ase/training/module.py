@@ -70,21 +70,27 @@ class MultiTaskModule(pl.LightningModule):
         self.results: dict[str, float | None] = {}
         self.seed = seed
         self.guard = FiniteLosses(nonfinite, max_skipped)
+        self.in_hand: tuple[Mapping[str, Tensor], list[str]] = ({}, [])
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Draw this batch's random numbers from (seed, batch, process), whatever came before."""
         seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
+
+    def on_before_backward(self, loss: Tensor) -> None:
+        """Look at the loss before it reaches the weights; the device is waited for only here.
+
+        Raises:
+            NonfiniteLoss: it is not a finite number.
+        """
+        if self.guard.policy == "raise":
+            self._is_finite(loss)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say where training stands so that Lightning goes on exactly there."""
         between_batches(checkpoint)
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
-        """One step's loss; the routing goes to the callbacks. None leaves the batch out.
-
-        Raises:
-            NonfiniteLoss: a loss is not a finite number.
-        """
+        """One step's loss; the routing goes to the callbacks. None leaves the batch out."""
         logits, routing = self.network(batch.image_BCHW)
         losses = {
             name: loss(logits[name], batch.labels[name]) for name, loss in self.losses.items()
@@ -94,7 +100,8 @@ class MultiTaskModule(pl.LightningModule):
             router_loss = self.router_loss(torch.stack([layer.prob_TE for layer in routing]))
             total = total + self.router_weight * router_loss
             self.log("train/router/loss", router_loss.detach())
-        if not self.guard.accepts(total, losses, self.global_step, batch.image_ids):
+        self.in_hand = (losses, batch.image_ids)
+        if self.guard.policy == "skip" and not self._is_finite(total):
             return None
         self._log_losses(total, losses)
         return {"loss": total, "routing": routing}
@@ -117,6 +124,10 @@ class MultiTaskModule(pl.LightningModule):
         num_steps = training_steps(self.trainer)
         scheduler = LambdaLR(optimizer, lambda step: self.schedule(step, num_steps))
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    def _is_finite(self, total: Tensor) -> bool:
+        losses, image_ids = self.in_hand
+        return self.guard.accepts(total, losses, self.global_step, image_ids)
 
     def _log_losses(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
         self.log("train/loss", total.detach(), prog_bar=True)
