@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 DRAFT = ".draft"
 
@@ -35,6 +36,11 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a whole file."""
     with atomic_file(path) as file:
         file.write(content)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a whole JSON file."""
+    write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_ase.atomic_files import remove_drafts
+from mtl_ase.atomic_files import remove_drafts, write_json
 from mtl_ase.data import DataModule
 from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
@@ -65,11 +63,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self.done.unlink(missing_ok=True)
         self.config.write_text(OmegaConf.to_yaml(config, resolve=True))
-        self.write_json("environment.json", environment(data))
-
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """A JSON file in the folder."""
-        (self.path / name).write_text(json.dumps(content, indent=2) + "\n")
+        write_json(self.path / "environment.json", environment(data))
 
     def read_config(self) -> DictConfig:
         """The resolved config of the run.

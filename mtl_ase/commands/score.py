@@ -48,8 +48,7 @@ def score_run(
     Raises:
         UserError: the data are missing, or the reference does not fit.
     """
-    keys = _contract(config)
-    protocol, tasks = _scored_tasks(config)
+    protocol, tasks, keys = _scored_tasks(config)
     data: DataModule = build_data(config, tasks)
     data.check_root()
     config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
@@ -88,8 +87,7 @@ def score_files(
     Raises:
         UserError: the data or a file is missing, or the reference does not fit.
     """
-    keys = _contract(config)
-    protocol, tasks = _scored_tasks(config)
+    protocol, tasks, keys = _scored_tasks(config)
     data: DataModule = build_data(config, tasks)
     data.check_root()
     check_values(config, "training")
@@ -121,17 +119,16 @@ def score_files(
     return scores
 
 
-def _contract(config: DictConfig) -> list[str]:
-    """The keys of metrics.json: the tasks' own metrics, then delta_m."""
-    tasks: dict[str, Task] = build_tasks(config)
-    return [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
+def _scored_tasks(config: DictConfig) -> tuple[Protocol, dict[str, Task], list[str]]:
+    """The protocol, the tasks with its metrics, and what evaluation.json holds.
 
-
-def _scored_tasks(config: DictConfig) -> tuple[Protocol, dict[str, Task]]:
-    """The protocol, and the tasks with its metrics."""
+    These are the keys of metrics.json: the tasks' own metrics, then delta_m.
+    """
     check_values(config, "protocol")
     protocol: Protocol = instantiate(config.protocol, _convert_="object")
-    return protocol, protocol.apply(build_tasks(config))
+    tasks: dict[str, Task] = build_tasks(config)
+    keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
+    return protocol, protocol.apply(tasks), keys
 
 
 def _check_reference(scorer: Scorer, insist: bool) -> None:

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
+from mtl_ase.atomic_files import write_json
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.config import (
@@ -87,9 +88,9 @@ def _report(
     data: DataModule,
     columns: Mapping[str, dict[str, float | None]],
 ) -> None:
-    folder.write_json("metrics.json", columns[config.experiment_name])
+    write_json(folder.path / "metrics.json", columns[config.experiment_name])
     if "trivial" in columns:
-        folder.write_json("metrics_trivial.json", columns["trivial"])
+        write_json(folder.path / "metrics_trivial.json", columns["trivial"])
     tasks = module.scorer.tasks
     write_sheets(module.network, tasks, data, folder.path / "predictions", config.report.num_sheets)
     draw_losses(folder.path / "metrics.csv", folder.path / "figures" / "losses.png")

@@ -65,13 +65,17 @@ class Protocol:
         subset = self.subsets.get(task)
         return official_lists(dataset).get(subset) if subset is not None else None
 
-    def predict(
-        self, task: Task, logits_1CHW: Tensor, box: Box | None, size_hw: tuple[int, int]
-    ) -> Tensor:
-        """The prediction of one image in its label's size, from the logits of the whole input."""
-        logits_1CHW = inside(logits_1CHW, box).float()
+    def predict(self, task: Task, logits_1CHW: Tensor, resized_1CHW: Tensor) -> Tensor:
+        """The prediction of one image in its label's size.
+
+        Args:
+            task: to predict.
+            logits_1CHW: of where the image lies in the input.
+            resized_1CHW: the same, in the label's size.
+        """
         if not self.activate_first:
-            return task.activation(interpolate(logits_1CHW, size_hw, mode="bilinear")[0])
+            return task.activation(resized_1CHW[0])
+        size_hw = resized_1CHW.shape[-2:]
         prediction = task.activation(logits_1CHW[0])
         planes = prediction[None] if prediction.ndim == 3 else prediction[None, None]
         if prediction.is_floating_point():
@@ -90,11 +94,16 @@ class Protocol:
 
 
 def inside(logits_1CHW: Tensor, box: Box | None) -> Tensor:
-    """The logits of where the source image lies in the input."""
+    """The logits of where the source image lies in the input; float32."""
     if box is None:
-        return logits_1CHW
+        return logits_1CHW.float()
     top, left, height, width = box
-    return logits_1CHW[..., top : top + height, left : left + width]
+    return logits_1CHW[..., top : top + height, left : left + width].float()
+
+
+def resized(logits_1CHW: Tensor, label: Tensor) -> Tensor:
+    """Logits in the label's size."""
+    return interpolate(logits_1CHW, label.shape[-2:], mode="bilinear")
 
 
 @dataclass(frozen=True)

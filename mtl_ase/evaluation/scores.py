@@ -5,6 +5,7 @@ Legend: I images, K counts.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -55,9 +56,13 @@ class Scores:
         value = float(score([table_IK.sum(0) for table_IK in tables]))
         return None if math.isnan(value) else value
 
-    def interval(self, key: str) -> Interval | None:
-        """The score with its bootstrap interval over images."""
-        return None if self.value(key) is None else bootstrap(*self._score(key), seed=SEED)
+    @functools.cached_property
+    def intervals(self) -> dict[str, Interval | None]:
+        """All scores with their bootstrap intervals over images."""
+        return {
+            key: None if self.value(key) is None else bootstrap(*self._score(key), seed=SEED)
+            for key in self.keys
+        }
 
     def per_image(self, key: str) -> list[float | None]:
         """The score of every single image."""

@@ -5,6 +5,7 @@ Legend: I images, K counts, R repeats.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -89,12 +90,14 @@ def compare(
     return Comparison(difference, (1 + as_large) / (1 + repeats))
 
 
+@functools.lru_cache(1)
 def _resampled(count: int, seed: int, repeats: int) -> Tensor:
     """How often every image is in every sample."""
     rng = np.random.default_rng(seed)
     return torch.from_numpy(rng.multinomial(count, np.full(count, 1 / count), repeats)).double()
 
 
+@functools.lru_cache(1)
 def _swaps(count: int, seed: int, repeats: int) -> Tensor:
     """Which images change sides in every exchange."""
     return torch.from_numpy(

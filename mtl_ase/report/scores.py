@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
+from mtl_ase.atomic_files import write_json
 from mtl_ase.data import DataModule
 from mtl_ase.errors import UserError
 from mtl_ase.evaluation import Scores
@@ -49,8 +49,8 @@ def write_scores(
     inner = folder / FOLDER
     try:
         inner.mkdir(parents=True, exist_ok=True)
-        _write_json(folder / "evaluation.json", results)
-        _write_json(inner / "details.json", details(scores, tasks))
+        write_json(folder / "evaluation.json", results)
+        write_json(inner / "details.json", details(scores, tasks))
         write_images(inner / "images.csv", scores)
         for key, metric in scores.metrics.items():
             name = key.replace("/", "_")
@@ -80,8 +80,7 @@ def details(scores: Scores, tasks: Mapping[str, Task]) -> dict[str, Any]:
         "images": len(scores.image_ids),
         "scores": {},
     }
-    for key in scores.keys:
-        interval = scores.interval(key)
+    for key, interval in scores.intervals.items():
         content["scores"][key] = None if interval is None else dataclasses.asdict(interval)
     for key, metric in scores.metrics.items():
         if isinstance(metric, OdsF):
@@ -207,7 +206,3 @@ def write_worst(
         rows += picture_rows(tasks, sample, predict(sample), caption)
     if rows:
         Image.fromarray(compose_sheet(["worst of", *tasks], rows)).save(path)
-
-
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

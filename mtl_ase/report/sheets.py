@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from mtl_ase.data import DataModule, Sample, collate_scoring
+from mtl_ase.evaluation.protocol import inside, resized
 from mtl_ase.tasks import Task
-from mtl_ase.training import at_label_size
 
 Picture = NDArray[np.uint8]
 Predict = Callable[[Sample], Mapping[str, Tensor]]
@@ -55,7 +55,7 @@ def network_predictions(network: nn.Module, tasks: Mapping[str, Task]) -> Predic
         logits = network.eval()(image_BCHW.to(parameter.device)).logits
         return {
             name: task.activation(
-                at_label_size(logits[name].cpu(), sample.box, sample.labels[name])[0]
+                resized(inside(logits[name].cpu(), sample.box), sample.labels[name])[0]
             )
             for name, task in tasks.items()
         }

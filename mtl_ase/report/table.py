@@ -44,7 +44,7 @@ def print_scores(found: Sequence[Scores]) -> None:
         table.add_column(f"{row.name}\n(published)", justify="right", style="dim")
     for key in first.keys:
         better = "up" if key not in first.metrics or first.metrics[key].higher_is_better else "down"
-        cells = [_cell(scores.interval(key)) if key in scores.keys else "-" for scores in found]
+        cells = [_cell(scores.intervals[key]) if key in scores.keys else "-" for scores in found]
         others = [_number(row.values[key]) if key in row.values else "-" for row in rows]
         table.add_row(key, better, *cells, *others)
     console = Console()

@@ -10,8 +10,9 @@ from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.router_alarm import RouterAlarm
 from mtl_ase.training.router_log import RouterLog
+from mtl_ase.training.routing_callback import RoutingCallback
 from mtl_ase.training.schedules import Cosine, Poly, Schedule
-from mtl_ase.training.scorer import Scorer, at_label_size
+from mtl_ase.training.scorer import Scorer
 from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
 
@@ -26,12 +27,12 @@ __all__ = [
     "Poly",
     "RouterAlarm",
     "RouterLog",
+    "RoutingCallback",
     "Schedule",
     "Scorer",
     "SkippedSamples",
     "Stopped",
     "Summary",
-    "at_label_size",
     "parameter_groups",
     "prepare_device",
 ]

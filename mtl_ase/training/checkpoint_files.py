@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
-from mtl_ase.atomic_files import atomic_file, write_atomically
+from mtl_ase.atomic_files import atomic_file, write_json
 from mtl_ase.errors import UserError
 
 MANIFEST = "manifest.json"
@@ -204,7 +204,7 @@ def _remember(path: Path, digest: str, step: Any) -> None:
     others = [entry for entry in entries if entry["name"] != path.name]
     new = {"name": path.name, "step": step, "sha256": digest}
     content = {"checkpoints": [*others, *same[1 - REMEMBERED :], new]}
-    write_atomically(manifest, (json.dumps(content, indent=1) + "\n").encode())
+    write_json(manifest, content)
 
 
 def _keep(path: Path, place: Path) -> None:

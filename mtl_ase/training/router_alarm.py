@@ -10,13 +10,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
-from mtl_ase.training.router_log import stack_routing
+from mtl_ase.training.routing_callback import RoutingCallback
 
 
-class RouterAlarm(pl.Callback):
+class RouterAlarm(RoutingCallback):
     """Warns when experts get hardly any token, over all tasks, for many steps in a row.
 
     It warns once, and again each time their number has doubled.
@@ -40,19 +39,15 @@ class RouterAlarm(pl.Callback):
         """Go on with them."""
         self.idle_NE, self.warned = state_dict["idle"], state_dict["warned"]
 
-    @rank_zero_only
-    def on_train_batch_end(
+    def on_routing(
         self,
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
+        stats_2NTE: Tensor,
         batch_idx: int,
     ) -> None:
         """Count, and look now and then."""
-        if not outputs or not outputs["routing"]:
-            return
-        share_NE = stack_routing(outputs["routing"])[1].mean(dim=1)
+        share_NE = stats_2NTE[1].mean(dim=1)
         if self.idle_NE is None:
             self.idle_NE = torch.zeros_like(share_NE, dtype=torch.int64)
         idle_NE = self.idle_NE.to(share_NE.device)

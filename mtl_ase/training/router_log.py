@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from mtl_ase.model import Routing
+from mtl_ase.atomic_files import write_atomically
+from mtl_ase.training.routing_callback import RoutingCallback
 
 COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
 
 
-class RouterLog(pl.Callback):
+class RouterLog(RoutingCallback):
     """Writes `router.csv`: mean gate weight and share of tokens per layer, task and expert.
 
     Shares of tokens of an always active shared expert are 1; its gate weight tells how much it is
@@ -55,25 +55,22 @@ class RouterLog(pl.Callback):
             self.sums_2NTE = self.sums_2NTE.to(pl_module.device)
         if not self.path.is_file():
             return
-        head, *rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [row for row in rows if int(row.split(",", 1)[0]) <= self.written]
-        draft = self.path.with_suffix(".csv.part")
-        draft.write_text("".join([head, *kept]), encoding="utf-8")
-        draft.replace(self.path)
+        head, *rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+        whole = [row for row in rows if row.endswith("\n")]  # a kill may have cut the last one
+        kept = [row for row in whole if int(row.split(",", 1)[0]) <= self.written]
+        if kept:
+            write_atomically(self.path, "".join([head, *kept]).encode())
+        else:
+            self.path.unlink()
 
-    @rank_zero_only
-    def on_train_batch_end(
+    def on_routing(
         self,
         trainer: pl.Trainer,
         pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Any,
+        stats_2NTE: Tensor,
         batch_idx: int,
     ) -> None:
         """Add a step's routing; write when it is time."""
-        if not outputs or not outputs["routing"]:
-            return
-        stats_2NTE = stack_routing(outputs["routing"])
         self.sums_2NTE = stats_2NTE if self.sums_2NTE is None else self.sums_2NTE + stats_2NTE
         self.count += 1
         step = trainer.global_step  # stands still while gradients of several batches are summed
@@ -105,10 +102,3 @@ class RouterLog(pl.Callback):
 def task_names(pl_module: pl.LightningModule) -> list[str]:
     """The tasks in the order of the task axis."""
     return list(cast(nn.ModuleDict, pl_module.losses))
-
-
-def stack_routing(routing: Sequence[Routing]) -> Tensor:
-    """Gate weights and shares of tokens of all layers as one tensor_2NTE."""
-    gates = torch.stack([layer.gate_TE for layer in routing])
-    shares = torch.stack([layer.share_TE for layer in routing])
-    return torch.stack([gates, shares]).detach()

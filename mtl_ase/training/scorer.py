@@ -10,23 +10,16 @@ from collections.abc import Mapping, Sequence
 from typing import cast
 
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
 from torchmetrics import MeanMetric, Metric
 
-from mtl_ase.data import Batch, Box
+from mtl_ase.data import Batch
 from mtl_ase.evaluation import Protocol, Record, Reference
-from mtl_ase.evaluation.protocol import inside
+from mtl_ase.evaluation.protocol import inside, resized
 from mtl_ase.metrics import CountingMetric, delta_m
 from mtl_ase.tasks import Task
 
 TRAINING = Protocol("astmt", "the tasks' own metrics")
 """How validations during training score: by the paper's protocol, edges on some images."""
-
-
-def at_label_size(logits_1CHW: Tensor, box: Box | None, label: Tensor) -> Tensor:
-    """The logits of where the source image lies in the input, in the label's size; float32."""
-    logits_1CHW = inside(logits_1CHW, box).float()
-    return interpolate(logits_1CHW, label.shape[-2:], mode="bilinear")
 
 
 class Scorer(nn.Module):
@@ -66,12 +59,11 @@ class Scorer(nn.Module):
         for name, task in self.tasks.items():
             predicted = []
             for index, label in enumerate(batch.labels[name]):
-                logits_1CHW = logits[name][index : index + 1]
                 box = batch.boxes[index] if batch.boxes else None
-                resized_1CHW = at_label_size(logits_1CHW, box, label)
+                logits_1CHW = inside(logits[name][index : index + 1], box)
+                resized_1CHW = resized(logits_1CHW, label)
                 losses[index] += task.weight * task.loss(resized_1CHW, label[None])
-                size_hw = (label.shape[-2], label.shape[-1])
-                prediction = self.protocol.predict(task, logits_1CHW, box, size_hw)
+                prediction = self.protocol.predict(task, logits_1CHW, resized_1CHW)
                 predicted.append((prediction, label))
             self.add(task, batch.image_ids, predicted)
         for loss in losses:

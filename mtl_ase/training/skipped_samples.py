@@ -26,29 +26,19 @@ class SkippedSamples(pl.Callback):
         pl_module: pl.LightningModule,
         outputs: Any,
         batch: Batch,
-        *_: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         """Note what a batch lacks."""
         self._note(batch)
 
-    def on_validation_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: Any,
-        batch: Batch,
-        *_: Any,
-    ) -> None:
-        """Note what a batch lacks."""
-        self._note(batch)
+    on_validation_batch_end = on_train_batch_end
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print what is new."""
         self._print()
 
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Print what is new."""
-        self._print()
+    on_validation_epoch_end = on_train_epoch_end
 
     def _note(self, batch: Batch) -> None:
         for problem in batch.problems:

@@ -10,6 +10,17 @@ import numpy as np
 from PIL import Image
 from scipy.io import savemat
 
+from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
+
+LABELS: dict[str, Label] = {
+    "semseg": Semseg(),
+    "human_parts": HumanParts(),
+    "saliency": Saliency(),
+    "normals": Normals(valid_everywhere=True),
+    "edge": Edges(),
+}
+"""How every kind of label file is read."""
+
 Part = tuple[str, np.ndarray]
 Thing = tuple[str, int, np.ndarray, Sequence[Part]]
 

@@ -13,18 +13,11 @@ import pytest
 import torch
 
 from mtl_ase.data import Augmentation, Batch, DataModule, cores
-from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
 from mtl_ase.errors import UserError
 from tests.conftest import NUM_TRAIN, NUM_VAL
+from tests.data.layout import LABELS
 
 HINT = "get it from somewhere, or work offline with setting=scenes."
-LABELS: dict[str, Label] = {
-    "semseg": Semseg(),
-    "human_parts": HumanParts(),
-    "saliency": Saliency(),
-    "normals": Normals(valid_everywhere=True),
-    "edge": Edges(),
-}
 
 
 def module(root: Path | None, **changes: Any) -> DataModule:

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
+from mtl_ase.data.labels import HumanParts
 from mtl_ase.errors import UserError
-from tests.data.layout import box, write_label_map, write_palette_png, write_parts, write_png
+from tests.data.layout import (
+    LABELS,
+    box,
+    write_label_map,
+    write_palette_png,
+    write_parts,
+    write_png,
+)
 
-KINDS: dict[str, Label] = {
-    "semseg": Semseg(),
-    "human_parts": HumanParts(),
-    "saliency": Saliency(),
-    "normals": Normals(valid_everywhere=True),
-    "edge": Edges(),
-}
 SIZE = (8, 10)
 HALF = box(SIZE, 0, 8, 0, 5)
 
@@ -35,21 +35,21 @@ def write_all(root: Path, size_hw: tuple[int, int] = SIZE) -> None:
     write_label_map(root, "a", np.where(half, 284, 360))
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", LABELS)
 @pytest.mark.parametrize("truth", [False, True])
 def test_a_missing_file_is_ignored_everywhere(tmp_path: Path, name: str, truth: bool) -> None:
-    label = KINDS[name].read(tmp_path, "a", SIZE, truth)
-    assert KINDS[name].find(tmp_path, "a") is None
+    label = LABELS[name].read(tmp_path, "a", SIZE, truth)
+    assert LABELS[name].find(tmp_path, "a") is None
     assert label.shape[:2] == SIZE
     assert (label == (0 if name == "normals" else 255)).all()
     assert label.dtype == (np.float32 if name == "normals" else np.uint8)
     assert label.ndim == (3 if name == "normals" else 2)
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", LABELS)
 def test_a_label_of_another_size_takes_the_images_size(tmp_path: Path, name: str) -> None:
     write_all(tmp_path, (16, 20))
-    label = KINDS[name].read(tmp_path, "a", SIZE, truth=True)
+    label = LABELS[name].read(tmp_path, "a", SIZE, truth=True)
     assert label.shape[:2] == SIZE
     if name == "edge":
         assert label[:, 3:6].any()
@@ -76,14 +76,14 @@ def rename_variable(path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [truncate, write_text, empty])
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", LABELS)
 def test_a_broken_file_is_named(tmp_path: Path, name: str, damage: Callable[[Path], None]) -> None:
     write_all(tmp_path)
-    path = KINDS[name].find(tmp_path, "a")
+    path = LABELS[name].find(tmp_path, "a")
     assert path is not None
     damage(path)
     with pytest.raises(UserError) as caught:
-        KINDS[name].read(tmp_path, "a", SIZE, truth=True)
+        LABELS[name].read(tmp_path, "a", SIZE, truth=True)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -91,11 +91,11 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, damage: Callable[[Pat
 @pytest.mark.parametrize("name", ["human_parts", "edge"])
 def test_a_matlab_file_without_the_variable_is_named(tmp_path: Path, name: str) -> None:
     write_all(tmp_path)
-    path = KINDS[name].find(tmp_path, "a")
+    path = LABELS[name].find(tmp_path, "a")
     assert path is not None
     rename_variable(path)
     with pytest.raises(UserError, match=r"a\.mat lacks the variable"):
-        KINDS[name].read(tmp_path, "a", SIZE, truth=True)
+        LABELS[name].read(tmp_path, "a", SIZE, truth=True)
 
 
 def test_an_unknown_part_of_a_person_is_named(tmp_path: Path) -> None:

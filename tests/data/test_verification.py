@@ -15,19 +15,13 @@ from PIL import Image
 from scipy.io import savemat
 
 from mtl_ase.data import Augmentation, DataModule
-from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
+from mtl_ase.data.labels import Normals
 from mtl_ase.data.layout import PASCAL_MT
 from mtl_ase.data.verification import verify
 from mtl_ase.errors import BadFile, UserError
 from tests.conftest import NUM_TRAIN, NUM_VAL, PASCAL_MINI
+from tests.data.layout import LABELS
 
-LABELS: dict[str, Label] = {
-    "semseg": Semseg(),
-    "human_parts": HumanParts(),
-    "saliency": Saliency(),
-    "normals": Normals(valid_everywhere=True),
-    "edge": Edges(),
-}
 BAD = "train_000003"
 
 

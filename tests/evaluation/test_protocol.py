@@ -10,6 +10,7 @@ from mtl_ase.data import Batch, Box
 from mtl_ase.data.official import official_lists
 from mtl_ase.errors import UserError
 from mtl_ase.evaluation import Protocol, Record, Reference
+from mtl_ase.evaluation.protocol import inside, resized
 from mtl_ase.metrics import MaxF, SaliencyIoU
 from mtl_ase.training import Scorer
 
@@ -61,11 +62,16 @@ def test_activation_before_and_after_resizing(tasks, name):
     logits = torch.randn(1, task.channels, 8, 8)
     box = Box(2, 0, 4, 8)
     first = Protocol("p", "made up", activate_first=True)
+
+    def predict(protocol, box, height, width):
+        part = inside(logits, box)
+        return protocol.predict(task, part, resized(part, torch.zeros(height, width)))
+
     for protocol in (PLAIN, first):
-        assert protocol.predict(task, logits, box, (16, 32)).shape[-2:] == (16, 32)
-        same = protocol.predict(task, logits, box, (4, 8))
+        assert predict(protocol, box, 16, 32).shape[-2:] == (16, 32)
+        same = predict(protocol, box, 4, 8)
         torch.testing.assert_close(same, task.activation(logits[0, :, 2:6].float()))
-    late, early = (p.predict(task, logits, None, (31, 31)) for p in (PLAIN, first))
+    late, early = (predict(p, None, 31, 31) for p in (PLAIN, first))
     assert not torch.equal(late, early)
     if name == "semseg":
         assert early.dtype == late.dtype == torch.int64

@@ -38,7 +38,7 @@ def test_values_are_those_of_summed_counts():
     metric = found.metrics["semseg/miou"]
     expected = metric.score(found.tables["semseg/miou"].sum(0)).item()
     assert found.value("semseg/miou") == expected
-    interval = found.interval("semseg/miou")
+    interval = found.intervals["semseg/miou"]
     assert interval.value == expected
     assert interval.low < expected < interval.high
 
@@ -55,14 +55,14 @@ def test_delta_m_is_that_of_the_values():
     values = {key: found.value(key) for key in found.headlines}
     better = {"semseg/miou": True, "normals/merr": False}
     assert found.value("delta_m") == pytest.approx(delta_m(values, found.reference, better))
-    interval = found.interval("delta_m")
+    interval = found.intervals["delta_m"]
     assert interval.low < interval.value < interval.high
 
 
 def test_without_a_reference_there_is_no_delta_m():
     found = scores(reference={})
     assert found.value("delta_m") is None
-    assert found.interval("delta_m") is None
+    assert found.intervals["delta_m"] is None
     assert found.compare("delta_m", scores(1, reference={})) is None
 
 

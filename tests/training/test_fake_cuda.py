@@ -15,7 +15,7 @@ from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensor, FakeTensorMo
 from mtl_ase.losses import BalancedBCE
 from mtl_ase.model import NoisyRouter
 from mtl_ase.training import parameter_groups
-from mtl_ase.training.router_log import stack_routing
+from mtl_ase.training.routing_callback import stack_routing
 from tests.model.batches import make_batch
 from tests.training.backward import backward
 

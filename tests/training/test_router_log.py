@@ -10,7 +10,7 @@ import torch
 
 from mtl_ase.model import Routing
 from mtl_ase.training import RouterLog
-from mtl_ase.training.router_log import stack_routing
+from mtl_ase.training.routing_callback import stack_routing
 
 TASKS = ["semseg", "human_parts", "saliency", "normals", "edge"]
 SUM_ONE = ["ase", "ase_finegrained", "lora_moe_renormalised"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.progress import track
 
-from mtl_ase.atomic_files import write_atomically
+from mtl_ase.atomic_files import write_atomically, write_json
 from mtl_ase.data.labels import Label
 from mtl_ase.data.labels.label import Array
 from mtl_ase.data.pack.format import (
@@ -147,5 +147,5 @@ def _finish(
             for number in range(count)
         },
     }
-    write_atomically(folder / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
+    write_json(folder / MANIFEST, manifest)
     return Pack(folder, manifest)

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Run, script  # noqa: F401  # a fixture
+from tests.commands.conftest import Run
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_nothing_is_lost_by_kills(script: Run, tmp_path: Path) -> None:  # noqa: F811
+def test_nothing_is_lost_by_kills(script: Run, tmp_path: Path) -> None:
     done = script("scripts/torture.py", "kills=5", "epochs=20", f"tmpdir={tmp_path}", timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout)
@@ -25,7 +25,7 @@ def test_nothing_is_lost_by_kills(script: Run, tmp_path: Path) -> None:  # noqa:
 
 
 @pytest.mark.parametrize("arguments", [[], ["kills=many"], ["kills=1", "speed=2"]])
-def test_wrong_use_is_said(script: Run, arguments: list[str]) -> None:  # noqa: F811
+def test_wrong_use_is_said(script: Run, arguments: list[str]) -> None:
     done = script("scripts/torture.py", *arguments)
     assert done.returncode == 2
     assert "usage: python scripts/torture.py" in done.stderr
