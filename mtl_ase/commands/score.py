@@ -54,12 +54,15 @@ def score_run(
     config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
     trainer = build_trainer(config)
     prepare_device(trainer)
-    config.model.backbone.pretrained, config.model.backbone.weights = False, None
+    content = read_checkpoint(checkpoint, "cpu")
+    if "frozen" not in content:  # it holds all weights
+        config.model.backbone.pretrained, config.model.backbone.weights = False, None
     network = build_network(config, tasks)
     module = build_module(config, tasks, network, protocol=protocol)
     assert isinstance(module, MultiTaskModule)
     _check_reference(module.scorer, insist)
-    module.load_state_dict(read_checkpoint(checkpoint, "cpu")["state_dict"])
+    module.on_load_checkpoint(content)
+    module.load_state_dict(content["state_dict"])
     data.prepare_data()
     record = module.scorer.record = Record()
     trainer.validate(module, datamodule=data, verbose=False)

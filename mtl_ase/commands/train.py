@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from mtl_ase.atomic_files import write_json
 from mtl_ase.commands.run_folder import RunFolder
+from mtl_ase.commands.run_lock import run_lock
 from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.config import (
     build_data,
@@ -40,6 +41,11 @@ def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
     """
     silence_libraries()
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
+    with run_lock(folder.path):
+        _train(config, folder, trusted)
+
+
+def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> None:
     checkpoint = folder.checkpoint_to_resume(config.resume)
     if checkpoint is not None:
         check_same_run(checkpoint, config)

@@ -49,6 +49,8 @@ class ViTBackbone(nn.Module):
         vit = _create(name, tuple(image_size), download, dict(options or {}))
         if weights is not None:
             load_weights(vit, weights)
+        self.source = weights if weights is not None else f"timm {name}" if download else None
+        """Where the weights come from; None: they are random."""
         self.frozen = frozen
         self.vit = vit.requires_grad_(not frozen)
         self.width: int = vit.embed_dim

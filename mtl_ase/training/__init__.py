@@ -5,6 +5,7 @@ from mtl_ase.training.checkpoint_files import CheckpointFiles
 from mtl_ase.training.constant_predictor import ConstantPredictor
 from mtl_ase.training.cpu_speed import prepare_device
 from mtl_ase.training.csv_log import CSVLog
+from mtl_ase.training.ema import EMA
 from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
@@ -17,6 +18,7 @@ from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
 
 __all__ = [
+    "EMA",
     "BackboneExport",
     "CSVLog",
     "CheckpointFiles",

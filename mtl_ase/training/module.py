@@ -21,6 +21,7 @@ from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
 from mtl_ase.training.exact_resume import between_batches, seed_everything_at, training_steps
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
+from mtl_ase.training.frozen_weights import FrozenWeights
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.scorer import TRAINING, Scorer
 
@@ -44,6 +45,7 @@ class MultiTaskModule(pl.LightningModule):
         seed: of all that is random in the network while it trains.
         nonfinite: what to do when a loss is not a finite number: "raise", or "skip" the batch.
         max_skipped: batches to skip in a row at most.
+        full_checkpoints: put frozen weights into checkpoints too, though a file has them.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class MultiTaskModule(pl.LightningModule):
         seed: int = 0,
         nonfinite: Nonfinite = "raise",
         max_skipped: int = 10,
+        full_checkpoints: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
@@ -70,6 +73,7 @@ class MultiTaskModule(pl.LightningModule):
         self.results: dict[str, float | None] = {}
         self.seed = seed
         self.guard = FiniteLosses(nonfinite, max_skipped)
+        self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints
         self.in_hand: tuple[Mapping[str, Tensor], list[str]] = ({}, [])
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
@@ -86,8 +90,18 @@ class MultiTaskModule(pl.LightningModule):
             self._is_finite(loss)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say where training stands so that Lightning goes on exactly there."""
+        """Say where training stands so that Lightning goes on exactly there; trim the weights."""
         between_batches(checkpoint)
+        if not self.full_checkpoints:
+            self.frozen.leave_out(checkpoint)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Complete the weights.
+
+        Raises:
+            UserError: it was trained on another frozen backbone.
+        """
+        self.frozen.put_back(checkpoint)
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
         """One step's loss; the routing goes to the callbacks. None leaves the batch out."""

@@ -19,6 +19,7 @@ GROUPS = {
     "trainer": "trainer",
     "logger": "logger",
     "callbacks": "callbacks",
+    "training": "training",
     "optimizer": "optimizer",
     "schedule": "schedule",
     "model/adapter/gate": "model/adapter/gate",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import nn
 
 from mtl_ase.config import build_data, build_module, build_network, build_tasks
-from mtl_ase.training import CSVLog, LastCheckpoint, MultiTaskModule, RouterLog
+from mtl_ase.training import EMA, CSVLog, LastCheckpoint, MultiTaskModule, RouterLog
 from tests.conftest import NUM_TRAIN, Compose
 
 EPOCHS, BATCH = 3, 4
@@ -81,7 +82,7 @@ def run(
     assert isinstance(module, MultiTaskModule)
     callbacks: list[pl.Callback] = [LastCheckpoint(str(last), every), RouterLog(str(folder), 4)]
     callbacks += [crash] if crash is not None else []
-    callbacks += [pl.callbacks.EMAWeightAveraging(decay=0.9)] if ema else []
+    callbacks += [EMA(decay=0.9)] if ema else []
     trainer = pl.Trainer(
         accelerator="cpu",
         max_epochs=EPOCHS,
@@ -142,7 +143,11 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple, Path]:
     return {}
 
 
-SETTINGS = [(0, 1, False), (2, 3, True)]
+QUICK = [(0, 1, False), (2, 3, True)]
+SETTINGS = [
+    pytest.param(*setting, marks=() if setting in QUICK else pytest.mark.slow)
+    for setting in itertools.product((0, 2), (1, 3), (False, True))
+]
 STOPS = [1, 7, BATCHES, BATCHES + 1, 2 * BATCHES, EPOCHS * BATCHES - 1]
 
 

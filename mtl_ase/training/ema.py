@@ -1,0 +1,29 @@
+"""Exponential moving averages of the weights."""
+
+from __future__ import annotations
+
+from lightning.pytorch.callbacks import WeightAveraging
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
+from mtl_ase.errors import UserError
+
+
+class EMA(WeightAveraging):
+    """Averages the weights after every optimiser step; scored and kept are the averages.
+
+    mean <- mean + (1 - decay) (weight - mean). Lightning's own form, decay mean + (1 - decay)
+    weight, lets frozen weights drift by rounding; here equal stays equal.
+
+    Args:
+        decay: how much of the mean a step keeps, from 0 to 1.
+
+    Raises:
+        UserError: decay is not between 0 and 1.
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        if not 0 <= decay <= 1:
+            raise UserError(
+                f"callbacks.ema.decay={decay} is not between 0 and 1; choose e.g. 0.99."
+            )
+        super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))
