@@ -35,6 +35,7 @@ class SaveBeforeStep(pl.Callback):
         self.path = path
 
     def on_train_batch_start(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Save if it is time."""
         if self.path is not None and trainer.global_step == 2:
             trainer.save_checkpoint(self.path)
 
