@@ -1,4 +1,4 @@
-"""Kill a training again and again: `python scripts/torture.py kills=25 [tmpdir=DIR] [seed=N]`."""
+"""Kill a training again and again: `python scripts/torture.py kills=25 [tmpdir=DIR]`."""
 
 import json
 import sys
@@ -11,13 +11,13 @@ from mtl_ase.commands.torture import torture
 from mtl_ase.config import exit_on_wrong_use
 from mtl_ase.errors import UserError
 
-USAGE = "python scripts/torture.py kills=25 [epochs=60] [seed=0] [tmpdir=DIR]"
+USAGE = "python scripts/torture.py kills=25 [epochs=120] [seed=0] [stops=3] [tmpdir=DIR]"
 
 
 def main(arguments: list[str]) -> None:
     """Print the figures; exit code 1 if the run was not what an undisturbed one is."""
     given = dict(argument.partition("=")[::2] for argument in arguments)
-    numbers = {key: given.pop(key) for key in ("kills", "epochs", "seed") if key in given}
+    numbers = {key: given.pop(key) for key in ("kills", "epochs", "seed", "stops") if key in given}
     tmpdir = given.pop("tmpdir", None)
     if given or "kills" not in numbers or not all(text.isdigit() for text in numbers.values()):
         raise UserError(f"usage: {USAGE}")
@@ -29,6 +29,7 @@ def main(arguments: list[str]) -> None:
         )
     print(json.dumps(figures, indent=1))
     good = figures["same_weights"] and figures["same_logs"] and not figures["litter"]
+    good = good and set(figures["exit_codes_of_sigterm"]) <= {143}
     if not good or figures["torn_checkpoints"] or figures["steps_logged_twice_or_never"]:
         sys.exit(1)
 

@@ -44,9 +44,9 @@ TINY = (
 SLOW = """
 import runpy, sys, time
 from mtl_ase.training import checkpoint_files
-written = checkpoint_files._Hashing.write
+written, pause = checkpoint_files._Hashing.write, float(sys.argv[1])
 def slowly(self, content):
-    time.sleep(float(sys.argv[1]))
+    time.sleep(pause)
     return written(self, content)
 checkpoint_files._Hashing.write = slowly
 sys.argv = sys.argv[2:]
@@ -58,23 +58,30 @@ PATIENCE_S = 300
 
 
 def torture(
-    folder: Path, kills: int, epochs: int = 60, seed: int = 0, tmpdir: Path | None = None
+    folder: Path,
+    kills: int,
+    epochs: int = 120,
+    seed: int = 0,
+    stops: int = 3,
+    tmpdir: Path | None = None,
 ) -> dict[str, Any]:
     """Train once undisturbed and once with kill -9 at random moments; compare.
 
     Every other life writes its checkpoints slowly, so that many kills come while one is written.
-    The same command is started again until it is done.
+    The same command is started again until it is done. On the way it is also stopped by SIGTERM.
 
     Args:
         folder: for both runs, and the data.
         kills: how often to kill.
         epochs: of six steps each.
         seed: of the moments.
+        stops: how often to send SIGTERM, after the kills.
         tmpdir: TMPDIR of the killed run, e.g. on another file system.
 
     Returns:
         Figures: kills, those while a checkpoint was written, whether the final weights and logs
-        are the same, steps logged more than once, torn checkpoints, litter.
+        are the same, steps logged more than once, torn checkpoints, litter; exit codes of SIGTERM
+        and the seconds from it to the end of the process, its state saved.
 
     Raises:
         UserError: the training fails by itself.
@@ -95,11 +102,22 @@ def torture(
         process.wait()
         done += 1
         torn += _is_torn(killed / "checkpoints" / "last.ckpt")
+    codes, seconds = [], []
+    for _ in range(stops):
+        process = _start([*options, f"run_dir={killed}"], 0.0, tmpdir)
+        _wait_for_progress(process, killed / "metrics.csv")
+        time.sleep(rng.uniform(0, 1.5))
+        process.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        codes.append(process.wait())
+        seconds.append(round(time.monotonic() - begin, 2))
     _finish(_start([*options, f"run_dir={killed}"], 0.0, tmpdir))
     steps = _logged_steps(killed / "metrics.csv")
     return {
         "kills": kills,
         "while_a_checkpoint_was_written": writing,
+        "exit_codes_of_sigterm": codes,
+        "seconds_from_sigterm_to_exit": seconds,
         "steps": len(steps),
         "steps_logged_twice_or_never": len(set(range(len(steps))) ^ set(steps))
         + len(steps)

@@ -7,15 +7,16 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from mtl_ase.errors import UserError
+from mtl_ase.wide import wide
 
 
 class BalancedBCE(nn.Module):
     """Binary cross-entropy that weighs positives by w and negatives by 1 - w.
 
     L = - (w sum_pos log s(z) + (1-w) sum_neg log s(-z)) / max(1, number of valid pixels), with s
-    the sigmoid and z the logits; in float32. Source: HED (arXiv 1504.06375, equation 2), as M3ViT
-    uses it for edges (w = 0.95) and saliency (w of the batch). Our deviation: pixels may be
-    ignored, and a batch without a labelled pixel costs exactly 0.
+    the sigmoid and z the logits; in float32 at least. Source: HED (arXiv 1504.06375, equation 2),
+    as M3ViT uses it for edges (w = 0.95) and saliency (w of the batch). Our deviation: pixels may
+    be ignored, and a batch without a labelled pixel costs exactly 0.
     """
 
     def __init__(self, pos_weight: float | None, ignore_index: int = 255) -> None:
@@ -48,7 +49,7 @@ class BalancedBCE(nn.Module):
                 f"BalancedBCE: the logits have {logits_BCHW.shape[1]} channels; set the task's "
                 "channels to 1."
             )
-        logits_BHW = logits_BCHW[:, 0].float()
+        logits_BHW = wide(logits_BCHW[:, 0])
         positive_BHW = label_BHW == 1
         valid_BHW = label_BHW != self.ignore_index
         valid_count = valid_BHW.sum().clamp(min=1)

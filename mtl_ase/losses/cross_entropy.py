@@ -5,13 +5,16 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from mtl_ase.wide import wide
+
 
 class CrossEntropy(nn.Module):
     """Mean cross-entropy over the labelled pixels of a batch.
 
-    L = - sum_valid log softmax(logits)[label] / max(1, number of valid pixels), in float32.
-    Source: the losses of semseg and human parts in M3ViT. Our decision: a batch without a labelled
-    pixel costs exactly 0 (there it is 0 / 0), with zero gradients that still reach the logits.
+    L = - sum_valid log softmax(logits)[label] / max(1, number of valid pixels), in float32 at
+    least. Source: the losses of semseg and human parts in M3ViT. Our decision: a batch without a
+    labelled pixel costs exactly 0 (there it is 0 / 0), with zero gradients that still reach the
+    logits.
     """
 
     def __init__(self, ignore_index: int = 255) -> None:
@@ -23,6 +26,6 @@ class CrossEntropy(nn.Module):
         """The loss of a batch as a scalar; `label_BHW` holds class numbers of any integer type."""
         valid_count = (label_BHW != self.ignore_index).sum().clamp(min=1)
         total = cross_entropy(
-            logits_BCHW.float(), label_BHW.long(), ignore_index=self.ignore_index, reduction="sum"
+            wide(logits_BCHW), label_BHW.long(), ignore_index=self.ignore_index, reduction="sum"
         )
         return total / valid_count

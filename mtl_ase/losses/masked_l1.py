@@ -5,15 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mtl_ase.wide import wide
+
 
 class MaskedL1(nn.Module):
-    """Mean absolute error over the labelled pixels, in float32; a label of 0 or less is none.
+    """Mean absolute error over the labelled pixels; a label of 0 or less is none.
 
     Source: the depth loss of ASTMT and InvPT. A batch without a labelled pixel costs exactly 0.
+    In float32 at least.
     """
 
     def forward(self, logits_BCHW: Tensor, label_BHW: Tensor) -> Tensor:
         """The loss of a batch as a scalar."""
         valid_BHW = label_BHW > 0
-        error_BHW = (logits_BCHW[:, 0].float() - label_BHW).abs()
+        error_BHW = (wide(logits_BCHW[:, 0]) - label_BHW).abs()
         return torch.where(valid_BHW, error_BHW, 0.0).sum() / valid_BHW.sum().clamp(min=1)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mtl_ase.wide import wide
+
 
 class MutualInformation(nn.Module):
     """Minus the mutual information between tasks and experts, summed over the layers.
@@ -18,8 +20,7 @@ class MutualInformation(nn.Module):
 
     def forward(self, probability_NTE: Tensor) -> Tensor:
         """The loss of one forward pass; row t of layer n is task t's mean router probability."""
-        dtype = torch.promote_types(probability_NTE.dtype, torch.float32)
-        joint_NTE = probability_NTE.to(dtype) / probability_NTE.shape[1]
+        joint_NTE = wide(probability_NTE) / probability_NTE.shape[1]
         of_task_NT1 = joint_NTE.sum(dim=2, keepdim=True)
         of_expert_N1E = joint_NTE.sum(dim=1, keepdim=True)
         ratio_NTE = _log(joint_NTE) - _log(of_task_NT1) - _log(of_expert_N1E)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mtl_ase.wide import wide
+
 SHORTEST = 1e-6
 """Predictions much shorter than this are not stretched to unit length (bounds the gradient)."""
 
@@ -12,16 +14,17 @@ SHORTEST = 1e-6
 class UnitL1(nn.Module):
     """Mean absolute difference between the predicted direction and the unit normal.
 
-    L = sum_valid |p / |p| - g| / max(1, number of valid elements), in float32; an element is one
-    component of one pixel, valid where the label's norm exceeds 0.5 (zero vectors mean ignore).
+    L = sum_valid |p / |p| - g| / max(1, number of valid elements), in float32 at least; an element
+    is one component of one pixel, valid where the label's norm exceeds 0.5 (zero vectors mean
+    ignore).
     Source: the normals loss of M3ViT. Our deviation: |p| is taken as
     sqrt(|p|^2 + 1e-12), so that the slope is at most 1e6 (1e12 there) where a prediction vanishes.
     """
 
     def forward(self, logits_BCHW: Tensor, label_BCHW: Tensor) -> Tensor:
         """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors."""
-        prediction_BCHW = logits_BCHW.float()
-        label_BCHW = label_BCHW.float()
+        prediction_BCHW = wide(logits_BCHW)
+        label_BCHW = label_BCHW.to(prediction_BCHW)
         squared_B1HW = prediction_BCHW.square().sum(dim=1, keepdim=True)
         unit_BCHW = prediction_BCHW * torch.rsqrt(squared_B1HW + SHORTEST**2)
         valid_B1HW = label_BCHW.square().sum(dim=1, keepdim=True) > 0.5**2

@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from mtl_ase.wide import wide
+
 
 class NoisyRouter(nn.Module):
     """Logits of every task's own router, with learned noise while training.
@@ -32,10 +34,10 @@ class NoisyRouter(nn.Module):
         nn.init.trunc_normal_(self.logits_TDE, std=0.02)
 
     def forward(self, x_TBLD: Tensor) -> Tensor:
-        """Router logits_TBLE, in float32 whatever the autocast type."""
-        logits_TBLE = torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE).float()
+        """Router logits_TBLE, in float32 at least, whatever autocast says."""
+        logits_TBLE = wide(torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE))
         if not self.training:
             return logits_TBLE
-        raw_TBLE = torch.einsum("tbld,tde->tble", x_TBLD, self.noise_TDE).float()
+        raw_TBLE = wide(torch.einsum("tbld,tde->tble", x_TBLD, self.noise_TDE))
         noise_TBLE = torch.randn_like(logits_TBLE) * (softplus(raw_TBLE) + self.min_std)
         return logits_TBLE + noise_TBLE

@@ -13,13 +13,16 @@ from tests.commands.conftest import Run
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_nothing_is_lost_by_kills(script: Run, tmp_path: Path) -> None:
-    done = script("scripts/torture.py", "kills=5", "epochs=20", f"tmpdir={tmp_path}", timeout=1500)
+    done = script(
+        "scripts/torture.py", "kills=5", "epochs=40", "stops=1", f"tmpdir={tmp_path}", timeout=1500
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout)
     assert figures["kills"] == 5
+    assert figures["exit_codes_of_sigterm"] == [143]
     assert figures["same_weights"]
     assert figures["same_logs"]
-    assert figures["steps"] == 120
+    assert figures["steps"] == 240
     assert figures["torn_checkpoints"] == 0
     assert figures["litter"] == []
 
