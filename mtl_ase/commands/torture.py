@@ -14,33 +14,10 @@ from typing import Any
 
 import torch
 
+from mtl_ase.commands.small_training import ROOT, SMALL
 from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import previous, read_checkpoint, verify_checkpoint
 
-ROOT = Path(__file__).parents[2]
-TINY = (
-    "experiment=ase_finegrained",
-    "setting=scenes",
-    "data.generator.num_train=24",
-    "data.generator.num_val=8",
-    "data.generator.size=[64,64]",
-    "data.image_size=[64,64]",
-    "data.batch_size=4",
-    "data.num_workers=1",
-    "model.backbone.weights=null",
-    "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2,class_token:true}",
-    "model.head.hidden=8",
-    "trainer=cpu",
-    "trainer.precision=32-true",
-    "trainer.log_every_n_steps=1",
-    "trainer.check_val_every_n_epoch=20",
-    "callbacks=ema",
-    "callbacks.progress=null",
-    "callbacks.last.every_n_steps=3",
-    "metrics.edge.max_images=1",
-    "report.num_sheets=0",
-    "resume=auto",
-)
 SLOW = """
 import runpy, sys, time
 from mtl_ase.training import checkpoint_files
@@ -88,7 +65,7 @@ def torture(
     """
     rng = random.Random(seed)
     calm, killed = folder / "undisturbed", folder / "killed"
-    options = [*TINY, f"data.root={folder / 'scenes'}", f"trainer.max_epochs={epochs}"]
+    options = [*SMALL, f"data.root={folder / 'scenes'}", f"trainer.max_epochs={epochs}"]
     _finish(_start([*options, f"run_dir={calm}"], 0.0, None))
     writing = torn = done = 0
     while done < kills:

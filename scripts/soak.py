@@ -1,0 +1,33 @@
+"""Watch the memory and open files of a long training: `python scripts/soak.py steps=2000`."""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from mtl_ase.commands.soak import soak
+from mtl_ase.config import exit_on_wrong_use
+from mtl_ase.errors import UserError
+
+MOST_MEGABYTES = 1.0
+
+
+def main(arguments: list[str]) -> None:
+    """Print the figures; exit code 1 if memory grows by 1 MB per 100 steps, or files stay open."""
+    match [argument.partition("=")[::2] for argument in arguments]:
+        case [("steps", text)] if text.isdigit() and int(text) >= 100:
+            steps = int(text)
+        case _:
+            raise UserError("usage: python scripts/soak.py steps=2000 (100 or more)")
+    with tempfile.TemporaryDirectory() as folder:
+        figures = soak(Path(folder), steps)
+    print(json.dumps(figures, indent=1))
+    early, late = figures["most_open_files"]
+    if figures["megabytes_per_100_steps"] >= MOST_MEGABYTES or late > early:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    exit_on_wrong_use(lambda: main(sys.argv[1:]))

@@ -1,0 +1,28 @@
+"""A long training, watched from outside."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.commands.conftest import Run
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_long_training_grows_in_no_way(script: Run) -> None:
+    done = script("scripts/soak.py", "steps=2000", timeout=1700)
+    assert done.returncode == 0, done.stdout + done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["looks"] > 50
+    assert figures["megabytes_per_100_steps"] < 1
+    early, late = figures["most_open_files"]
+    assert late <= early
+
+
+@pytest.mark.parametrize("arguments", [[], ["steps=many"], ["steps=5"]])
+def test_wrong_use_is_said(script: Run, arguments: list[str]) -> None:
+    done = script("scripts/soak.py", *arguments)
+    assert done.returncode == 2
+    assert "usage: python scripts/soak.py" in done.stderr
