@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,23 +12,32 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
+from mtl_ase.atomic_files import write_atomically
+
 Row = dict[str, str]
 
 
 class CSVLog(Logger):
     """Writes `metrics.csv`: one row a step, one column a metric, empty where nothing was measured.
 
-    A resumed run continues the file: rows from its first step on are replaced.
+    A resumed run continues the file: rows from its first step on are replaced. Finished rows are
+    only ever appended to; a new column writes the file anew.
 
     Args:
         folder: where `metrics.csv` lies; made on first use.
+
+    Attributes:
+        columns: of the file; empty before the first value.
+        row: of the step at hand, which may still get values.
+        end: where finished rows end, in bytes.
     """
 
     def __init__(self, folder: str) -> None:
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
-        self.rows: list[Row] | None = None
-        self.columns: list[str] = ["step"]
+        self.columns: list[str] = []
+        self.row: Row = {}
+        self.end = 0
 
     @property
     def name(self) -> str:
@@ -52,37 +62,49 @@ class CSVLog(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add values to the row of a step."""
         step = step or 0
-        if self.rows is None:
-            self.rows = self._kept(step)
-        if not self.rows or self.rows[-1]["step"] != str(step):
-            self.rows.append({"step": str(step)})
+        if not self.columns:
+            self._rewrite(["step"], before=step)
+        if self.row.get("step") != str(step):
             self.save()
-        self.rows[-1] |= {key: f"{value:.8g}" for key, value in metrics.items()}
-        self.columns += [key for key in self.rows[-1] if key not in self.columns]
+            self.row, self.end = {"step": str(step)}, self.path.stat().st_size
+        self.row |= {key: f"{value:.8g}" for key, value in metrics.items()}
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the whole file, to a neighbour first so that readers never see half of it."""
-        if self.rows is None:
+        """Write the row at hand, in one go: a reader, or a kill, finds it whole or not at all."""
+        if not self.row:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        draft = self.path.with_suffix(".csv.part")
-        with draft.open("w", newline="") as file:
-            writer = csv.DictWriter(file, self.columns, restval="")
-            writer.writeheader()
-            writer.writerows(self.rows)
-        draft.replace(self.path)
+        fresh = [key for key in self.row if key not in self.columns]
+        if fresh:
+            self._rewrite([*self.columns, *fresh], before=int(self.row["step"]))
+            self.end = self.path.stat().st_size
+        with self.path.open("r+b") as file:
+            file.seek(self.end)
+            file.write(_lines(self.columns, [self.row]))
+            file.truncate()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Write what is left."""
         self.save()
 
-    def _kept(self, first_step: int) -> list[Row]:
-        if not self.path.is_file():
-            return []
-        with self.path.open(newline="") as file:
-            reader = csv.DictReader(file)
-            self.columns = list(reader.fieldnames or ["step"])
-            rows = [{key: value for key, value in row.items() if value} for row in reader]
-        return [row for row in rows if int(row["step"]) < first_step]
+    def _rewrite(self, columns: list[str], before: int) -> None:
+        """Write the file anew: these columns and those it has, rows before a step."""
+        rows: list[Row] = []
+        if self.path.is_file():
+            text = self.path.read_text(encoding="utf-8")
+            whole = text[: text.rfind("\n") + 1]  # a loss of power may have cut the last row
+            reader = csv.DictReader(whole.splitlines())
+            rows = [row for row in reader if int(row["step"]) < before]
+            columns = list(dict.fromkeys([*(reader.fieldnames or []), *columns]))
+        self.columns = columns
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(
+            self.path, _lines(columns, [dict(zip(columns, columns, strict=True)), *rows])
+        )
+
+
+def _lines(columns: list[str], rows: list[Row]) -> bytes:
+    text = io.StringIO()
+    csv.DictWriter(text, columns, restval="", lineterminator="\n").writerows(rows)
+    return text.getvalue().encode()

@@ -77,3 +77,39 @@ def test_no_file_without_values(log, tmp_path):
     logger.log_hyperparams({"a": 1})
     logger.finalize("success")
     assert not (tmp_path / "run").exists()
+
+
+def test_a_cut_last_row_is_written_anew(log, rows, tmp_path):
+    logger = log()
+    for step in range(12):
+        logger.log_metrics({"a": step}, step)
+    logger.finalize("failed")
+    path = tmp_path / "run" / "metrics.csv"
+    path.write_bytes(path.read_bytes()[:-4])  # "11,11" has become "1"
+    resumed = log()
+    resumed.log_metrics({"a": 11}, 11)
+    resumed.finalize("success")
+    assert [row["step"] for row in rows()] == [str(step) for step in range(12)]
+
+
+def test_a_saved_row_takes_more_values(log, rows):
+    logger = log()
+    for step in range(3):
+        logger.log_metrics({"a": step, "b": 1.2345678}, step)
+        logger.save()
+        logger.log_metrics({"b": 2} if step else {"c": 5}, step)
+    logger.finalize("success")
+    assert [row["b"] for row in rows()] == ["1.2345678", "2", "2"]
+    assert [row["c"] for row in rows()] == ["5", "", ""]
+
+
+def test_finished_rows_are_only_appended_to(log, tmp_path):
+    logger = log()
+    logger.log_metrics({"a": 0}, 0)
+    logger.save()
+    path = tmp_path / "run" / "metrics.csv"
+    before = path.stat().st_ino
+    for step in range(1, 9):
+        logger.log_metrics({"a": step}, step)
+    logger.finalize("success")
+    assert path.stat().st_ino == before
