@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import random
@@ -9,7 +10,9 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,44 @@ def test_a_full_disk_leaves_the_one_before(last: Path, room: int) -> None:
     assert step_of(last) == 3
     assert step_of(previous(last)) == 2
     assert not list(last.parent.glob(".*"))
+
+
+NOBODY = 65534
+
+
+@contextlib.contextmanager
+def without_rights(folder: Path) -> Iterator[None]:
+    """A folder that may be read only; root, who may write anywhere, becomes somebody else."""
+    me = os.geteuid()
+    folder.chmod(0o555)
+    if me == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(me)
+        folder.chmod(0o755)
+
+
+def test_a_folder_that_may_only_be_read_leaves_the_one_before() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        folder.chmod(0o755)
+        last = folder / "last.ckpt"
+        write_checkpoint(state(1), last)
+        with (
+            without_rights(folder),
+            pytest.raises(UserError, match=r"Permission denied.*is untouched.*folder's rights"),
+        ):
+            write_checkpoint(state(2), last)
+        assert step_of(last) == 1
+        assert {path.name for path in folder.iterdir()} == {"last.ckpt", "manifest.json"}
+
+
+def test_a_missing_checkpoint_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is no checkpoint; give never, auto or a file's path"):
+        RunFolder(tmp_path).checkpoint_to_resume(str(tmp_path / "gone.ckpt"))
+    assert RunFolder(tmp_path).checkpoint_to_resume("auto") is None
 
 
 def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
