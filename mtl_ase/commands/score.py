@@ -127,9 +127,9 @@ def _scored_tasks(config: DictConfig) -> tuple[Protocol, dict[str, Task], list[s
 
     These are the keys of metrics.json: the tasks' own metrics, then delta_m.
     """
+    tasks: dict[str, Task] = build_tasks(config)  # first: it checks all targets
     check_values(config, "protocol")
     protocol: Protocol = instantiate(config.protocol, _convert_="object")
-    tasks: dict[str, Task] = build_tasks(config)
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
     return protocol, protocol.apply(tasks), keys
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
-from mtl_ase.commands import RunFolder
+from mtl_ase.commands import RunFolder, evaluate
 from mtl_ase.commands.evaluate import read_arguments, run_config, runs_in
 from mtl_ase.commands.make_reference import make_reference
 from mtl_ase.errors import UserError
@@ -30,6 +30,27 @@ def evaluated(script: Run, finished_run: Path, tmp_path_factory: pytest.TempPath
     assert "semseg/miou" in done.stdout
     assert "no delta_m: the reference is of data set pascal_context" in done.stdout
     return run
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["protocol", "callbacks.progress", "data.layout", "model.head", "trainer.strategy", "new.part"],
+)
+def test_a_strangers_config_runs_nothing(
+    finished_run: Path, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run folder from elsewhere whose config names other code."""
+    (tmp_path / "code.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    shutil.copytree(finished_run, tmp_path / "run")
+    path = tmp_path / "run" / "config.yaml"
+    for target, said in (("code.run", "outside"), ("os.system", "outside")):
+        config = OmegaConf.load(path)
+        OmegaConf.update(config, place, {"_target_": target}, force_add=True)
+        path.write_text(OmegaConf.to_yaml(config))
+        overrides = [f"protocol._target_={target}"] if place == "protocol" else []
+        with pytest.raises(UserError, match=rf"{place}\S* is {said} what configs may build"):
+            evaluate([f"run={tmp_path / 'run'}", *overrides])
 
 
 def details(folder: Path) -> dict:
