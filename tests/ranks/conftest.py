@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -89,6 +89,14 @@ def wait_for_steps(process: subprocess.Popen, folder: Path, count: int) -> None:
 def last(folder: Path) -> dict:
     """A run's last checkpoint."""
     return torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def wait_for_end(process: subprocess.Popen, pids: Iterable[int], seconds: float) -> None:
+    """Until a run and its processes have ended."""
+    deadline = time.monotonic() + seconds
+    while process.poll() is None or any(runs(pid) for pid in pids):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def saved_steps(folder: Path) -> list[int]:
