@@ -16,11 +16,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mtl_ase.commands import train
+from mtl_ase.config import run_main
+from mtl_ase.training import MultiTaskModule
+
 
 def send_signal(rank: int, step: int) -> None:
     """Make the process of a rank send itself SIGTERM in the middle of a step."""
-    from mtl_ase.training import MultiTaskModule
-
     name = "training_step" if step >= 0 else "zero_grad"
     method = getattr(MultiTaskModule, name)
 
@@ -57,7 +59,4 @@ if __name__ == "__main__":
         send_signal(*map(int, os.environ["TEST_SIGNAL"].split()))
     if "TEST_OPENED" in os.environ:
         note_opened(Path(os.environ["TEST_OPENED"]))
-    from mtl_ase.commands import train
-    from mtl_ase.config import run_main
-
     run_main(train, config_name="train")

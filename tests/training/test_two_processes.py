@@ -56,7 +56,7 @@ def test_two_processes_agree_with_one(tiny, five, tmp_path):
         "trainer.max_steps=2",
         "data.batch_size=2",
         f"data.root={five}",
-        "data.val_split=five",
+        "+data.val_split=five",
         "metrics.edge.max_images=3",
         f"run_dir={folder}",
     )
