@@ -79,7 +79,7 @@ def logged_steps(folder: Path) -> list[int]:
 
 
 def wait_for_steps(process: subprocess.Popen, folder: Path, count: int) -> None:
-    """Until a run has logged so many steps and saved a checkpoint."""
+    """Until a run has logged so many steps."""
     deadline = time.monotonic() + PATIENCE_S
     while len(logged_steps(folder)) < count and time.monotonic() < deadline:
         assert process.poll() is None

@@ -22,6 +22,7 @@ PLAIN = [
 ]
 
 
+@pytest.mark.slow
 def test_parameters_are_those_of_the_joined_batch(
     finish: Callable[..., None], tiny: list[str], two_ranks: list[str], tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from mtl_ase.training.slurm_requeue import job_id
 from tests.ranks.conftest import ROOT, Start, last, logged_steps, wait_for_steps
 
 SRUN = {
@@ -21,7 +22,6 @@ SRUN = {
     "SLURM_NODEID": "0",
     "SLURM_NODELIST": "localhost",
 }
-ARRAY = {"SLURM_ARRAY_JOB_ID": "4700", "SLURM_ARRAY_TASK_ID": "3"}
 SCONTROL = """#!/bin/sh
 echo "$@" >> "$CALLS"
 echo "no such job" >&2
@@ -38,9 +38,8 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict
     (binaries / "scontrol").chmod(0o755)
     monkeypatch.setenv("PATH", str(binaries), prepend=":")
 
-    def environment(code: int = 0, **others: str) -> dict[str, str]:
-        calls = {"CALLS": str(tmp_path / "calls"), "SCONTROL_CODE": str(code)}
-        return SRUN | calls | others
+    def environment(code: int = 0) -> dict[str, str]:
+        return SRUN | {"CALLS": str(tmp_path / "calls"), "SCONTROL_CODE": str(code)}
 
     return environment
 
@@ -52,31 +51,34 @@ def overrides(tiny: list[str], tmp_path: Path) -> list[str]:
     return [*tiny, *long, "tasks=[semseg]", f"run_dir={tmp_path / 'run'}"]
 
 
-@pytest.mark.parametrize(
-    ("more", "job"), [({}, "4711"), (ARRAY, "4700_3")], ids=["job", "task of an array"]
-)
 def test_the_requeue_signal_saves_and_requeues_and_the_job_goes_on(
     start: Start,
     finish: Callable[..., None],
     slurm: Callable[..., dict[str, str]],
     overrides: list[str],
     tmp_path: Path,
-    more: dict[str, str],
-    job: str,
 ) -> None:
     folder = tmp_path / "run"
-    process = start(*overrides, "resume=auto", **slurm(**more))
+    process = start(*overrides, "resume=auto", **slurm())
     wait_for_steps(process, folder, 4)
     process.send_signal(signal.SIGUSR1)
     assert process.wait(timeout=60) == 138
-    assert (tmp_path / "calls").read_text() == f"requeue {job}\n"
+    assert (tmp_path / "calls").read_text() == "requeue 4711\n"
     assert not (folder / "DONE").exists()
     reached = last(folder)["global_step"]
-    finish(*overrides, "resume=auto", f"trainer.max_steps={reached + 2}", **slurm(**more))
+    finish(*overrides, "resume=auto", f"trainer.max_steps={reached + 2}", **slurm())
     assert (folder / "DONE").exists()
     assert logged_steps(folder) == list(range(reached + 2))
-    assert (tmp_path / "calls").read_text() == f"requeue {job}\n"
+    assert (tmp_path / "calls").read_text() == "requeue 4711\n"
     assert not [*tmp_path.rglob("hpc_ckpt*"), *ROOT.glob("hpc_ckpt*")]
+
+
+def test_the_task_of_an_array_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    assert job_id() == "4711"
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "4700")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    assert job_id() == "4700_3"
 
 
 def test_sigterm_saves_under_slurm_too(

@@ -27,11 +27,11 @@ LONG = ["trainer.max_epochs=1000", "trainer.check_val_every_n_epoch=1000", "data
 @pytest.mark.parametrize(
     ("by", "told", "code"),
     [
-        ("lightning", "first", 143),
+        pytest.param("lightning", "first", 143, marks=pytest.mark.slow),
         ("lightning", "second", 143),
         ("lightning", "all", 143),
         ("torchrun", "launcher", 1),
-        ("torchrun", "second", 1),
+        pytest.param("torchrun", "second", 1, marks=pytest.mark.slow),
     ],
 )
 def test_all_stop_after_the_same_step(
