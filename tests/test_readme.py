@@ -20,6 +20,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.strip()
 ]
+CLUSTERS = (ROOT / "docs" / "clusters.md").read_text().replace("\\\n", "")
 TRAINING = [
     c for c in COMMANDS if c.startswith(("python train.py", "python scripts/model_info.py"))
 ]
@@ -31,6 +32,15 @@ def test_training_commands_compose(command: str, composed: Compose) -> None:
     single = [re.sub(r"=([^,\[]*),.*$", r"=\1", word) for word in overrides]
     config = composed(*single)
     assert config.experiment_name
+
+
+@pytest.mark.parametrize(
+    "overrides", re.findall(r"^(?!#).*train\.py (.*)$", CLUSTERS, flags=re.MULTILINE)
+)
+def test_commands_for_clusters_compose(overrides: str, composed: Compose) -> None:
+    config = composed(*shlex.split(overrides.split("  #")[0]))
+    assert config.trainer.strategy == "ddp"
+    assert config.resume == "auto"
 
 
 @pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])

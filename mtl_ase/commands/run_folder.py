@@ -10,7 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_ase.atomic_files import remove_drafts, write_json
+from mtl_ase.atomic_files import remove_drafts, write_atomically, write_json
 from mtl_ase.data import DataModule
 from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
@@ -62,7 +62,7 @@ class RunFolder:
         """The resolved config and the environment."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.done.unlink(missing_ok=True)
-        self.config.write_text(OmegaConf.to_yaml(config, resolve=True))
+        write_atomically(self.config, OmegaConf.to_yaml(config, resolve=True).encode())
         write_json(self.path / "environment.json", environment(data))
 
     def read_config(self) -> DictConfig:

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from mtl_ase.atomic_files import write_json
+from mtl_ase.commands.launch_checks import check_launch
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.run_lock import run_lock
 from mtl_ase.commands.same_run import check_same_run
@@ -28,6 +29,7 @@ from mtl_ase.data import DataModule, collate_training
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.training import ConstantPredictor, MultiTaskModule, prepare_device
 from mtl_ase.training.checkpoint_files import copy_checkpoint
+from mtl_ase.training.launched_ranks import end_with_launcher
 
 TRIVIAL_IMAGES = 256
 
@@ -40,6 +42,7 @@ def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
         trusted: prefixes of your own code that the config may build, e.g. ("my_tasks.",).
     """
     silence_libraries()
+    end_with_launcher()
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     with run_lock(folder.path):
         _train(config, folder, trusted)
@@ -55,6 +58,7 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     data: DataModule = build_data(config, tasks)
     data.check_root()
     trainer = build_trainer(config)
+    check_launch(config, trainer)
     prepare_device(trainer)
     module = build_module(config, tasks, build_network(config, tasks))
     assert isinstance(module, MultiTaskModule)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import cv2
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
@@ -17,6 +16,7 @@ from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.dense_dataset import DenseDataset, OnBadSample
 from mtl_ase.data.labels import Label
 from mtl_ase.data.layout import PASCAL_MT, FolderLayout
+from mtl_ase.data.loader_worker import start_worker
 from mtl_ase.data.pack import Pack, build_pack, find_pack, fingerprint, pack_folder, stale_packs
 from mtl_ase.data.sample import Sample, collate_scoring, collate_training
 from mtl_ase.data.sample_order import SampleOrder
@@ -239,7 +239,7 @@ class DataModule(pl.LightningDataModule):
             pin_memory=self.trainer is not None
             and self.trainer.strategy.root_device.type == "cuda",
             persistent_workers=self.num_workers > 0 and training,
-            worker_init_fn=_start_worker,
+            worker_init_fn=start_worker,
         )
         return loader
 
@@ -252,7 +252,3 @@ def _one_of(key: str, value: str, options: tuple[str, ...]) -> Any:
 
 def _choose_workers() -> int:
     return min(8, max(1, usable_cores() // 2))
-
-
-def _start_worker(_worker: int) -> None:
-    cv2.setNumThreads(0)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import signal
-import threading
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from mtl_ase.training.launched_ranks import is_launched
+from mtl_ase.training.slurm_requeue import requeue, requeue_signal
+from mtl_ase.training.stop_signals import listen
 
 
 class Stopped(SystemExit):
@@ -19,12 +19,13 @@ class Stopped(SystemExit):
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves every so many steps, at the end of every epoch, and when SIGTERM or SIGINT arrives.
+    """Saves every so many steps, at the end of every epoch, and when a signal arrives.
 
     It saves only where nothing is half done: between an optimiser step, when it is logged, and the
-    next one, or after an epoch with its validation; logs are written before. On a signal it saves
-    after the current step and ends the run with exit code 143 or 130; during a validation it ends
-    at once, and the run goes on from the last checkpoint before it.
+    next one, or after an epoch with its validation; logs are written before. On SIGTERM, SIGINT or
+    SLURM's requeue signal, in any process, it saves after the current step and ends all processes
+    with exit code 143, 130 or 138, the last with the job put back into the queue; during a
+    validation it ends at once, and the run goes on from the last checkpoint before it.
 
     Args:
         path: of the checkpoint.
@@ -34,15 +35,16 @@ class LastCheckpoint(Checkpoint):
     def __init__(self, path: str, every_n_steps: int = 100) -> None:
         self.path = Path(path)
         self.every_n_steps = every_n_steps
-        self.received: int | None = None
         self.saved_step = -1
-        self.before: dict[int, Any] = {}
+        self.shared_batches = 0
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Listen for signals from here on."""
+        listen(trainer)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Listen for signals."""
+        """What training starts from is saved."""
         self.saved_step = trainer.global_step
-        if threading.current_thread() is threading.main_thread():
-            self.before = {number: signal.signal(number, self._receive) for number in SIGNALS}
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
@@ -51,25 +53,32 @@ class LastCheckpoint(Checkpoint):
         done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         if done == 0 or done % trainer.accumulate_grad_batches:
             return
-        step, told = trainer.global_step, self._is_told(trainer)
-        if told or (step % self.every_n_steps == 0 and step != self.saved_step):
+        step, number = trainer.global_step, listen(trainer).agreed()
+        if number or (step % self.every_n_steps == 0 and step != self.saved_step):
             self._save(trainer)
-        self._stop_if_told(told)
+        self._stop_if_told(trainer, number)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the epoch."""
         self._save(trainer)
-        self._stop_if_told(self._is_told(trainer))
+        self._stop_if_told(trainer, listen(trainer).agreed())
 
-    def on_validation_batch_start(self, trainer: pl.Trainer, *_: Any, **__: Any) -> None:
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Agree on how many batches every process has: some have one more."""
+        count = torch.tensor(int(sum(trainer.num_val_batches)), device=trainer.strategy.root_device)
+        self.shared_batches = int(trainer.strategy.reduce(count, reduce_op="min"))
+
+    def on_validation_batch_start(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
         """End at once if told to: the state in the middle of a validation is not saved."""
-        self._stop_if_told(self._is_told(trainer))
-
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Leave signals as they were."""
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-        self.before = {}
+        if batch_idx < self.shared_batches:
+            self._stop_if_told(trainer, listen(trainer).agreed())
 
     def _save(self, trainer: pl.Trainer) -> None:
         for logger in trainer.loggers:
@@ -77,16 +86,10 @@ class LastCheckpoint(Checkpoint):
         trainer.save_checkpoint(self.path)
         self.saved_step = trainer.global_step
 
-    def _receive(self, number: int, _: FrameType | None) -> None:
-        self.received = number
-
-    def _is_told(self, trainer: pl.Trainer) -> bool:
-        """Whether any process has received a signal."""
-        told = self.received is not None
-        if trainer.world_size > 1:
-            return bool(trainer.strategy.reduce_boolean_decision(told, all=False))
-        return told
-
-    def _stop_if_told(self, told: bool) -> None:
-        if told:
-            raise Stopped(128 + (self.received or signal.SIGTERM))
+    def _stop_if_told(self, trainer: pl.Trainer, number: int) -> None:
+        if not number:
+            return
+        if number == requeue_signal(trainer):
+            requeue(trainer)
+        # Lightning's launcher would take any other code for a crash and kill the first process.
+        raise Stopped(0 if is_launched() else 128 + number)

@@ -120,6 +120,12 @@ class MultiTaskModule(pl.LightningModule):
         self._log_losses(total, losses)
         return {"loss": total, "routing": routing}
 
+    def on_validation_epoch_start(self) -> None:
+        """Take the first process's running statistics everywhere: those that checkpoints hold."""
+        if self.trainer.world_size > 1:
+            for buffer in self.network.buffers():
+                torch.distributed.broadcast(buffer, src=0)
+
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Score a batch."""
         self.scorer.update(self.network(batch.image_BCHW).logits, batch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +28,23 @@ def run(script, *arguments):
     assert finished.returncode == 0, finished.stdout[-2000:] + finished.stderr[-6000:]
 
 
-def test_two_processes_agree_with_one(tiny, tmp_path):
-    """Edges are scored on the first five images, whichever process sees them."""
+@pytest.fixture
+def five(scenes_root, tmp_path):
+    """The scenes with five validation images; two processes have two batches of them and one."""
+    root = tmp_path / "scenes"
+    root.mkdir()
+    for path in scenes_root.iterdir():
+        if path.name != "ImageSets":
+            (root / path.name).symlink_to(path)
+    shutil.copytree(scenes_root / "ImageSets", root / "ImageSets")
+    (listed,) = root.glob("ImageSets/**/val.txt")
+    images = listed.read_text().split()
+    listed.with_name("five.txt").write_text("\n".join(images[:5]) + "\n")
+    return root
+
+
+def test_two_processes_agree_with_one(tiny, five, tmp_path):
+    """Edges are scored on the first three images, whichever process sees them."""
     folder = tmp_path / "run"
     run(
         "train.py",
@@ -38,12 +54,15 @@ def test_two_processes_agree_with_one(tiny, tmp_path):
         "trainer.devices=2",
         "trainer.sync_batchnorm=false",
         "trainer.max_steps=2",
-        "metrics.edge.max_images=5",
+        "data.batch_size=2",
+        f"data.root={five}",
+        "+data.val_split=five",
+        "metrics.edge.max_images=3",
         f"run_dir={folder}",
     )
     assert (folder / "DONE").exists()
     alone = ["trainer.devices=1", "trainer.strategy=auto"]
-    run("evaluate.py", f"run={folder}", *alone, "protocol.metrics.edge.odsf.max_images=5")
+    run("evaluate.py", f"run={folder}", *alone, "protocol.metrics.edge.odsf.max_images=3")
     by_two = json.loads((folder / "metrics.json").read_text())
     by_one = json.loads((folder / "evaluation.json").read_text())
     assert by_two.keys() == by_one.keys()
