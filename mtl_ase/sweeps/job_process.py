@@ -116,10 +116,11 @@ def _wait_for(command: Sequence[str]) -> tuple[int, str]:
 
 
 def _pass_on(stream: IO[bytes], said: bytearray) -> None:
-    while chunk := os.read(stream.fileno(), TAIL_BYTES):
-        os.write(2, chunk)
-        said += chunk
-        del said[:-TAIL_BYTES]
+    with stream:
+        while chunk := os.read(stream.fileno(), TAIL_BYTES):
+            os.write(2, chunk)
+            said += chunk
+            del said[:-TAIL_BYTES]
 
 
 def _ending(code: int) -> str:
