@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 import signal
 import subprocess
 import sys
@@ -15,11 +14,13 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from mtl_ase.commands.evaluate import runs_in
+from mtl_ase.commands.evaluate import read_arguments, runs_in
 from tests.commands.conftest import ROOT, Run
 
-DEADLINE_S = 300
+DEADLINE_S = 1800
 SMALL = ["experiment=ase", "report.num_sheets=0", "callbacks.router=null"]
+SHORT = ["tasks=[semseg,edge]", "trainer.max_epochs=3"]
+NUM_STEPS = 18
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -69,11 +70,13 @@ def kill_in_job(command: list[str], sweep: Path, num_done: int) -> tuple[str, bo
         The job that was under way, and whether it came to its end all the same.
     """
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
-    until(lambda: count(sweep, "done").total() >= num_done and events(sweep)[-1][0] == "start")
-    job = sweep / events(sweep)[-1][1]
-    until(lambda: (job / "metrics.csv").is_file())
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    try:
+        until(lambda: count(sweep, "done").total() >= num_done and events(sweep)[-1][0] == "start")
+        job = sweep / events(sweep)[-1][1]
+        until(lambda: (job / "metrics.csv").is_file())
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
     until(lambda: not is_running(job))
     return job.name, (job / "DONE").exists()
 
@@ -85,9 +88,9 @@ def test_a_sweep_that_is_killed_twice_does_every_job_once(
 ) -> None:
     sweep = tmp_path / "sweep"
     grid = ["seed=0,1", "model.adapter.top_k=1,2,3,4,5,40"]
-    arguments = ["-m", *tiny, *SMALL, *grid, "trainer.max_epochs=4", f"run_dir={sweep}"]
+    arguments = ["-m", *tiny, *SMALL, *grid, *SHORT, f"run_dir={sweep}"]
     command = [sys.executable, "train.py", *arguments]
-    killed = dict(kill_in_job(command, sweep, number) for number in (2, 7))
+    killed = dict(kill_in_job(command, sweep, number) for number in (2, 6))
     assert len(killed) == 2
     done = script("train.py", *arguments, timeout=3000)
     assert done.returncode == 1, done.stderr
@@ -102,7 +105,7 @@ def test_a_sweep_that_is_killed_twice_does_every_job_once(
     again = Counter(name for name, alone in killed.items() if not alone)
     assert {name: starts[name] for name in good} == {name: 1 + again[name] for name in good}
     for name in good:
-        assert logged_steps(runs[name]) == list(range(24))
+        assert logged_steps(runs[name]) == list(range(NUM_STEPS))
 
     failures = [line for line in done.stdout.splitlines() if line.startswith("failed: ")]
     assert len(failures) == 2
@@ -131,13 +134,10 @@ def test_a_tied_sweep_leaves_runs_and_a_summary(
     assert [row["model.adapter.granularity"] for row in rows] == ["1", "2"]
     assert {row["status"] for row in rows} == {"done"}
     assert all(float(row["semseg/miou"]) >= 0 for row in rows)
-    runs = runs_in(sweep)
+    runs = read_arguments([f"run={sweep}"]).runs
     assert sorted(run.name for run in runs) == sorted(row["folder"] for row in rows)
     for run in runs:
         assert OmegaConf.load(run / "config.yaml").run_dir == str(run)
-    evaluated = script("evaluate.py", f"run={sweep}", "tasks=[semseg]")
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert all((run / "evaluation.json").is_file() for run in runs)
 
 
 def test_wrong_use_of_a_sweep_starts_no_job(script: Run, tmp_path: Path) -> None:
@@ -192,4 +192,3 @@ def test_jobs_on_two_devices_have_one_folder_each(
     for run in runs_in(sweep):
         assert (run / "DONE").exists()
         assert logged_steps(run) == [0, 1]
-    assert os.environ.get("WORLD_SIZE") is None

@@ -73,8 +73,9 @@ def test_granularity_ties_the_paper_s_settings(composed, granularity, experiment
 
     def shapes(*overrides):
         config = composed("model.backbone.pretrained=false", *overrides)
+        tasks = build_tasks(config)
         with torch.device("meta"):
-            network = build_network(config, build_tasks(config))
+            network = build_network(config, tasks)
         adapter = next(m for m in network.modules() if isinstance(m, ExpertAdapter))
         found = {name: tuple(value.shape) for name, value in network.state_dict().items()}
         return found, str(adapter.gate), adapter.experts.rank, adapter.experts.scale
