@@ -125,10 +125,11 @@ def _values(item: Override) -> list[Any]:
 
 
 def runs_in(path: Path) -> list[Path]:
-    """The run itself, or the runs of a sweep's folder, in the order of their numbers."""
+    """The run itself, or the runs of a sweep's folder, without failed ones, in order."""
     if (path / "config.yaml").is_file() or not path.is_dir():
         return [path]
-    runs = [folder.parent for folder in path.glob("*/config.yaml")]
+    runs = [file.parent for file in path.glob("*/config.yaml")]
+    runs = [run for run in runs if not (run / "FAILED").exists()]
     return sorted(runs, key=lambda run: (len(run.name), run.name)) or [path]
 
 

@@ -12,6 +12,8 @@ from mtl_ase.errors import UserError
 
 FREE = ("model.backbone.weights", "model.backbone.pretrained", "model.activation_checkpointing")
 """Keys of the network that may differ: where its weights come from, and how memory is saved."""
+ADDED = {"model.adapter.granularity": 1}
+"""Keys that older runs do not have, and what these did."""
 SHOWN = 6
 
 
@@ -51,7 +53,7 @@ def fixed(config: DictConfig) -> dict[str, Any]:
         "data": {"name": config.data.name, "image_size": list(config.data.image_size)},
         "tasks": {name: {"channels": task.channels} for name, task in config.tasks.items()},
     }
-    return {key: value for key, value in _flat(content, "") if key not in FREE}
+    return ADDED | {key: value for key, value in _flat(content, "") if key not in FREE}
 
 
 def _flat(content: Any, path: str) -> Iterator[tuple[str, Any]]:

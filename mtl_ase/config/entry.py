@@ -6,32 +6,41 @@ import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
+from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.resolvers import register_resolvers
-from mtl_ase.errors import UserError
+from mtl_ase.errors import UserError, exit_with
+from mtl_ase.sweeps import end_with_sweep, run_in_process
 
 Result = TypeVar("Result")
 
 
 def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
-    """Compose the config from the command line and run a command, or each job of a sweep, on it.
+    """Compose the config from the command line and run a command on it.
 
-    Exit codes: 0 done, 2 wrong use (one sentence on stderr), 1 anything else (a traceback).
+    The jobs of a sweep are runs of the same script in processes of their own. Exit codes: 0 done, 2
+    wrong use (one sentence on stderr), 1 anything else (a traceback, or the jobs that failed).
     """
+    end_with_sweep()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
     register_resolvers()
+    script, process = Path(sys.argv[0]).absolute(), os.getpid()
 
     @functools.wraps(command)
     def job(config: DictConfig) -> None:  # ends here on wrong use, before Hydra adds its own lines
-        exit_on_wrong_use(lambda: command(config))
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            run_in_process(script, process)
+        else:
+            exit_on_wrong_use(lambda: command(config))
 
     main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)
     exit_on_wrong_use(main)
@@ -60,5 +69,4 @@ def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
         sentence = explain(error)
         if sentence is None:
             raise
-        print(f"error: {sentence}", file=sys.stderr)
-        sys.exit(2)
+        exit_with(sentence)

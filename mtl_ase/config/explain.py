@@ -20,6 +20,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.errors import UserError
+from mtl_ase.sweeps import leaf
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
@@ -122,14 +123,10 @@ def _nearest(unknown: str) -> str | None:
     content = OmegaConf.to_container(config, resolve=False)
     assert isinstance(content, dict)
     names = [*groups, *(key for key in _keys(content) if not key.startswith("hydra."))]
-    leaves = {name: _leaf(name) for name in names}
-    close = difflib.get_close_matches(_leaf(unknown), set(leaves.values()), n=1)
+    leaves = {name: leaf(name) for name in names}
+    close = difflib.get_close_matches(leaf(unknown), set(leaves.values()), n=1)
     same = [name for name, leaf in leaves.items() if [leaf] == close]
     return next(iter(difflib.get_close_matches(unknown, same, n=1, cutoff=0)), None)
-
-
-def _leaf(name: str) -> str:
-    return re.split(r"[./]", name.partition("@")[0])[-1]
 
 
 def _keys(node: dict[Any, Any], path: str = "") -> Iterator[str]:

@@ -1,26 +1,63 @@
-"""What configs may ask: `${chosen:GROUP}` and `${fast_precision:}`."""
+"""What configs may ask: a choice's name, a precision, the folders of sweeps.
+
+They are known once this module is imported, also in the worker processes of a sweep.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import Container, OmegaConf
 
 from mtl_ase.config.precision import fast_precision
+from mtl_ase.sweeps import is_swept, job_folder, key_of
+
+SEVERAL = "several"
 
 
 def register_resolvers() -> None:
     """Make them known to OmegaConf."""
     OmegaConf.register_new_resolver("chosen", _chosen, replace=True)
+    OmegaConf.register_new_resolver("sweep_or", _sweep_or, replace=True)
+    OmegaConf.register_new_resolver("once", _once, replace=True, use_cache=True)
+    OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
     OmegaConf.register_new_resolver("fast_precision", fast_precision, replace=True)
 
 
 def _chosen(group: str, _root_: Container) -> Any:
-    """Name of the option chosen from a config group.
+    """Name of the option chosen from a config group; "several" if a sweep goes over some.
 
     Hydra's own `${hydra:runtime.choices.GROUP}` is not known yet where a sweep names its folder.
     """
-    hydra = OmegaConf.select(_root_, "hydra")
-    runtime = HydraConfig.get().runtime if hydra is None else hydra.runtime
-    return runtime.choices[group]
+    hydra = _hydra(_root_)
+    if any(key_of(item) == group and is_swept(item) for item in hydra.overrides.task):
+        return SEVERAL
+    return hydra.runtime.choices[group]
+
+
+def _sweep_or(name: str, _root_: Container) -> str:
+    """The name, e.g. a time; but a sweep has the same whenever it goes on."""
+    return "sweep" if _hydra(_root_).mode == RunMode.MULTIRUN else name
+
+
+def _once(value: Any) -> Any:
+    """The value in the config of the whole sweep, where its jobs' configs would give others.
+
+    Hydra hands on what is cached to the jobs, for the sake of `${now:...}`.
+    """
+    return value
+
+
+def _job_folder(_root_: Container) -> str:
+    """The name of a job's folder within the sweep's."""
+    return job_folder(list(_hydra(_root_).overrides.task))
+
+
+def _hydra(root: Container) -> Any:
+    hydra = OmegaConf.select(root, "hydra")
+    return HydraConfig.get() if hydra is None else hydra
+
+
+register_resolvers()

@@ -44,9 +44,11 @@ class ExpertAdapter(nn.Module):
         num_shared: S, experts that every token uses.
         rank: r of one expert.
         alpha_per_rank: LoRA alpha in units of the rank (paper.md's decision: alpha = 2 r).
+        granularity: g, finer experts that every one above is split into at the same budget, as in
+            the paper's fine-grained settings: g N / g k / g S / (r / g).
 
     Raises:
-        UserError: a count is out of range.
+        UserError: a count is out of range, or the rank can't be split.
     """
 
     def __init__(
@@ -59,10 +61,20 @@ class ExpertAdapter(nn.Module):
         num_shared: int,
         rank: int,
         alpha_per_rank: float = 2.0,
+        granularity: int = 1,
     ) -> None:
         super().__init__()
         if rank < 1:
             raise UserError(f"model.adapter.rank={rank} is no rank; choose 1 or more.")
+        if granularity < 1 or rank % granularity:
+            raise UserError(
+                f"model.adapter.granularity={granularity} can't split experts of "
+                f"model.adapter.rank={rank}; choose a number that divides the rank."
+            )
+        num_experts, top_k, num_shared = (
+            granularity * count for count in (num_experts, top_k, num_shared)
+        )
+        rank //= granularity
         self.gate = gate(num_experts=num_experts, top_k=top_k, num_shared=num_shared)
         self.router = NoisyRouter(num_tasks, width, self.gate.num_logits)
         self.experts = LowRankExperts(width, num_experts, rank, alpha_per_rank * rank)

@@ -153,6 +153,8 @@ def test_runs_of_a_sweep_are_found_in_order(tmp_path: Path) -> None:
         (tmp_path / str(number)).mkdir()
         (tmp_path / str(number) / "config.yaml").write_text("a: 1")
     assert [run.name for run in runs_in(tmp_path)] == ["0", "2", "10"]
+    (tmp_path / "2" / "FAILED").touch()
+    assert [run.name for run in runs_in(tmp_path)] == ["0", "10"]
     assert runs_in(tmp_path / "2") == [tmp_path / "2"]
     assert runs_in(tmp_path / "nowhere") == [tmp_path / "nowhere"]
 

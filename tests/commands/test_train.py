@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from tests.commands.conftest import ROOT, Run
@@ -46,6 +47,12 @@ def tiny_elsewhere(tiny: list[str]) -> list[str]:
     kept = [override for override in tiny if not override.startswith(of_scenes)]
     training = ["data.batch_size=4", "trainer.max_steps=2"]
     return [*kept, *training, "model/head=light", "model.backbone.pretrained=false"]
+
+
+def load_config(folder: Path) -> DictConfig:
+    config = OmegaConf.load(folder / "config.yaml")
+    assert isinstance(config, DictConfig)
+    return config
 
 
 def load(checkpoint: Path) -> dict[str, object]:
@@ -183,12 +190,13 @@ def test_a_second_run_does_not_overwrite_the_first(
 def test_a_sweep_makes_a_run_of_every_combination(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:
-    sweep = ["model.adapter.num_experts=16,32", "model.adapter.rank=4,2", "trainer.max_steps=2"]
-    done = script("train.py", "-m", *tiny, "experiment=demo", *sweep, cwd=tmp_path)
+    sweep = ["experiment=ase,lora_moe", "experiment_name=mine", "trainer.max_steps=1"]
+    done = script("train.py", "-m", *tiny, *sweep, "report.num_sheets=0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    runs = sorted(path.parent for path in tmp_path.glob("runs/demo/*/*/DONE"))
-    assert len(runs) == 4
-    assert len({(run / "config.yaml").read_text() for run in runs}) == 4
+    runs = sorted(path.parent for path in tmp_path.glob("runs/mine/sweep/*/DONE"))
+    assert [run.name.split("-")[0] for run in runs] == ["max_steps_1"] * 2
+    gates = {load_config(run).model.adapter.gate._target_ for run in runs}
+    assert gates == {"mtl_ase.model.AdaptiveShared", "mtl_ase.model.SoftmaxTopK"}
 
 
 def test_a_task_without_labels_is_null_and_the_others_go_on(

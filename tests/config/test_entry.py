@@ -43,6 +43,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "unknown precision": (["trainer.precision=33"], ["trainer can't be built", "33"]),
     "bad callback": (["callbacks.best.mode=foo"], ["callbacks.best can't be built", "min, max"]),
     "too many chosen": (["model.adapter.top_k=16"], ["model.adapter.top_k=16", "choose 1 to 15"]),
+    "experts that can't be split": (
+        ["model.adapter.granularity=3"],
+        ["model.adapter.granularity=3 can't split", "divides the rank"],
+    ),
     "shared experts of the baseline": (
         ["model/adapter/gate=softmax_top_k"],
         ["num_shared=1", "adaptive_shared"],

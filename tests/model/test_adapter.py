@@ -68,6 +68,22 @@ def test_alpha_scales_the_sum(gate):
 
 
 @every_gate
+def test_granularity_splits_experts_at_the_same_budget(gate):
+    num_experts, top_k, num_shared = COUNTS[gate]
+    split = make(gate, rank=4, granularity=2)
+    by_hand = ExpertAdapter(D, T, gate, 2 * num_experts, 2 * top_k, 2 * num_shared, rank=2)
+    assert str(split.gate) == str(by_hand.gate)
+    assert split.experts.scale == by_hand.experts.scale
+    split.load_state_dict(by_hand.state_dict())
+
+
+@pytest.mark.parametrize("granularity", [0, -1, 3, 8])
+def test_granularity_that_does_not_divide_the_rank(granularity):
+    with pytest.raises(UserError, match=rf"granularity={granularity} can't split .*rank=4"):
+        make(AdaptiveShared, rank=4, granularity=granularity)
+
+
+@every_gate
 @pytest.mark.parametrize("rank", [0, -3])
 def test_rank_below_one(gate, rank):
     with pytest.raises(UserError, match=r"model\.adapter\.rank"):

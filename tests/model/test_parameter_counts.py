@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mtl_ase.config import build_network, build_tasks
-from mtl_ase.model import count_parameters
+from mtl_ase.model import ExpertAdapter, count_parameters
 
 HEADS = 17_726_241
 BACKBONE = 85_797_120
@@ -65,3 +65,20 @@ def test_the_naive_router_has_no_logits_for_shared_experts(counts):
 def test_granularity_keeps_the_experts_size(counts):
     sizes = {counts(f"experiment={e}")["experts"].total for e in TOTALS if e != "mtl_vit"}
     assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(("granularity", "experiment"), [(2, "ase_finegrained"), (4, "ase_finest")])
+def test_granularity_ties_the_paper_s_settings(composed, granularity, experiment):
+    """`ase` split so many times is the network of the paper's finer setting."""
+
+    def shapes(*overrides):
+        config = composed("model.backbone.pretrained=false", *overrides)
+        tasks = build_tasks(config)
+        with torch.device("meta"):
+            network = build_network(config, tasks)
+        adapter = next(m for m in network.modules() if isinstance(m, ExpertAdapter))
+        found = {name: tuple(value.shape) for name, value in network.state_dict().items()}
+        return found, str(adapter.gate), adapter.experts.rank, adapter.experts.scale
+
+    split = shapes("experiment=ase", f"model.adapter.granularity={granularity}")
+    assert split == shapes(f"experiment={experiment}")

@@ -1,0 +1,21 @@
+"""Sweeps: every job a process and a folder of its own, and what became of all of them."""
+
+from mtl_ase.sweeps.job import Job
+from mtl_ase.sweeps.job_folder import job_folder
+from mtl_ase.sweeps.job_process import end_with_sweep, run_in_process
+from mtl_ase.sweeps.jobs import jobs_of
+from mtl_ase.sweeps.overrides import is_swept, key_of, leaf, value_of
+from mtl_ase.sweeps.report import SweepReport
+
+__all__ = [
+    "Job",
+    "SweepReport",
+    "end_with_sweep",
+    "is_swept",
+    "job_folder",
+    "jobs_of",
+    "key_of",
+    "leaf",
+    "run_in_process",
+    "value_of",
+]

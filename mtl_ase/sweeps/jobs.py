@@ -1,0 +1,48 @@
+"""The jobs that a sweep's command line asks for."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
+
+from mtl_ase.errors import UserError
+from mtl_ase.sweeps.job import Job
+from mtl_ase.sweeps.job_folder import job_folder
+
+
+def jobs_of(config: DictConfig) -> list[Job]:
+    """All combinations, as Hydra's own sweeper makes them, finished or not.
+
+    Args:
+        config: of the sweep as a whole, with Hydra's part.
+
+    Raises:
+        UserError: two of them are the same job.
+    """
+    params = config.hydra.sweeper.get("params") or {}
+    given = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
+    loader = GlobalHydra.instance().config_loader()  # knows the names that glob(*) stands for
+    overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
+    batches = BasicSweeper.split_arguments(overrides, None)
+    sweep = Path(config.hydra.sweep.dir).absolute()
+    jobs = [
+        Job(tuple(job), sweep / job_folder(job)) for job in itertools.chain.from_iterable(batches)
+    ]
+    _refuse_twins(jobs)
+    return jobs
+
+
+def _refuse_twins(jobs: list[Job]) -> None:
+    seen: set[Path] = set()
+    for job in jobs:
+        if job.folder in seen:
+            raise UserError(
+                f"two jobs of the sweep are the same ({job.folder.name}); give every value once, "
+                "and one run_dir and one resume for all jobs."
+            )
+        seen.add(job.folder)
