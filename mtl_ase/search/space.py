@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep
-from hydra.errors import OverrideParseException
+from hydra.errors import HydraException
 
 from mtl_ase.errors import UserError
 
@@ -73,7 +72,7 @@ def read_dimension(key: str, text: str) -> Dimension | None:
     if form is None:
         return None
     if form[1] == "choice":
-        return _choice(key, text)
+        return _choice(key, text, form[2])
     return _range(key, text, form[1], form[2])  # type: ignore[arg-type]
 
 
@@ -99,14 +98,12 @@ def _range(key: str, text: str, kind: Kind, inside: str) -> Range:
     return Range(kind, low, high)
 
 
-def _choice(key: str, text: str) -> Choice:
+def _choice(key: str, text: str, inside: str) -> Choice:
     try:
-        override = OverridesParser.create().parse_override(f"key={text.strip()}")
-        several = override.value()
-        assert isinstance(several, ChoiceSweep)
-        options = tuple(dict.fromkeys(override.sweep_string_iterator()))
-    except OverrideParseException:
+        (override,) = OverridesParser.create().parse_overrides([f"key={inside}"])
+    except HydraException:
         raise UserError(f"{key}={text} can't be read; write choice(A,B,...).") from None
-    if len(options) < 2:
+    several = override.is_choice_sweep() and tuple(dict.fromkeys(override.sweep_string_iterator()))
+    if not several or len(several) < 2:
         raise UserError(f"{key}={text} leaves nothing to choose; name two different values.")
-    return Choice(options)
+    return Choice(several)
