@@ -33,13 +33,16 @@ def go(wanted: CommandLine, train: Train) -> tuple[int, list[Trial]]:
         return code, study.trials()
 
 
+def mean_result(trials: list[Trial]) -> float:
+    return sum(trial.result or 0 for trial in trials) / len(trials)
+
+
 def test_a_search_gets_better_than_chance(wanted: Wanted, train: Train) -> None:
     code, trials = go(wanted(25), train)
     assert code == 0
     assert [trial.number for trial in trials] == list(range(25))
     by_chance, proposed = trials[:10], trials[10:]
-    mean = lambda some: sum(trial.result or 0 for trial in some) / len(some)  # noqa: E731
-    assert mean(proposed) > mean(by_chance)
+    assert mean_result(proposed) > mean_result(by_chance)
     assert max(trial.result or -9 for trial in trials) > -0.05
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_ase.errors import UserError
@@ -22,6 +22,7 @@ def override_value(override: str) -> object:
     return OverridesParser.create().parse_override(override).value()
 
 
+@settings(deadline=None)
 @given(low=NUMBERS, high=NUMBERS, kind=st.sampled_from(["log", "uniform"]))
 def test_a_range_of_real_numbers_is_read_exactly_or_refused(
     low: float, high: float, kind: str
@@ -34,6 +35,7 @@ def test_a_range_of_real_numbers_is_read_exactly_or_refused(
             read_dimension("key", text)
 
 
+@settings(deadline=None)
 @given(low=st.integers(-(10**9), 10**9), size=st.integers(-5, 10**6))
 def test_a_range_of_whole_numbers_is_read_exactly_or_refused(low: int, size: int) -> None:
     text = f"int({low},{low + size})"
@@ -44,6 +46,7 @@ def test_a_range_of_whole_numbers_is_read_exactly_or_refused(low: int, size: int
             read_dimension("key", text)
 
 
+@settings(deadline=None)
 @given(options=st.lists(VALUES, min_size=2, max_size=6, unique=True))
 def test_a_choice_is_read_as_hydra_reads_its_values(options: list[str]) -> None:
     dimension = read_dimension("key", f"choice({','.join(options)})")
@@ -52,6 +55,7 @@ def test_a_choice_is_read_as_hydra_reads_its_values(options: list[str]) -> None:
         assert override_value(f"key={said}") == override_value(f"key={typed}")
 
 
+@settings(deadline=None)
 @given(low=NUMBERS, high=NUMBERS)
 def test_what_is_written_is_read_again(low: float, high: float) -> None:
     if low < high:
@@ -59,6 +63,7 @@ def test_what_is_written_is_read_again(low: float, high: float) -> None:
         assert read_dimension("key", str(dimension)) == dimension
 
 
+@settings(deadline=None)
 @given(low=st.floats(1e-300, 1e300))
 def test_numbers_are_numbers_to_hydra_too(low: float) -> None:
     (first,) = sample_overrides({"key": Range("log", low, math.inf)})

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_ase.errors import UserError
@@ -117,6 +117,7 @@ def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
         pass
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1))
 def test_any_path_can_be_quoted(name: str) -> None:
     path = Path(name)
