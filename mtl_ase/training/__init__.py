@@ -16,6 +16,7 @@ from mtl_ase.training.schedules import Cosine, Poly, Schedule
 from mtl_ase.training.scorer import Scorer
 from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
+from mtl_ase.training.wandb_log import WandbLog
 
 __all__ = [
     "EMA",
@@ -35,6 +36,7 @@ __all__ = [
     "SkippedSamples",
     "Stopped",
     "Summary",
+    "WandbLog",
     "parameter_groups",
     "prepare_device",
 ]

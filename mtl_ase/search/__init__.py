@@ -1,0 +1,1 @@
+"""Searching hyper-parameters: the space, the trials and their study, their processes."""

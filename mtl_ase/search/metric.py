@@ -1,0 +1,44 @@
+"""Whether trials can be run and compared: what is measured, and which way is better."""
+
+from __future__ import annotations
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from mtl_ase.config import build_tasks, check_values
+from mtl_ase.errors import UserError
+from mtl_ase.search.command_line import Direction
+from mtl_ase.training import Scorer
+
+PARTS = ("data", "model", "training", "trainer", "logger", "callbacks")
+
+
+def check_trial(config: DictConfig, metric: str) -> Direction:
+    """Refuse a trial's config that can't be built or does not measure the metric.
+
+    Args:
+        config: composed from a trial's overrides.
+        metric: by which trials are compared.
+
+    Returns:
+        The direction in which the metric is better.
+
+    Raises:
+        UserError: a value has the wrong type, or the metric is not measured.
+    """
+    tasks = build_tasks(config)
+    for part in PARTS:
+        check_values(config, part)
+    if metric == "val/loss":
+        return "minimize"
+    if metric == "delta_m":
+        reference = instantiate(config.training.reference, _convert_="object")
+        misfit = Scorer(tasks, reference, config.data.name).misfit
+        if misfit:
+            raise UserError(f"metric=delta_m can't be known: {misfit}; choose another metric.")
+        return "maximize"
+    measured = {key: value for task in tasks.values() for key, value in task.measured().items()}
+    if metric not in measured:
+        known = ", ".join([*measured, "delta_m", "val/loss"])
+        raise UserError(f"metric={metric} is not measured; choose one of {known}.")
+    return "maximize" if measured[metric].higher_is_better else "minimize"

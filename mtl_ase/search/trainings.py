@@ -1,0 +1,87 @@
+"""Running trainings, each in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from mtl_ase.search.trial import LOG
+
+TRAIN = Path(__file__).parents[2] / "train.py"
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+STOPPED = tuple(128 + number for number in SIGNALS)
+"""Exit codes of a training that a signal ended."""
+
+
+class Trainings:
+    """Runs one training at a time and passes SIGTERM and SIGINT on to it.
+
+    A context: while it is open, these signals no longer end this process. After one has arrived,
+    no training is started.
+
+    Args:
+        inherited: number of an open file that the trainings hold open too.
+    """
+
+    def __init__(self, inherited: int) -> None:
+        self.inherited = inherited
+        self.received: int | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        self.before: dict[int, Any] = {}
+
+    def __enter__(self) -> Trainings:
+        self.before = {number: signal.signal(number, self._pass_on) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def __call__(self, run: Path, overrides: Sequence[str]) -> int:
+        """Start a training in a run folder, or go on with it, and wait for its end.
+
+        What it prints is added to `output.log` in the folder.
+
+        Returns:
+            Its exit code, 128 + the signal if one ended it.
+        """
+        if self.received is not None:
+            return 128 + self.received
+        run.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, str(TRAIN), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
+        environment = {"MTL_ASE_PARENT": str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+        with (run / LOG).open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                env=os.environ | environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=[self.inherited],
+                process_group=0,  # else a Ctrl-C would reach it twice
+            )
+        if self.received is not None:  # before there was a process to pass it on to
+            self.process.send_signal(self.received)
+        code = self.process.wait()
+        self.process = None
+        if code != 0 and self.received is not None:
+            return 128 + self.received
+        return code if code >= 0 else 128 - code
+
+    def _pass_on(self, number: int, _: FrameType | None) -> None:
+        self.received = number
+        if self.process is not None:
+            self.process.send_signal(number)
+
+
+def quoted(path: Path) -> str:
+    """A path as the value of an override, whatever characters it has."""
+    text = re.sub(r"(\\+)(?='|\Z)", r"\1\1", str(path))  # only these backslashes are special
+    return "'" + text.replace("'", "\\'") + "'"

@@ -1,0 +1,125 @@
+"""Trainings in processes of their own: exit codes, signals, what they inherit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mtl_ase.errors import UserError
+from mtl_ase.search import trainings
+from mtl_ase.search.folder_lock import locked
+from mtl_ase.search.trainings import Trainings, quoted
+
+SCRIPT = """
+import os, signal, sys, time
+wanted = sys.argv[1]
+print(sys.argv[2:], os.environ["MTL_ASE_PARENT"] == str(os.getppid()))
+print("last words", file=sys.stderr)
+if wanted == "waits":
+    def stop(number, _):
+        sys.exit(128 + number)
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    print("ready")
+    time.sleep(600)
+if wanted == "dies":
+    os.kill(os.getpid(), signal.SIGKILL)
+sys.exit(int(wanted))
+"""
+HOLDER = """
+import subprocess, sys
+from pathlib import Path
+from mtl_ase.search.folder_lock import locked
+with locked(Path(sys.argv[1])) as lock:
+    child = subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=[lock])
+    print("held", flush=True)
+    child.wait()
+"""
+
+
+@pytest.fixture(autouse=True)
+def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "train.py").write_text(SCRIPT)
+    monkeypatch.setattr(trainings, "TRAIN", tmp_path / "train.py")
+
+
+def run(folder: Path, wanted: str) -> int:
+    with locked(folder) as lock, Trainings(lock) as train:
+        return train(folder / "trial", [wanted])
+
+
+@pytest.mark.parametrize(("wanted", "code"), [("0", 0), ("2", 2), ("143", 143), ("dies", 137)])
+def test_exit_codes(tmp_path: Path, wanted: str, code: int) -> None:
+    assert run(tmp_path / "a folder, 'odd'=1", wanted) == code
+    log = (tmp_path / "a folder, 'odd'=1" / "trial" / "output.log").read_text()
+    assert "'resume=auto'] True" in log
+    assert log.endswith("last words\n")
+
+
+def test_the_log_goes_on(tmp_path: Path) -> None:
+    for _ in range(2):
+        run(tmp_path, "1")
+    assert (tmp_path / "trial" / "output.log").read_text().count("last words") == 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_passed_on(tmp_path: Path, number: int) -> None:
+    log = tmp_path / "trial" / "output.log"
+
+    def send() -> None:
+        while not (log.is_file() and "ready" in log.read_text()):
+            time.sleep(0.02)
+        os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    with locked(tmp_path) as lock, Trainings(lock) as train:
+        thread = threading.Thread(target=send)
+        thread.start()
+        assert train(tmp_path / "trial", ["waits"]) == 128 + number
+        assert train(tmp_path / "other", ["0"]) == 128 + number, "nothing is started any more"
+        thread.join()
+    assert not (tmp_path / "other").exists()
+    assert signal.getsignal(number) is before
+
+
+def test_a_folder_is_held_as_long_as_a_training_lives(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout is not None
+    assert holder.stdin is not None
+    assert holder.stdout.readline() == b"held\n"
+    holder.kill()
+    holder.wait()
+    with pytest.raises(UserError, match="is in use by another search"), locked(tmp_path, 0.1):
+        pass
+    holder.stdin.close()  # the child ends
+    holder.stdout.close()
+    with locked(tmp_path):
+        pass
+
+
+def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="can't be written to"), locked(tmp_path / "file" / "in"):
+        pass
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), min_size=1))
+def test_any_path_can_be_quoted(name: str) -> None:
+    path = Path(name)
+    read = OverridesParser.create().parse_override(f"run_dir={quoted(path)}").value()
+    assert read == str(path)
