@@ -11,8 +11,8 @@ from omegaconf import DictConfig
 
 from mtl_ase.config import run_once
 from mtl_ase.errors import UserError
+from mtl_ase.folder_lock import folder_lock
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
-from mtl_ase.search.folder_lock import locked
 from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides
 from mtl_ase.search.summary import print_summary, write_trials
@@ -46,7 +46,7 @@ def search(arguments: Sequence[str]) -> int:
     from mtl_ase.search.study import open_study
 
     direction = check(wanted)
-    with locked(wanted.folder) as lock, open_study(wanted, direction) as study:
+    with folder_lock(wanted.folder, "folder") as lock, open_study(wanted, direction) as study:
         with Trainings(lock) as run:
             code = run_trials(study, run)
         trials = study.trials()

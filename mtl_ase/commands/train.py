@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 
 import lightning.pytorch as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from mtl_ase.atomic_files import write_json
 from mtl_ase.commands.launch_checks import check_launch
 from mtl_ase.commands.run_folder import RunFolder
-from mtl_ase.commands.run_lock import run_lock
 from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.config import (
     build_data,
@@ -26,6 +27,7 @@ from mtl_ase.config import (
     silence_libraries,
 )
 from mtl_ase.data import DataModule, collate_training
+from mtl_ase.folder_lock import folder_lock
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.training import ConstantPredictor, MultiTaskModule, prepare_device
 from mtl_ase.training.checkpoint_files import copy_checkpoint
@@ -44,7 +46,8 @@ def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
     silence_libraries()
     end_with_launcher()
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
-    with run_lock(folder.path):
+    first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
+    with folder_lock(folder.path, "run_dir") if first else nullcontext():
         _train(config, folder, trusted)
 
 

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_ase.errors import UserError
+from mtl_ase.folder_lock import folder_lock
 from mtl_ase.search import trainings
-from mtl_ase.search.folder_lock import locked
 from mtl_ase.search.trainings import Trainings, quoted
 
 SCRIPT = """
@@ -39,8 +39,8 @@ sys.exit(int(wanted))
 HOLDER = """
 import subprocess, sys
 from pathlib import Path
-from mtl_ase.search.folder_lock import locked
-with locked(Path(sys.argv[1])) as lock:
+from mtl_ase.folder_lock import folder_lock
+with folder_lock(Path(sys.argv[1]), "folder") as lock:
     child = subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=[lock])
     print("held", flush=True)
     child.wait()
@@ -54,7 +54,7 @@ def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def run(folder: Path, wanted: str) -> int:
-    with locked(folder) as lock, Trainings(lock) as train:
+    with folder_lock(folder, "folder") as lock, Trainings(lock) as train:
         return train(folder / "trial", [wanted])
 
 
@@ -82,7 +82,7 @@ def test_a_signal_is_passed_on(tmp_path: Path, number: int) -> None:
         os.kill(os.getpid(), number)
 
     before = signal.getsignal(number)
-    with locked(tmp_path) as lock, Trainings(lock) as train:
+    with folder_lock(tmp_path, "folder") as lock, Trainings(lock) as train:
         thread = threading.Thread(target=send)
         thread.start()
         assert train(tmp_path / "trial", ["waits"]) == 128 + number
@@ -103,17 +103,23 @@ def test_a_folder_is_held_as_long_as_a_training_lives(tmp_path: Path) -> None:
     assert holder.stdout.readline() == b"held\n"
     holder.kill()
     holder.wait()
-    with pytest.raises(UserError, match="is in use by another search"), locked(tmp_path, 0.1):
+    with (
+        pytest.raises(UserError, match="is in use by process"),
+        folder_lock(tmp_path, "folder", 0.1),
+    ):
         pass
     holder.stdin.close()  # the child ends
     holder.stdout.close()
-    with locked(tmp_path):
+    with folder_lock(tmp_path, "folder"):
         pass
 
 
 def test_a_folder_that_can_not_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(UserError, match="can't be written to"), locked(tmp_path / "file" / "in"):
+    with (
+        pytest.raises(UserError, match="can't be written to"),
+        folder_lock(tmp_path / "file" / "in", "folder"),
+    ):
         pass
 
 

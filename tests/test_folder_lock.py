@@ -1,30 +1,30 @@
-"""Two trainings in one run folder."""
+"""Two programs in one folder."""
 
 from __future__ import annotations
 
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lightning.pytorch.utilities import rank_zero_only
 
-from mtl_ase.commands.run_lock import run_lock
 from mtl_ase.errors import UserError
+from mtl_ase.folder_lock import folder_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from mtl_ase.commands.run_lock import run_lock
-with run_lock(Path(sys.argv[1])):
+from mtl_ase.folder_lock import folder_lock
+with folder_lock(Path(sys.argv[1]), "run_dir"):
     print("held", flush=True)
     time.sleep(600)
 """
 
 
 @pytest.fixture
-def holder(tmp_path: Path) -> subprocess.Popen:
+def holder(tmp_path: Path) -> Iterator[subprocess.Popen]:
     """A process that holds the folder."""
     command = [sys.executable, "-W", "ignore", "-c", HOLD, str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
@@ -38,17 +38,17 @@ def holder(tmp_path: Path) -> subprocess.Popen:
 
 def test_the_second_is_refused_until_the_first_is_gone(tmp_path: Path, holder) -> None:
     with (
-        pytest.raises(UserError, match=rf"is being trained in by process {holder.pid} on "),
-        run_lock(tmp_path, patience_s=0.3),
+        pytest.raises(UserError, match=rf"^run_dir=.* is in use by process {holder.pid} on "),
+        folder_lock(tmp_path, "run_dir", patience_s=0.3),
     ):
         raise AssertionError("held twice")
     holder.send_signal(signal.SIGKILL)
     for _ in range(2):
-        with run_lock(tmp_path):
+        with folder_lock(tmp_path, "run_dir"):
             assert (tmp_path / ".lock").is_file()
 
 
-def test_other_ranks_do_not_hold_it(tmp_path: Path, holder, monkeypatch) -> None:
-    monkeypatch.setattr(rank_zero_only, "rank", 1)
-    with run_lock(tmp_path, patience_s=0.3):
-        assert holder.poll() is None
+def test_a_folder_that_can_not_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="can't be written to"), folder_lock(tmp_path / "file", "a"):
+        raise AssertionError("a file was held")
