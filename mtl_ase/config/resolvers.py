@@ -5,6 +5,7 @@ They are known once this module is imported, also in the worker processes of a s
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -12,6 +13,7 @@ from hydra.types import RunMode
 from omegaconf import Container, OmegaConf
 
 from mtl_ase.config.precision import fast_precision
+from mtl_ase.errors import UserError
 from mtl_ase.sweeps import is_swept, job_folder, key_of
 
 SEVERAL = "several"
@@ -20,6 +22,7 @@ SEVERAL = "several"
 def register_resolvers() -> None:
     """Make them known to OmegaConf."""
     OmegaConf.register_new_resolver("chosen", _chosen, replace=True)
+    OmegaConf.register_new_resolver("folder_name", _folder_name, replace=True)
     OmegaConf.register_new_resolver("sweep_or", _sweep_or, replace=True)
     OmegaConf.register_new_resolver("once", _once, replace=True, use_cache=True)
     OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
@@ -35,6 +38,20 @@ def _chosen(group: str, _root_: Container) -> Any:
     if any(key_of(item) == group and is_swept(item) for item in hydra.overrides.task):
         return SEVERAL
     return hydra.runtime.choices[group]
+
+
+def _folder_name(name: str) -> str:
+    """The name, if it names a folder here and not one elsewhere.
+
+    Raises:
+        UserError: it leads elsewhere.
+    """
+    if not re.fullmatch(r"(?!\.+$)[^/\\\x00-\x1f]{1,200}", str(name)):
+        raise UserError(
+            f"experiment_name={name!r} can't be a folder's name; leave out slashes and dots, "
+            "or give run_dir."
+        )
+    return str(name)
 
 
 def _sweep_or(name: str, _root_: Container) -> str:

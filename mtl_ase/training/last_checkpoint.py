@@ -19,13 +19,13 @@ class Stopped(SystemExit):
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves every so many steps, at the end of every epoch, and when a signal arrives.
+    """Saves every so many steps, before validations, after epochs, and when a signal arrives.
 
     It saves only where nothing is half done: between an optimiser step, when it is logged, and the
     next one, or after an epoch with its validation; logs are written before. On SIGTERM, SIGINT or
     SLURM's requeue signal, in any process, it saves after the current step and ends all processes
-    with exit code 143, 130 or 138, the last with the job put back into the queue; during a
-    validation it ends at once, and the run goes on from the last checkpoint before it.
+    with exit code 143, 130 or 138, the last with the job put back into the queue. A validation
+    can't be saved half done: a signal ends it at once, and the run goes on from the step before it.
 
     Args:
         path: of the checkpoint.
@@ -54,7 +54,8 @@ class LastCheckpoint(Checkpoint):
         if done == 0 or done % trainer.accumulate_grad_batches:
             return
         step, number = trainer.global_step, listen(trainer).agreed()
-        if number or (step % self.every_n_steps == 0 and step != self.saved_step):
+        due = step % self.every_n_steps == 0 or is_validated_next(trainer, done)
+        if number or (due and step != self.saved_step):
             self._save(trainer)
         self._stop_if_told(trainer, number)
 
@@ -93,3 +94,13 @@ class LastCheckpoint(Checkpoint):
             requeue(trainer)
         # Lightning's launcher would take any other code for a crash and kill the first process.
         raise Stopped(0 if is_launched() else 128 + number)
+
+
+def is_validated_next(trainer: pl.Trainer, done: int) -> bool:
+    """Whether a validation follows the step at hand; so many batches of the epoch are done."""
+    every, batches = trainer.check_val_every_n_epoch or 1, trainer.val_check_batch
+    if not trainer.enable_validation or (trainer.current_epoch + 1) % every:
+        return False
+    if not isinstance(batches, int):  # validations by the clock
+        return False
+    return batches - done % batches <= trainer.accumulate_grad_batches

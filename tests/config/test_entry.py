@@ -11,10 +11,12 @@ import pytest
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from omegaconf.errors import InterpolationResolutionError
 
 from mtl_ase.config import build_data, build_network, build_tasks, build_trainer, explain
 from mtl_ase.config import exit_on_wrong_use as run
 from mtl_ase.errors import UserError
+from tests.conftest import Compose
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -120,6 +122,19 @@ def test_a_fault_of_a_constructor_is_not_explained() -> None:
         run(lambda: instantiate(node, kind="bug"))
     with pytest.raises(SystemExit):
         run(lambda: instantiate(node, kind="value"))
+
+
+@pytest.mark.parametrize("name", ["../../x", "..", "a/b", "a\\b", "", "a\nb", "a" * 201])
+def test_the_name_of_a_run_can_not_leave_its_folder(composed: Compose, name: str) -> None:
+    config = composed("hydra.mode=RUN")
+    config.experiment_name = name
+    with pytest.raises(InterpolationResolutionError) as caught:
+        str(config.run_dir)
+    said = explain(caught.value)
+    assert said is not None
+    assert "can't be a folder's name" in said
+    config.experiment_name = "ase_fine-grained 2.1"
+    assert config.run_dir.startswith("runs/ase_fine-grained 2.1/")
 
 
 def test_wrong_use_inside_other_errors_is_found() -> None:
