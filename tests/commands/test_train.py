@@ -194,7 +194,7 @@ def test_a_sweep_makes_a_run_of_every_combination(
     done = script("train.py", "-m", *tiny, *sweep, "report.num_sheets=0", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     runs = sorted(path.parent for path in tmp_path.glob("runs/mine/sweep/*/DONE"))
-    assert [run.name.split("-")[0] for run in runs] == ["max_steps_1"] * 2
+    assert len(runs) == 2
     gates = {load_config(run).model.adapter.gate._target_ for run in runs}
     assert gates == {"mtl_ase.model.AdaptiveShared", "mtl_ase.model.SoftmaxTopK"}
 
