@@ -24,7 +24,7 @@ USAGE = (
     "python evaluate.py run=RUN_DIR[,RUN_DIR ...] [checkpoint=last|best] or predictions=DIR "
     "[data=NAME] [data.root=DIR] [protocol=astmt|invpt] [reference=NAME]"
 )
-PARTS = ("seed", "metrics", "tasks", "data", "training")
+PARTS = ("checkpoint", "seed", "metrics", "tasks", "data", "training")
 """What prediction files need of a config."""
 OWN = ("run", "predictions", "checkpoint", "protocol", "reference", "data", "name", "out")
 

@@ -19,46 +19,46 @@ def root(scenes_root: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(scenes_root, tmp_path / "a set"))
 
 
-def test_prepare_data_verifies_and_packs(script: Run, root: Path) -> None:
-    done = script("scripts/prepare_data.py", "data=pascal_context", f"data.root={root}")
+def test_prepare_data_verifies_and_packs(here: Run, root: Path) -> None:
+    done = here("scripts/prepare_data.py", "data=pascal_context", f"data.root={root}")
     assert done.returncode == 0, done.stderr
     assert "no problems" in done.stdout
     assert "0 of the 4,998 images of the published list train are here." in done.stdout
     assert len(list(root.glob("packs/*/manifest.json"))) == 2
-    again = script("scripts/prepare_data.py", "data=pascal_context", f"data.root={root}", "--json")
+    again = here("scripts/prepare_data.py", "data=pascal_context", f"data.root={root}", "--json")
     report = json.loads(again.stdout)
     assert report["splits"]["train"]["images"] == NUM_TRAIN
     assert report["splits"]["val"]["labelled"]["semseg"] == NUM_VAL
 
 
-def test_prepare_data_lists_what_is_wrong(script: Run, root: Path) -> None:
+def test_prepare_data_lists_what_is_wrong(here: Run, root: Path) -> None:
     path = root / "semseg/VOC12/train_000002.png"
     path.write_bytes(b"nothing")
     arguments = ["scripts/prepare_data.py", "data=pascal_context", f"data.root={root}"]
-    done = script(*arguments, "--json", "--no-pack")
+    done = here(*arguments, "--json", "--no-pack")
     assert done.returncode == 1, done.stderr
     assert str(path) in json.loads(done.stdout)["splits"]["train"]["problems"][0]
     assert not (root / "packs").exists()
-    packing = script(*arguments)
+    packing = here(*arguments)
     assert packing.returncode == 1
     assert "not packed: " in packing.stderr
     assert "on_bad_sample=skip" in packing.stderr
     assert "Traceback" not in packing.stderr
-    lenient = script(*arguments, "data.on_bad_sample=skip")
+    lenient = here(*arguments, "data.on_bad_sample=skip")
     assert lenient.returncode == 1, lenient.stderr
     assert len(list(root.glob("packs/*/manifest.json"))) == 2
 
 
-def test_prepare_data_says_how_to_get_the_data(script: Run, tmp_path: Path) -> None:
-    done = script("scripts/prepare_data.py", "data=pascal_context", f"data.root={tmp_path}/new")
+def test_prepare_data_says_how_to_get_the_data(here: Run, tmp_path: Path) -> None:
+    done = here("scripts/prepare_data.py", "data=pascal_context", f"data.root={tmp_path}/new")
     assert done.returncode == 2
     assert "--download" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_browse_data_draws_samples(script: Run, root: Path, tmp_path: Path) -> None:
+def test_browse_data_draws_samples(here: Run, root: Path, tmp_path: Path) -> None:
     out = tmp_path / "sheets"
-    done = script(
+    done = here(
         "scripts/browse_data.py",
         "data=pascal_context",
         f"data.root={root}",
@@ -75,9 +75,9 @@ def test_browse_data_draws_samples(script: Run, root: Path, tmp_path: Path) -> N
     assert pixels.std() > 30
 
 
-def test_bench_data_prints_a_ratio(script: Run, root: Path, tmp_path: Path) -> None:
+def test_bench_data_prints_a_ratio(here: Run, root: Path, tmp_path: Path) -> None:
     kept = tmp_path / "data.json"
-    done = script(
+    done = here(
         "scripts/bench.py",
         "data",
         "data=pascal_context",

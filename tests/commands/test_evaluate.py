@@ -107,13 +107,13 @@ def write_predictions(folder: Path, root: Path, noise: float) -> None:
         cv2.imwrite(str(folder / f"edge/{image_id}.png"), edge.astype(np.uint8))
 
 
-def test_prediction_files_are_scored(script: Run, scenes_root: Path, tmp_path: Path) -> None:
+def test_prediction_files_are_scored(here: Run, scenes_root: Path, tmp_path: Path) -> None:
     files = tmp_path / "their predictions"
     write_predictions(files, scenes_root, noise=0.01)
     command = ["evaluate.py", f"predictions='{files}'", "data=scenes", f"data.root={scenes_root}"]
     small = ["data.generator.num_train=24", "data.generator.num_val=8", "data.generator.seed=7"]
     small.append(f"data.generator.size=[{SIZE},{SIZE}]")
-    done = script(*command, *small, "protocol=invpt", "name=theirs", f"out={tmp_path / 'out'}")
+    done = here(*command, *small, "protocol=invpt", "name=theirs", f"out={tmp_path / 'out'}")
     assert done.returncode == 0, done.stderr
     assert "theirs" in done.stdout
     found = json.loads((tmp_path / "out" / "evaluation.json").read_text())
@@ -124,24 +124,24 @@ def test_prediction_files_are_scored(script: Run, scenes_root: Path, tmp_path: P
     assert "human_parts/miou" not in found, "there is no folder of it"
     assert details(tmp_path / "out")["protocol"] == "invpt"
     faulty = "protocol.metrics.saliency.maxf.double_sigmoid=true"
-    done = script(*command, *small, "protocol=invpt", faulty, "tasks=[saliency]")
+    done = here(*command, *small, "protocol=invpt", faulty, "tasks=[saliency]")
     assert done.returncode == 0, done.stderr
     found = json.loads((files / "evaluation.json").read_text())
     assert found["saliency/maxf"] == 100
     next(files.glob("edge/*.png")).unlink()
-    done = script(*command, *small)
+    done = here(*command, *small)
     assert done.returncode == 2
     assert "(or .npy) is missing" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_runs_are_compared_on_the_same_images(
-    script: Run, finished_run: Path, evaluated: Path, tmp_path: Path
+    here: Run, finished_run: Path, evaluated: Path, tmp_path: Path
 ) -> None:
     other = Path(shutil.copytree(finished_run, tmp_path / "sweep" / "1"))
     Path(shutil.copytree(finished_run, tmp_path / "sweep" / "0"))
     shutil.copy(other / "checkpoints/best.ckpt", other / "checkpoints/last.ckpt")
-    done = script("evaluate.py", f"run={tmp_path / 'sweep'}")
+    done = here("evaluate.py", f"run={tmp_path / 'sweep'}")
     assert done.returncode == 0, done.stderr
     assert "1 minus 0, the same images" in done.stdout
     for run in ("0", "1"):
@@ -195,11 +195,11 @@ def test_wrong_use_says_what_is_wrong(arguments: list[str], sentence: str) -> No
     ],
 )
 def test_wrong_use_ends_with_one_sentence(
-    script: Run, finished_run: Path, arguments: list[str], sentence: str
+    here: Run, finished_run: Path, arguments: list[str], sentence: str
 ) -> None:
     if not arguments[0].startswith("run="):
         arguments = [f"run={finished_run}", *arguments]
-    done = script("evaluate.py", *arguments)
+    done = here("evaluate.py", *arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr

@@ -13,8 +13,8 @@ from tests.commands.conftest import Run
     ("experiment", "millions"),
     [("ase", 106.77), ("ase_finegrained", 108.25), ("ase_finest", 111.19), ("mtl_vit", 103.52)],
 )
-def test_counts_are_the_papers(script: Run, experiment: str, millions: float) -> None:
-    done = script("scripts/model_info.py", f"experiment={experiment}")
+def test_counts_are_the_papers(here: Run, experiment: str, millions: float) -> None:
+    done = here("scripts/model_info.py", f"experiment={experiment}")
     assert done.returncode == 0, done.stderr
     info = json.loads(done.stdout)
     assert info["total_params"] / 1e6 == pytest.approx(millions, abs=0.005)

@@ -22,7 +22,7 @@ def test_a_long_training_grows_in_no_way(script: Run) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["steps=many"], ["steps=5"]])
-def test_wrong_use_is_said(script: Run, arguments: list[str]) -> None:
-    done = script("scripts/soak.py", *arguments)
+def test_wrong_use_is_said(here: Run, arguments: list[str]) -> None:
+    done = here("scripts/soak.py", *arguments)
     assert done.returncode == 2
     assert "usage: python scripts/soak.py" in done.stderr

@@ -28,8 +28,8 @@ def test_nothing_is_lost_by_kills(script: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["kills=many"], ["kills=1", "speed=2"]])
-def test_wrong_use_is_said(script: Run, arguments: list[str]) -> None:
-    done = script("scripts/torture.py", *arguments)
+def test_wrong_use_is_said(here: Run, arguments: list[str]) -> None:
+    done = here("scripts/torture.py", *arguments)
     assert done.returncode == 2
     assert "usage: python scripts/torture.py" in done.stderr
     assert "Traceback" not in done.stderr
