@@ -85,5 +85,5 @@ def test_a_resumed_run_ends_like_one_that_was_never_stopped(
     one, other = last(calm), last(stopped)
     for part in ("state_dict", "optimizer_states", "lr_schedulers", "current_model_state"):
         equal(one[part], other[part], part)
-    for name in ("metrics.csv", "router.csv"):
+    for name in ("metrics.csv", "router.csv", "metrics.json"):
         assert (calm / name).read_bytes() == (stopped / name).read_bytes(), name
