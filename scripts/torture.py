@@ -11,7 +11,7 @@ from mtl_ase.commands.torture import torture
 from mtl_ase.config import exit_on_wrong_use
 from mtl_ase.errors import UserError
 
-USAGE = "python scripts/torture.py kills=25 [epochs=120] [seed=0] [stops=3] [tmpdir=DIR]"
+USAGE = "python scripts/torture.py kills=25 [epochs=300] [seed=0] [stops=3] [tmpdir=DIR]"
 
 
 def main(arguments: list[str]) -> None:

@@ -37,7 +37,7 @@ PATIENCE_S = 300
 def torture(
     folder: Path,
     kills: int,
-    epochs: int = 120,
+    epochs: int = 300,
     seed: int = 0,
     stops: int = 3,
     tmpdir: Path | None = None,
