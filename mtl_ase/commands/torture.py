@@ -31,6 +31,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 """Runs train.py so that writing a checkpoint takes long."""
 PAUSE_S = 0.002
+LONGEST_S = 1.5
 PATIENCE_S = 300
 
 
@@ -63,50 +64,76 @@ def torture(
     Raises:
         UserError: the training fails by itself.
     """
-    rng = random.Random(seed)
-    calm, killed = folder / "undisturbed", folder / "killed"
+    calm = folder / "undisturbed"
     options = [*SMALL, f"data.root={folder / 'scenes'}", f"trainer.max_epochs={epochs}"]
     _finish(_start([*options, f"run_dir={calm}"], 0.0, None))
-    writing = torn = done = 0
-    while done < kills:
-        process = _start([*options, f"run_dir={killed}"], PAUSE_S * (done % 2), tmpdir)
-        _wait_for_progress(process, killed / "metrics.csv")
-        time.sleep(rng.uniform(0, 1.5))
-        if process.poll() is not None:
-            raise UserError(f"the run ended after {done} kills; give more epochs.")
-        writing += bool(list((killed / "checkpoints").glob(".last.ckpt.*.draft")))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        done += 1
-        torn += _is_torn(killed / "checkpoints" / "last.ckpt")
-    codes, seconds = [], []
+    lives = _Lives(folder / "killed", options, random.Random(seed), tmpdir)
+    for number in range(kills):
+        lives.kill(PAUSE_S * (number % 2))
     for _ in range(stops):
-        process = _start([*options, f"run_dir={killed}"], 0.0, tmpdir)
-        _wait_for_progress(process, killed / "metrics.csv")
-        time.sleep(rng.uniform(0, 1.5))
-        process.send_signal(signal.SIGTERM)
-        begin = time.monotonic()
-        codes.append(process.wait())
-        seconds.append(round(time.monotonic() - begin, 2))
-    _finish(_start([*options, f"run_dir={killed}"], 0.0, tmpdir))
-    steps = _logged_steps(killed / "metrics.csv")
+        lives.stop()
+    _finish(_start([*options, f"run_dir={lives.run}"], 0.0, tmpdir))
+    steps = _logged_steps(lives.run / "metrics.csv")
     return {
-        "kills": kills,
-        "while_a_checkpoint_was_written": writing,
-        "exit_codes_of_sigterm": codes,
-        "seconds_from_sigterm_to_exit": seconds,
+        "kills": lives.kills,
+        "while_a_checkpoint_was_written": lives.writing,
+        "exit_codes_of_sigterm": lives.codes,
+        "seconds_from_sigterm_to_exit": lives.seconds,
         "steps": len(steps),
-        "steps_logged_twice_or_never": len(set(range(len(steps))) ^ set(steps))
-        + len(steps)
-        - len(set(steps)),
-        "torn_checkpoints": torn,
-        "litter": [path.name for path in killed.rglob("*.draft")],
-        "same_weights": _same_weights(calm, killed),
+        "steps_logged_twice_or_never": _twice_or_never(steps),
+        "torn_checkpoints": lives.torn,
+        "litter": sorted(_files(lives.run) - _files(calm)),
+        "same_weights": _same_weights(calm, lives.run),
         "same_logs": all(
-            (calm / name).read_bytes() == (killed / name).read_bytes()
+            (calm / name).read_bytes() == (lives.run / name).read_bytes()
             for name in ("metrics.csv", "router.csv", "metrics.json")
         ),
     }
+
+
+class _Lives:
+    """One run that is ended from outside again and again, and what was seen.
+
+    Args:
+        run: its folder.
+        options: its overrides.
+        rng: of the moments.
+        tmpdir: its TMPDIR.
+    """
+
+    def __init__(
+        self, run: Path, options: list[str], rng: random.Random, tmpdir: Path | None
+    ) -> None:
+        self.run, self.options, self.rng, self.tmpdir = run, options, rng, tmpdir
+        self.kills = self.writing = self.torn = 0
+        self.codes: list[int] = []
+        self.seconds: list[float] = []
+
+    def kill(self, pause: float) -> None:
+        """Kill it at a random moment; count what was under way, and look at its checkpoints."""
+        process = self._live(pause)
+        self.writing += bool(list((self.run / "checkpoints").glob(".last.ckpt.*.draft")))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        self.kills += 1
+        self.torn += _is_torn(self.run / "checkpoints" / "last.ckpt")
+
+    def stop(self) -> None:
+        """Tell it to end at a random moment; note how, and how long it takes."""
+        process = self._live(0.0)
+        process.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        self.codes.append(process.wait())
+        self.seconds.append(round(time.monotonic() - begin, 2))
+
+    def _live(self, pause: float) -> subprocess.Popen[bytes]:
+        """Start it, and wait for a random time after its first step."""
+        process = _start([*self.options, f"run_dir={self.run}"], pause, self.tmpdir)
+        _wait_for_progress(process, self.run / "metrics.csv")
+        time.sleep(self.rng.uniform(0, LONGEST_S))
+        if process.poll() is not None:
+            raise UserError(f"the run ended after {self.kills} kills; give more epochs.")
+        return process
 
 
 def _start(overrides: list[str], pause: float, tmpdir: Path | None) -> subprocess.Popen[bytes]:
@@ -149,6 +176,15 @@ def _is_torn(path: Path) -> bool:
 def _logged_steps(path: Path) -> list[int]:
     with path.open(newline="") as file:
         return [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+
+
+def _twice_or_never(steps: list[int]) -> int:
+    """How many steps are missing, or stand there once more than once."""
+    return len(set(range(len(steps))) ^ set(steps)) + len(steps) - len(set(steps))
+
+
+def _files(run: Path) -> set[str]:
+    return {str(path.relative_to(run)) for path in run.rglob("*")}
 
 
 def _same_weights(first: Path, second: Path) -> bool:
