@@ -8,13 +8,13 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_ase.differences import differences
 from mtl_ase.errors import UserError
 
 FREE = ("model.backbone.weights", "model.backbone.pretrained", "model.activation_checkpointing")
 """Keys of the network that may differ: where its weights come from, and how memory is saved."""
 ADDED = {"model.adapter.granularity": 1}
 """Keys that older runs do not have, and what these did."""
-SHOWN = 6
 
 
 def check_same_run(checkpoint: Path, config: DictConfig) -> None:
@@ -32,17 +32,10 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
         return
     saved = OmegaConf.load(path)
     assert isinstance(saved, DictConfig)
-    before, now = fixed(saved), fixed(config)
-    differences = [
-        f"{key}: {before.get(key, 'none')} -> {now.get(key, 'none')}"
-        for key in sorted(before.keys() | now.keys())
-        if before.get(key) != now.get(key)
-    ]
-    if differences:
-        more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+    if found := differences(fixed(saved), fixed(config)):
         raise UserError(
-            f"{checkpoint} is of another run ({'; '.join(differences[:SHOWN])}{more}); resume with "
-            "the same config, or start anew with another run_dir."
+            f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "
+            "with another run_dir."
         )
 
 

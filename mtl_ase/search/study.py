@@ -10,6 +10,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import DatabaseError
 
+from mtl_ase.differences import differences
 from mtl_ase.errors import UserError
 from mtl_ase.search.command_line import CommandLine, Direction
 from mtl_ase.search.proposal import distributions, propose
@@ -17,7 +18,6 @@ from mtl_ase.search.trial import Trial
 
 NAME = "search"
 SETTINGS, FAILURE = "settings", "failure"
-SHOWN = 6
 
 
 class Study:
@@ -90,16 +90,10 @@ class Study:
         if before is None:
             self.study.set_user_attr(SETTINGS, dict(now))
             return
-        differences = [
-            f"{key}: {before.get(key, 'none')} -> {now.get(key, 'none')}"
-            for key in sorted(before.keys() | now.keys())
-            if before.get(key) != now.get(key)
-        ]
-        if differences:
-            more = f" and {len(differences) - SHOWN} more" if len(differences) > SHOWN else ""
+        if found := differences(before, now):
             raise UserError(
-                f"folder={self.wanted.folder} holds another search "
-                f"({'; '.join(differences[:SHOWN])}{more}); give its arguments or another folder."
+                f"folder={self.wanted.folder} holds another search ({found}); give its arguments "
+                "or another folder."
             )
 
 
