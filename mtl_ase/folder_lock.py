@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import platform
 import time
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,8 @@ from mtl_ase.errors import UserError
 PATIENCE_S = 30.0
 """How long the last processes of a killed program may take to end."""
 PERIOD_S = 0.2
+NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What file systems of clusters say that are mounted without locks."""
 
 
 @contextmanager
@@ -60,3 +64,12 @@ def _take(number: int, folder: Path, key: str, patience_s: float) -> None:
                     "ends, stop it, or give another folder."
                 ) from None
             time.sleep(PERIOD_S)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            warnings.warn(
+                f"{folder} lies on a file system without locks: see to it yourself that no other "
+                "program works there.",
+                stacklevel=2,
+            )
+            return

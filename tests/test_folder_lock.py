@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -46,6 +47,15 @@ def test_the_second_is_refused_until_the_first_is_gone(tmp_path: Path, holder) -
     for _ in range(2):
         with folder_lock(tmp_path, "run_dir"):
             assert (tmp_path / ".lock").is_file()
+
+
+def test_a_file_system_without_locks_is_warned_of(tmp_path: Path, monkeypatch) -> None:
+    def without(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr("fcntl.flock", without)
+    with pytest.warns(UserWarning, match="without locks"), folder_lock(tmp_path, "run_dir"):
+        assert (tmp_path / ".lock").is_file()
 
 
 def test_a_folder_that_can_not_be_made_is_said(tmp_path: Path) -> None:

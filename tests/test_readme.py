@@ -94,6 +94,29 @@ def test_stated_times_are_those_that_were_stored() -> None:
     assert deficit["least"] == 0
 
 
+def test_stated_tortures_are_those_that_were_stored() -> None:
+    page = (ROOT / "docs" / "resume.md").read_text()
+    folder = ROOT / "docs" / "results" / "torture"
+    for name in ("kills.json", "tmpdir.json"):
+        found = json.loads((folder / name).read_text())
+        seconds, codes = (
+            found[key] for key in ("seconds_from_sigterm_to_exit", "exit_codes_of_sigterm")
+        )
+        kills, writing = found["kills"], found["while_a_checkpoint_was_written"]
+        assert f"{kills} kills, {writing} of them while a checkpoint was written" in page
+        assert f"three SIGTERMs (saved, 143, {min(seconds):.2f} to {max(seconds):.2f} s)" in page
+        assert codes == [143] * 3
+        assert found["same_weights"]
+        assert found["same_logs"]
+        assert not any(
+            found[key] for key in ("steps_logged_twice_or_never", "torn_checkpoints", "litter")
+        )
+    soak = json.loads((folder / "soak.json").read_text())
+    early, late = soak["most_open_files"]
+    assert f"{soak['megabytes_per_100_steps']:.2f} MB per 100 steps" in page
+    assert f"at most {early} files open in the first half, {late} in the second" in page
+
+
 def test_the_demo_table_is_what_was_stored() -> None:
     rows = re.findall(r"^\| `([\w/]+)` \| (\S+) \| (\S+) \|$", README, flags=re.MULTILINE)
     assert len(rows) == 7
