@@ -15,7 +15,7 @@ from mtl_ase.config import build_data, build_module, build_network, build_tasks
 from mtl_ase.training import EMA, CSVLog, LastCheckpoint, MultiTaskModule, RouterLog
 from tests.conftest import NUM_TRAIN, Compose
 
-EPOCHS, BATCH = 3, 4
+EPOCHS, BATCH = 3, 3
 BATCHES = NUM_TRAIN // BATCH
 
 pytestmark = [
@@ -72,6 +72,7 @@ def run(
         "experiment=ase_finegrained",
         *tiny,
         f"data.num_workers={workers}",
+        f"data.batch_size={BATCH}",
         "metrics.edge.max_images=1",
     )
     last = folder / "checkpoints" / "last.ckpt"
