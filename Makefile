@@ -19,10 +19,10 @@ check: $(VENV)/installed-dev  ## lint, format and types
 	$(RUN) -m mypy
 
 test: $(VENV)/installed-dev  ## the tests, within ten minutes on two cores
-	$(RUN) -m pytest -q -n 2 --dist loadfile -m "not slow"
+	$(RUN) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-full: $(VENV)/installed-dev  ## all tests, the slow ones too
-	$(RUN) -m pytest -q -n 2 --dist loadfile
+	$(RUN) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 clean:  ## remove the environment and caches; runs stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

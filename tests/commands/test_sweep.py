@@ -123,6 +123,7 @@ def test_a_sweep_that_is_killed_twice_does_every_job_once(
     assert Counter(row["status"] for row in summary(sweep)) == {"done before": 10, "failed": 2}
 
 
+@pytest.mark.slow
 def test_a_tied_sweep_leaves_runs_and_a_summary(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:

@@ -153,7 +153,10 @@ def test_a_killed_run_goes_on(tiny: list[str], script: Run, tmp_path: Path) -> N
     assert (folder / "DONE").exists()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
 def test_a_signal_saves_and_ends_the_run(
     tiny: list[str], script: Run, tmp_path: Path, number: int, code: int
 ) -> None:

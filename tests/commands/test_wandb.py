@@ -30,6 +30,7 @@ def test_two_starts_have_one_wandb_id(
     assert all(name.endswith(f"-{kept}") for name in folders)
 
 
+@pytest.mark.slow
 def test_two_starts_have_one_tensorboard_folder(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:

@@ -144,7 +144,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple, Path]:
     return {}
 
 
-QUICK = [(0, 1, False), (2, 3, True)]
+QUICK = [(2, 3, True)]
 SETTINGS = [
     pytest.param(*setting, marks=() if setting in QUICK else pytest.mark.slow)
     for setting in itertools.product((0, 2), (1, 3), (False, True))
