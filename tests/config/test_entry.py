@@ -158,8 +158,16 @@ def execute(*command: str) -> subprocess.CompletedProcess[str]:
     ("overrides", "words"),
     [
         (["experiment=asee"], "did you mean ase?"),
-        (["model.adapter.rankk=3"], "did you mean model.adapter.rank?"),
-        (["data=pascal_context", "data.root=/nowhere"], "setting=scenes"),
+        pytest.param(
+            ["model.adapter.rankk=3"],
+            "did you mean model.adapter.rank?",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            ["data=pascal_context", "data.root=/nowhere"],
+            "setting=scenes",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_train_exits_2(tmp_path: Path, overrides: list[str], words: str) -> None:

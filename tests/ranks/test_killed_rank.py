@@ -18,7 +18,7 @@ PROMISED_S = 30
     ("by", "victim"),
     [
         ("lightning", 0),
-        ("torchrun", 1),
+        pytest.param("torchrun", 1, marks=pytest.mark.slow),
         pytest.param("lightning", 1, marks=pytest.mark.slow),
         pytest.param("torchrun", 0, marks=pytest.mark.slow),
     ],

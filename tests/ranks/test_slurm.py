@@ -81,6 +81,7 @@ def test_the_task_of_an_array_has_a_name_of_its_own(monkeypatch: pytest.MonkeyPa
     assert job_id() == "4700_3"
 
 
+@pytest.mark.slow
 def test_sigterm_saves_under_slurm_too(
     start: Start, slurm: Callable[..., dict[str, str]], overrides: list[str], tmp_path: Path
 ) -> None:
@@ -96,7 +97,13 @@ def test_sigterm_saves_under_slurm_too(
     ("resume", "code", "said", "called"),
     [
         ("resume=never", 0, "give run_dir=FOLDER resume=auto", False),
-        ("resume=auto", 1, "scontrol requeue 4711 failed (no such job)", True),
+        pytest.param(
+            "resume=auto",
+            1,
+            "scontrol requeue 4711 failed (no such job)",
+            True,
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["not resumable", "scontrol fails"],
 )

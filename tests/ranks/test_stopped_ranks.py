@@ -29,8 +29,8 @@ LONG = ["trainer.max_epochs=1000", "trainer.check_val_every_n_epoch=1000", "data
     [
         pytest.param("lightning", "first", 143, marks=pytest.mark.slow),
         ("lightning", "second", 143),
-        ("lightning", "all", 143),
-        ("torchrun", "launcher", 1),
+        pytest.param("lightning", "all", 143, marks=pytest.mark.slow),
+        pytest.param("torchrun", "launcher", 1, marks=pytest.mark.slow),
         pytest.param("torchrun", "second", 1, marks=pytest.mark.slow),
     ],
 )

@@ -213,7 +213,7 @@ def test_kills_while_it_is_written_never_tear_it(tmp_path: Path) -> None:
     """Writing takes nearly all the time; killed again and again, the steps only grow."""
     path, rng, reached = tmp_path / "checkpoints" / "last.ckpt", random.Random(0), 0
     command = [sys.executable, "-W", "ignore", "-c", WRITE, str(path)]
-    for _ in range(6):
+    for _ in range(3):
         process = subprocess.Popen(command, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
@@ -226,7 +226,7 @@ def test_kills_while_it_is_written_never_tear_it(tmp_path: Path) -> None:
             assert content["global_step"] >= reached
             reached = content["global_step"]
             assert all((w == reached).all() for w in content["state_dict"].values())
-    assert reached > 3
+    assert reached > 1
     assert list(path.parent.glob(".*.draft")), "a kill leaves a draft"
     RunFolder(tmp_path).checkpoint_to_resume("auto")
     assert not list(path.parent.glob(".*.draft")), "the next start removes it"
