@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from mtl_ase.child_training import STOPPED
 from mtl_ase.config import run_once
 from mtl_ase.errors import UserError
 from mtl_ase.folder_lock import folder_lock
@@ -16,7 +17,7 @@ from mtl_ase.search.command_line import CommandLine, Direction, read_command_lin
 from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides
 from mtl_ase.search.summary import print_summary, write_trials
-from mtl_ase.search.trainings import STOPPED, Trainings
+from mtl_ase.search.trainings import Trainings
 from mtl_ase.search.trial import LOG, Trial, last_words, read_result
 
 if TYPE_CHECKING:

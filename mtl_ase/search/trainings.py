@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,12 +11,11 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from mtl_ase.child_training import PARENT, exit_code, quoted
 from mtl_ase.search.trial import LOG
 
 TRAIN = Path(__file__).parents[2] / "train.py"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-STOPPED = tuple(128 + number for number in SIGNALS)
-"""Exit codes of a training that a signal ended."""
 
 
 class Trainings:
@@ -56,7 +54,7 @@ class Trainings:
             return 128 + self.received
         run.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, str(TRAIN), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
-        environment = {"MTL_ASE_PARENT": str(os.getpid()), "PYTHONUNBUFFERED": "1"}
+        environment = {PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
         with (run / LOG).open("ab") as log:
             self.process = subprocess.Popen(
                 command,
@@ -73,15 +71,9 @@ class Trainings:
         self.process = None
         if code != 0 and self.received is not None:
             return 128 + self.received
-        return code if code >= 0 else 128 - code
+        return exit_code(code)
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
         self.received = number
         if self.process is not None:
             self.process.send_signal(number)
-
-
-def quoted(path: Path) -> str:
-    """A path as the value of an override, whatever characters it has."""
-    text = re.sub(r"(\\+)(?='|\Z)", r"\1\1", str(path))  # only these backslashes are special
-    return "'" + text.replace("'", "\\'") + "'"

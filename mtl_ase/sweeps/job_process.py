@@ -19,16 +19,13 @@ from typing import IO
 
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Quote, QuotedString
 
+from mtl_ase.child_training import PARENT, STOPPED, exit_code, quoted
 from mtl_ase.parent_watch import end_with_parent
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
 from mtl_ase.sweeps.overrides import key_of
 
-PARENT = "MTL_ASE_PARENT"
-"""Variable that tells a job which process started it."""
-STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT)
 TAIL_BYTES = 8192
 LAST_WORDS_S = 5.0
 
@@ -79,10 +76,9 @@ def _end_with_launcher(sweep: int) -> None:
 
 
 def _command(script: Path, hydra: HydraConf, job: Job) -> list[str]:
-    folder = QuotedString(text=str(job.folder), quote=Quote.single).with_quotes()
     resume = [item for item in job.overrides if key_of(item) == "resume"] or ["resume=auto"]
     paths = [item for item in hydra.overrides.hydra if key_of(item) == "hydra.searchpath"]
-    overrides = [*own_overrides(job.overrides), *resume, f"run_dir={folder}", *paths]
+    overrides = [*own_overrides(job.overrides), *resume, f"run_dir={quoted(job.folder)}", *paths]
     return [sys.executable, str(script), *_sources(hydra), *overrides, "hydra.mode=RUN"]
 
 
@@ -112,7 +108,7 @@ def _wait_for(command: Sequence[str]) -> tuple[int, str]:
         process.wait()
         code = 128 + signal.SIGINT
     reader.join(LAST_WORDS_S)
-    return (code if code >= 0 else 128 - code), said.decode(errors="replace")
+    return exit_code(code), said.decode(errors="replace")
 
 
 def _pass_on(stream: IO[bytes], said: bytearray) -> None:

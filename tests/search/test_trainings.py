@@ -15,10 +15,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_ase.child_training import quoted
 from mtl_ase.errors import UserError
 from mtl_ase.folder_lock import folder_lock
 from mtl_ase.search import trainings
-from mtl_ase.search.trainings import Trainings, quoted
+from mtl_ase.search.trainings import Trainings
 
 SCRIPT = """
 import os, signal, sys, time
