@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,8 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mtl_ase.commands.small_training import ROOT, SMALL
-from mtl_ase.errors import UserError
+from mtl_ase.commands.small_training import SMALL, finish, start
 
 PERIOD_S = 0.25
 WARM = 0.25
@@ -44,16 +41,10 @@ def soak(folder: Path, steps: int = 2000) -> dict[str, Any]:
     """
     run = folder / "run"
     options = [f"data.root={folder / 'scenes'}", f"run_dir={run}", f"trainer.max_steps={steps}"]
-    command = [sys.executable, "-W", "ignore", "train.py", *SMALL, *options]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    command += ["trainer.max_epochs=-1", "callbacks.last.every_n_steps=50"]
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    options += ["trainer.max_epochs=-1", "callbacks.last.every_n_steps=50"]
+    process = start(["train.py", *SMALL, *options])
     looks = list(_looks(process, run / "metrics.csv"))
-    _, said = process.communicate()
-    if process.returncode != 0:
-        raise UserError(f"the training failed by itself: {said.decode()[-500:]}")
+    finish(process)
     warm = [look for look in looks if look.step >= WARM * steps]
     early, late = warm[: len(warm) // 2], warm[len(warm) // 2 :]
     slope = np.polyfit([look.step for look in warm], [look.megabytes for look in warm], 1)[0]

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import csv
-import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from mtl_ase.commands.small_training import ROOT, SMALL
+from mtl_ase.commands.small_training import ROOT, SMALL, finish, start
 from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import previous, read_checkpoint, verify_checkpoint
 
@@ -66,13 +64,13 @@ def torture(
     """
     calm = folder / "undisturbed"
     options = [*SMALL, f"data.root={folder / 'scenes'}", f"trainer.max_epochs={epochs}"]
-    _finish(_start([*options, f"run_dir={calm}"], 0.0, None))
+    finish(_start([*options, f"run_dir={calm}"], 0.0, None))
     lives = _Lives(folder / "killed", options, random.Random(seed), tmpdir)
     for number in range(kills):
         lives.kill(PAUSE_S * (number % 2))
     for _ in range(stops):
         lives.stop()
-    _finish(_start([*options, f"run_dir={lives.run}"], 0.0, tmpdir))
+    finish(_start([*options, f"run_dir={lives.run}"], 0.0, tmpdir))
     steps = _logged_steps(lives.run / "metrics.csv")
     return {
         "kills": lives.kills,
@@ -137,19 +135,10 @@ class _Lives:
 
 
 def _start(overrides: list[str], pause: float, tmpdir: Path | None) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-W", "ignore", "-c", SLOW, str(pause), "train.py", *overrides]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    environment = {"PYTHONPATH": str(ROOT)}
     if tmpdir is not None:
         environment["TMPDIR"] = str(tmpdir)
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-
-
-def _finish(process: subprocess.Popen[bytes]) -> None:
-    _, said = process.communicate()
-    if process.returncode != 0:
-        raise UserError(f"a run failed by itself: {said.decode()[-500:]}")
+    return start(["-c", SLOW, str(pause), "train.py", *overrides], environment)
 
 
 def _wait_for_progress(process: subprocess.Popen[bytes], log: Path) -> None:
