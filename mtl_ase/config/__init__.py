@@ -1,13 +1,6 @@
 """Configs: composing them, what they may build, wrong use in one sentence."""
 
 from mtl_ase.config.allow_list import check_targets, nodes
-from mtl_ase.config.build import (
-    build_data,
-    build_module,
-    build_network,
-    build_tasks,
-    build_trainer,
-)
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.library_noise import silence_libraries
@@ -15,11 +8,6 @@ from mtl_ase.config.value_types import check_values
 
 __all__ = [
     "CONFIGS",
-    "build_data",
-    "build_module",
-    "build_network",
-    "build_tasks",
-    "build_trainer",
     "check_targets",
     "check_values",
     "exit_on_wrong_use",

@@ -2,8 +2,6 @@
 
 from mtl_ase.training.backbone_export import BackboneExport
 from mtl_ase.training.checkpoint_files import CheckpointFiles
-from mtl_ase.training.constant_predictor import ConstantPredictor
-from mtl_ase.training.cpu_speed import prepare_device
 from mtl_ase.training.csv_log import CSVLog
 from mtl_ase.training.ema import EMA
 from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
@@ -13,7 +11,6 @@ from mtl_ase.training.router_alarm import RouterAlarm
 from mtl_ase.training.router_log import RouterLog
 from mtl_ase.training.routing_callback import RoutingCallback
 from mtl_ase.training.schedules import Cosine, Poly, Schedule
-from mtl_ase.training.scorer import Scorer
 from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
 from mtl_ase.training.wandb_log import WandbLog
@@ -23,7 +20,6 @@ __all__ = [
     "BackboneExport",
     "CSVLog",
     "CheckpointFiles",
-    "ConstantPredictor",
     "Cosine",
     "LastCheckpoint",
     "MultiTaskModule",
@@ -32,11 +28,9 @@ __all__ = [
     "RouterLog",
     "RoutingCallback",
     "Schedule",
-    "Scorer",
     "SkippedSamples",
     "Stopped",
     "Summary",
     "WandbLog",
     "parameter_groups",
-    "prepare_device",
 ]

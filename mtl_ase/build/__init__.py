@@ -1,0 +1,11 @@
+"""Building: from a composed and checked config to tasks, data, network, module and trainer."""
+
+from mtl_ase.build.from_config import (
+    build_data,
+    build_module,
+    build_network,
+    build_tasks,
+    build_trainer,
+)
+
+__all__ = ["build_data", "build_module", "build_network", "build_tasks", "build_trainer"]

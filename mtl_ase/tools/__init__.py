@@ -1,0 +1,1 @@
+"""Tools for the developers of this framework: torture, soak, and benchmarks."""
