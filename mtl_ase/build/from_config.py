@@ -29,13 +29,13 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
     if not config.get("tasks"):
         raise UserError("tasks is empty; name at least one, e.g. tasks=[semseg].")
     check_values(config, "tasks")
-    tasks = {
-        str(name): instantiate(node, _convert_="object") for name, node in config.tasks.items()
+    for key, node in config.tasks.items():
+        if node.get("name", key) != key:
+            raise UserError(f"tasks.{key}.name={node.name} must be {key}; leave the name out.")
+    return {
+        str(key): instantiate(node, name=str(key), _convert_="object")
+        for key, node in config.tasks.items()
     }
-    for key, task in tasks.items():
-        if task.name != key:
-            raise UserError(f"tasks.{key}.name={task.name} must be {key}; rename one of them.")
-    return tasks
 
 
 def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:

@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.score import score_files, score_run
 from mtl_ase.config import CONFIGS, silence_libraries
@@ -126,10 +127,10 @@ def _values(item: Override) -> list[Any]:
 
 def runs_in(path: Path) -> list[Path]:
     """The run itself, or the runs of a sweep's folder, without failed ones, in order."""
-    if (path / "config.yaml").is_file() or not path.is_dir():
+    if RunFiles(path).config.is_file() or not path.is_dir():
         return [path]
-    runs = [file.parent for file in path.glob("*/config.yaml")]
-    runs = [run for run in runs if not (run / "FAILED").exists()]
+    runs = [file.parent for file in path.glob(f"*/{RunFiles(path).config.name}")]
+    runs = [run for run in runs if not RunFiles(run).failed.exists()]
     return sorted(runs, key=lambda run: (len(run.name), run.name)) or [path]
 
 
@@ -140,7 +141,7 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
         UserError: there is no checkpoint, or an override does not fit.
     """
     config = folder.read_config()
-    checkpoint = folder.path / "checkpoints" / f"{given.checkpoint}.ckpt"
+    checkpoint = folder.checkpoints / f"{given.checkpoint}.ckpt"
     if not checkpoint.is_file():
         raise UserError(f"{checkpoint} is missing; choose checkpoint=last or checkpoint=best.")
     if given.data is not None:

@@ -10,9 +10,9 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import CONFIGS
-from mtl_ase.report.scores import FOLDER
 
 HEADER = """# @package training.reference
 # {what}, scored by evaluate.py: what delta_m compares with.
@@ -75,7 +75,7 @@ def _headline(run: Path) -> tuple[dict[str, Any], str, float]:
     tasks = list(config.tasks)
     if len(tasks) != 1:
         raise UserError(f"{run} was trained on {', '.join(tasks)}; a reference needs single tasks.")
-    file = run / FOLDER / "details.json"
+    file = RunFiles(run).details
     if not file.is_file():
         raise UserError(f"{run} is not evaluated; run python evaluate.py run={run} first.")
     details: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
@@ -94,7 +94,7 @@ def _headline_key(task: str, own: str, protocol: str) -> str:
 
 def _source(run: Path) -> str:
     """The run's folder and the revision of the code that trained it."""
-    path = run / "environment.json"
+    path = RunFiles(run).environment
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     revision = known.get("git_revision")
     return f"run {run.name}" + (f" at {revision[:12]}" if revision else "")

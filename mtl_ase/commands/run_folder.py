@@ -1,4 +1,4 @@
-"""What lies in a run folder, and when a run may start there."""
+"""When a run may start in a folder, and what it writes there first."""
 
 from __future__ import annotations
 
@@ -12,25 +12,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.base.atomic_files import remove_drafts, write_atomically, write_json
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.data import DataModule
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "omegaconf")
 
 
-class RunFolder:
-    """The files of one run.
-
-    Args:
-        path: the folder.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.last = path / "checkpoints" / "last.ckpt"
-        self.best = path / "checkpoints" / "best.ckpt"
-        self.config = path / "config.yaml"
-        self.done = path / "DONE"
+class RunFolder(RunFiles):
+    """The files of one run: which of them to start from, and which to write first."""
 
     def checkpoint_to_resume(self, resume: str) -> Path | None:
         """The checkpoint to go on from.
@@ -43,7 +33,7 @@ class RunFolder:
                 are damaged.
         """
         if resume == "auto":
-            remove_drafts(self.last.parent)
+            remove_drafts(self.checkpoints)
             return newest_good([self.last, previous(self.last)])
         if resume == "never":
             if self.last.is_file() or self.done.exists():
@@ -63,7 +53,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         self.done.unlink(missing_ok=True)
         write_atomically(self.config, OmegaConf.to_yaml(config, resolve=True).encode())
-        write_json(self.path / "environment.json", environment(data))
+        write_json(self.environment, environment(data))
 
     def read_config(self) -> DictConfig:
         """The resolved config of the run.

@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.run_files import run_of
 
 MAY_DIFFER = (
     "model.backbone.weights",
@@ -31,7 +32,7 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
     Raises:
         UserError: they differ; says where.
     """
-    path = checkpoint.parent.parent / "config.yaml"
+    path = run_of(checkpoint).config
     if not path.is_file():
         return
     saved = OmegaConf.load(path)

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.config import run_once
 from mtl_ase.launch.child_training import STOPPED
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
@@ -18,7 +19,7 @@ from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides
 from mtl_ase.search.summary import print_summary, write_trials
 from mtl_ase.search.trainings import Trainings
-from mtl_ase.search.trial import LOG, Trial, last_words, read_result
+from mtl_ase.search.trial import Trial, last_words, read_result
 
 if TYPE_CHECKING:
     from mtl_ase.search.study import Study
@@ -83,7 +84,9 @@ def run_trials(study: Study, run: Run) -> int:
             trial = _begin(study)
         print(f"trial {trial.number}: {' '.join(trial.overrides)}", flush=True)
         folder = wanted.folder / trial.name
-        code = 0 if (folder / "DONE").is_file() else run(folder, [*wanted.fixed, *trial.overrides])
+        code = (
+            0 if RunFiles(folder).done.is_file() else run(folder, [*wanted.fixed, *trial.overrides])
+        )
         if code in STOPPED:
             print(f"stopped; the same command goes on with trial {trial.number}")
             return code
@@ -110,7 +113,7 @@ def _begin(study: Study) -> Trial:
 def _finish(study: Study, trial: Trial, folder: Path, code: int) -> None:
     metric = study.wanted.metric
     if code != 0:
-        failure = f"exit code {code}: {last_words(folder / LOG)}"
+        failure = f"exit code {code}: {last_words(RunFiles(folder).output_log)}"
     else:
         result = read_result(folder, metric)
         if result is not None:

@@ -97,13 +97,13 @@ def _report(
     data: DataModule,
     columns: Mapping[str, dict[str, float | None]],
 ) -> None:
-    write_json(folder.path / "metrics.json", columns[config.experiment_name])
+    write_json(folder.metrics, columns[config.experiment_name])
     if "trivial" in columns:
-        write_json(folder.path / "metrics_trivial.json", columns["trivial"])
+        write_json(folder.trivial_metrics, columns["trivial"])
     tasks = module.scorer.tasks
-    write_sheets(module.network, tasks, data, folder.path / "predictions", config.report.num_sheets)
-    draw_losses(folder.path / "metrics.csv", folder.path / "figures" / "losses.png")
-    draw_routers(folder.path / "router.csv", folder.path / "figures" / "routers.png")
+    write_sheets(module.network, tasks, data, folder.predictions, config.report.num_sheets)
+    draw_losses(folder.log, folder.losses_figure)
+    draw_routers(folder.router_log, folder.routers_figure)
     print_results(columns, module.scorer)
     print(f"run folder: {folder.path}")
 

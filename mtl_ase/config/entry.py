@@ -19,7 +19,8 @@ from omegaconf.errors import OmegaConfBaseException
 from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.resolvers import register_resolvers
-from mtl_ase.sweeps import end_with_sweep, run_in_process
+from mtl_ase.launch.child_training import end_with_starter
+from mtl_ase.sweeps import run_in_process
 
 Result = TypeVar("Result")
 
@@ -30,7 +31,7 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     The jobs of a sweep are runs of the same script in processes of their own. Exit codes: 0 done, 2
     wrong use (one sentence on stderr), 1 anything else (a traceback, or the jobs that failed).
     """
-    end_with_sweep()
+    end_with_starter()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
     register_resolvers()
     script, process = Path(sys.argv[0]).absolute(), os.getpid()

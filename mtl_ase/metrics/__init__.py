@@ -7,7 +7,7 @@ are spread over processes. `update` takes images, `compute` returns a scalar in 
 from mtl_ase.metrics.counting import CountingMetric
 from mtl_ase.metrics.delta_m import delta_m
 from mtl_ase.metrics.edge_bce import EdgeBCE
-from mtl_ase.metrics.edges import Matching, OdsF, count_matches
+from mtl_ase.metrics.edges import Matching, OdsF
 from mtl_ase.metrics.max_f import MaxF
 from mtl_ase.metrics.mean_iou import MeanIoU
 from mtl_ase.metrics.normal_angles import MeanAngle, MedianAngle, RMSAngle, ShareWithin
@@ -27,6 +27,5 @@ __all__ = [
     "RMSAngle",
     "SaliencyIoU",
     "ShareWithin",
-    "count_matches",
     "delta_m",
 ]

@@ -15,14 +15,13 @@ from PIL import Image
 
 from mtl_ase.base.atomic_files import write_json
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.data import DataModule
 from mtl_ase.evaluation import Scores
 from mtl_ase.metrics import MeanIoU, OdsF
 from mtl_ase.metrics.edges import EdgeCurve
 from mtl_ase.report.sheets import Predict, compose_sheet, picture_rows
 from mtl_ase.tasks import Task
-
-FOLDER = "evaluation"
 
 
 def write_scores(
@@ -46,11 +45,12 @@ def write_scores(
     Raises:
         UserError: the folder can't be written to.
     """
-    inner = folder / FOLDER
+    files = RunFiles(folder)
+    inner = files.evaluation
     try:
         inner.mkdir(parents=True, exist_ok=True)
-        write_json(folder / "evaluation.json", results)
-        write_json(inner / "details.json", details(scores, tasks))
+        write_json(files.scores, results)
+        write_json(files.details, details(scores, tasks))
         write_images(inner / "images.csv", scores)
         for key, metric in scores.metrics.items():
             name = key.replace("/", "_")

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.search.command_line import CommandLine
-from mtl_ase.search.trial import LOG, Trial
+from mtl_ase.search.trial import Trial
 
 SHOWN = 10
 
@@ -30,7 +31,7 @@ def print_summary(wanted: CommandLine, ranked: Sequence[Trial], trials: Sequence
         print(f"the best: {command(wanted, ranked[0])}")
     for trial in trials:
         if trial.failure is not None:
-            log = wanted.folder / trial.name / LOG
+            log = RunFiles(wanted.folder / trial.name).output_log
             print(f"trial {trial.number} failed: {trial.failure} ({log})")
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mtl_ase.launch.child_training import PARENT, exit_code, quoted
-from mtl_ase.search.trial import LOG
+from mtl_ase.base.run_files import RunFiles
+from mtl_ase.launch.child_training import TRAIN, exit_code, quoted, start_training
 
-TRAIN = Path(__file__).parents[2] / "train.py"
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -53,12 +50,11 @@ class Trainings:
         if self.received is not None:
             return 128 + self.received
         run.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, str(TRAIN), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
-        environment = {PARENT: str(os.getpid()), "PYTHONUNBUFFERED": "1"}
-        with (run / LOG).open("ab") as log:
-            self.process = subprocess.Popen(
+        command = [str(TRAIN), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
+        with RunFiles(run).output_log.open("ab") as log:
+            self.process = start_training(
                 command,
-                env=os.environ | environment,
+                {"PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-LOG = "output.log"
+from mtl_ase.base.run_files import RunFiles
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Trial:
 def read_result(run: Path, metric: str) -> float | None:
     """The metric of a finished run; None where it is not known."""
     if metric == "val/loss":
-        value = _last_logged(run / "metrics.csv", metric)
+        value = _last_logged(RunFiles(run).log, metric)
     else:
-        value = json.loads((run / "metrics.json").read_text())[metric]
+        value = json.loads(RunFiles(run).metrics.read_text())[metric]
     return value if value is not None and math.isfinite(value) else None
 
 

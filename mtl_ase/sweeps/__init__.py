@@ -2,7 +2,7 @@
 
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import job_folder
-from mtl_ase.sweeps.job_process import end_with_sweep, run_in_process
+from mtl_ase.sweeps.job_process import run_in_process
 from mtl_ase.sweeps.jobs import jobs_of
 from mtl_ase.sweeps.overrides import is_swept, key_of, leaf, value_of
 from mtl_ase.sweeps.report import SweepReport
@@ -10,7 +10,6 @@ from mtl_ase.sweeps.report import SweepReport
 __all__ = [
     "Job",
     "SweepReport",
-    "end_with_sweep",
     "is_swept",
     "job_folder",
     "jobs_of",

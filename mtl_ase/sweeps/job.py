@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.run_files import RunFiles
 
 SHOWN_LINES = 20
 WRONG_USE = "error: "
@@ -25,15 +26,20 @@ class Job:
     folder: Path
 
     @property
+    def files(self) -> RunFiles:
+        """The files of its run."""
+        return RunFiles(self.folder)
+
+    @property
     def is_done(self) -> bool:
         """Whether it ran to its end."""
-        return (self.folder / "DONE").exists()
+        return self.files.done.exists()
 
     @property
     def failure(self) -> str | None:
         """Why it failed, in a line, or None if it did not."""
         try:
-            ending, *said = (self.folder / "FAILED").read_text(encoding="utf-8").splitlines()
+            ending, *said = self.files.failed.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return None
         sentences = [line for line in said if line.startswith(WRONG_USE)]
@@ -51,15 +57,15 @@ class Job:
         """Note how it ended and what it said last."""
         lines = [line.rstrip() for line in said.splitlines() if line.strip()]
         text = "\n".join([ending, *lines[-SHOWN_LINES:]]) + "\n"
-        write_atomically(self.folder / "FAILED", text.encode())
+        write_atomically(self.files.failed, text.encode())
 
     def forget_failure(self) -> None:
         """It is tried again."""
-        (self.folder / "FAILED").unlink(missing_ok=True)
+        self.files.failed.unlink(missing_ok=True)
 
     def metrics(self) -> dict[str, float | None]:
         """The final ones; none as long as there are none."""
-        path = self.folder / "metrics.json"
+        path = self.files.metrics
         if not self.is_done or not path.is_file():
             return {}
         content: dict[str, float | None] = json.loads(path.read_text(encoding="utf-8"))

@@ -20,7 +20,7 @@ from typing import IO
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 
-from mtl_ase.launch.child_training import PARENT, STOPPED, exit_code, quoted
+from mtl_ase.launch.child_training import STOPPED, exit_code, quoted, start_training
 from mtl_ase.launch.parent_watch import end_with_parent
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
@@ -28,13 +28,6 @@ from mtl_ase.sweeps.overrides import key_of
 
 TAIL_BYTES = 8192
 LAST_WORDS_S = 5.0
-
-
-def end_with_sweep() -> None:
-    """In a job: end when the process that started it is gone."""
-    parent = os.environ.pop(PARENT, None)
-    if parent is not None:
-        end_with_parent(int(parent))
 
 
 def run_in_process(script: Path, sweep: int) -> None:
@@ -79,7 +72,7 @@ def _command(script: Path, hydra: HydraConf, job: Job) -> list[str]:
     resume = [item for item in job.overrides if key_of(item) == "resume"] or ["resume=auto"]
     paths = [item for item in hydra.overrides.hydra if key_of(item) == "hydra.searchpath"]
     overrides = [*own_overrides(job.overrides), *resume, f"run_dir={quoted(job.folder)}", *paths]
-    return [sys.executable, str(script), *_sources(hydra), *overrides, "hydra.mode=RUN"]
+    return [str(script), *_sources(hydra), *overrides, "hydra.mode=RUN"]
 
 
 def _sources(hydra: HydraConf) -> Sequence[str]:
@@ -95,8 +88,7 @@ def _sources(hydra: HydraConf) -> Sequence[str]:
 
 def _wait_for(command: Sequence[str]) -> tuple[int, str]:
     """The exit code, 128 + the number of a signal, and the last that was said on stderr."""
-    environment = {**os.environ, PARENT: str(os.getpid())}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    process = start_training(command, stderr=subprocess.PIPE)
     assert process.stderr is not None
     said = bytearray()
     reader = threading.Thread(target=_pass_on, args=(process.stderr, said), daemon=True)

@@ -60,7 +60,7 @@ def summarise(jobs: Sequence[Job], before: Collection[Path] = ()) -> list[Row]:
 
 def headlines(job: Job) -> dict[str, float | None]:
     """The tasks' headline metrics and delta_m; all metrics where the run does not say which."""
-    metrics, path = job.metrics(), job.folder / "config.yaml"
+    metrics, path = job.metrics(), job.files.config
     if not metrics or not path.is_file():
         return metrics
     config = OmegaConf.load(path)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.launch.child_training import TRAIN, start_training
 
-ROOT = Path(__file__).parents[2]
+ROOT = TRAIN.parent
 SMALL = (
     "experiment=ase_finegrained",
     "setting=scenes",
@@ -41,10 +39,10 @@ def start(
     arguments: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
     """Start Python on one thread in the project's folder, with these variables besides."""
-    return subprocess.Popen(
-        [sys.executable, "-W", "ignore", *arguments],
+    return start_training(
+        ["-W", "ignore", *arguments],
+        {"OMP_NUM_THREADS": "1"} | dict(environment or {}),
         cwd=ROOT,
-        env=os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment or {}),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.tools.small_training import SMALL, finish, start
 
 PERIOD_S = 0.25
@@ -43,7 +44,7 @@ def soak(folder: Path, steps: int = 2000) -> dict[str, Any]:
     options = [f"data.root={folder / 'scenes'}", f"run_dir={run}", f"trainer.max_steps={steps}"]
     options += ["trainer.max_epochs=-1", "callbacks.last.every_n_steps=50"]
     process = start(["train.py", *SMALL, *options])
-    looks = list(_looks(process, run / "metrics.csv"))
+    looks = list(_looks(process, RunFiles(run)))
     finish(process)
     warm = [look for look in looks if look.step >= WARM * steps]
     early, late = warm[: len(warm) // 2], warm[len(warm) // 2 :]
@@ -57,12 +58,12 @@ def soak(folder: Path, steps: int = 2000) -> dict[str, Any]:
     }
 
 
-def _looks(process: subprocess.Popen[bytes], log: Path) -> Iterator[Look]:
+def _looks(process: subprocess.Popen[bytes], run: RunFiles) -> Iterator[Look]:
     """Look at a process until its last step is logged; validations of the end are left out."""
     step, place = -1, Path(f"/proc/{process.pid}")
-    while process.poll() is None and not (log.parent / "metrics.json").is_file():
+    while process.poll() is None and not run.metrics.is_file():
         time.sleep(PERIOD_S)
-        step = max(step, _last_step(log))
+        step = max(step, _last_step(run.log))
         try:
             files = len(list((place / "fd").iterdir()))
             yield Look(step, _anonymous_megabytes(place), files)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.tools.small_training import ROOT, SMALL, finish, start
 from mtl_ase.training.checkpoint_files import previous, read_checkpoint, verify_checkpoint
 
@@ -71,7 +72,7 @@ def torture(
     for _ in range(stops):
         lives.stop()
     finish(_start([*options, f"run_dir={lives.run}"], 0.0, tmpdir))
-    steps = _logged_steps(lives.run / "metrics.csv")
+    steps = _logged_steps(lives.files.log)
     return {
         "kills": lives.kills,
         "while_a_checkpoint_was_written": lives.writing,
@@ -82,10 +83,7 @@ def torture(
         "torn_checkpoints": lives.torn,
         "litter": sorted(_files(lives.run) - _files(calm)),
         "same_weights": _same_weights(calm, lives.run),
-        "same_logs": all(
-            (calm / name).read_bytes() == (lives.run / name).read_bytes()
-            for name in ("metrics.csv", "router.csv", "metrics.json")
-        ),
+        "same_logs": _same_logs(RunFiles(calm), lives.files),
     }
 
 
@@ -103,6 +101,7 @@ class _Lives:
         self, run: Path, options: list[str], rng: random.Random, tmpdir: Path | None
     ) -> None:
         self.run, self.options, self.rng, self.tmpdir = run, options, rng, tmpdir
+        self.files = RunFiles(run)
         self.kills = self.writing = self.torn = 0
         self.codes: list[int] = []
         self.seconds: list[float] = []
@@ -110,11 +109,11 @@ class _Lives:
     def kill(self, pause: float) -> None:
         """Kill it at a random moment; count what was under way, and look at its checkpoints."""
         process = self._live(pause)
-        self.writing += bool(list((self.run / "checkpoints").glob(".last.ckpt.*.draft")))
+        self.writing += bool(list(self.files.checkpoints.glob(".last.ckpt.*.draft")))
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.kills += 1
-        self.torn += _is_torn(self.run / "checkpoints" / "last.ckpt")
+        self.torn += _is_torn(self.files.last)
 
     def stop(self) -> None:
         """Tell it to end at a random moment; note how, and how long it takes."""
@@ -127,7 +126,7 @@ class _Lives:
     def _live(self, pause: float) -> subprocess.Popen[bytes]:
         """Start it, and wait for a random time after its first step."""
         process = _start([*self.options, f"run_dir={self.run}"], pause, self.tmpdir)
-        _wait_for_progress(process, self.run / "metrics.csv")
+        _wait_for_progress(process, self.files.log)
         time.sleep(self.rng.uniform(0, LONGEST_S))
         if process.poll() is not None:
             raise UserError(f"the run ended after {self.kills} kills; give more epochs.")
@@ -176,9 +175,14 @@ def _files(run: Path) -> set[str]:
     return {str(path.relative_to(run)) for path in run.rglob("*")}
 
 
+def _same_logs(first: RunFiles, second: RunFiles) -> bool:
+    logs = ((run.log, run.router_log, run.metrics) for run in (first, second))
+    return all(a.read_bytes() == b.read_bytes() for a, b in zip(*logs, strict=True))
+
+
 def _same_weights(first: Path, second: Path) -> bool:
     parts = ("state_dict", "current_model_state")
-    a, b = (read_checkpoint(run / "checkpoints" / "last.ckpt") for run in (first, second))
+    a, b = (read_checkpoint(RunFiles(run).last) for run in (first, second))
     return all(
         a[part].keys() == b[part].keys()
         and all(torch.equal(a[part][key], b[part][key]) for key in a[part])

@@ -13,6 +13,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.run_files import RunFiles
 
 Row = dict[str, str]
 
@@ -34,7 +35,7 @@ class CSVLog(Logger):
 
     def __init__(self, folder: str) -> None:
         super().__init__()
-        self.path = Path(folder) / "metrics.csv"
+        self.path = RunFiles(Path(folder)).log
         self.columns: list[str] = []
         self.row: Row = {}
         self.end = 0

@@ -11,12 +11,11 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.run_files import RunFiles
 
 if TYPE_CHECKING:
     from wandb.sdk.lib import RunDisabled
     from wandb.wandb_run import Run
-
-ID_FILE = "wandb_id"
 
 
 class WandbLog(WandbLogger):
@@ -45,7 +44,7 @@ class WandbLog(WandbLogger):
         mode = "offline" if offline and "WANDB_MODE" not in os.environ else None
         super().__init__(name=name, save_dir=folder, project=project, mode=mode, **options)
         self._wandb_init.pop("anonymous")  # wandb warns of it, whatever its value
-        self.id_file = Path(folder) / ID_FILE
+        self.id_file = RunFiles(Path(folder)).wandb_id
 
     @property
     @rank_zero_experiment

@@ -19,6 +19,7 @@ CALL_SITE = {
     r"model\.head": {"width", "channels"},
     r"model\.lora": {"block"},
     r"data": {"tasks"},
+    r"tasks\.\w+": {"name"},
     r"training": {"network", "tasks", "dataset"},
     r"training\.optimizer": {"params"},
     r"trainer": {"logger", "callbacks"},

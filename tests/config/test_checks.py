@@ -114,7 +114,7 @@ def test_no_task_is_wrong_use(composed: Callable[..., DictConfig]) -> None:
 
 def test_a_task_under_another_name_is_wrong_use(composed: Callable[..., DictConfig]) -> None:
     with pytest.raises(UserError, match=r"tasks\.edge\.name=border must be edge"):
-        build_tasks(composed("tasks.edge.name=border"))
+        build_tasks(composed("+tasks.edge.name=border"))
 
 
 def test_fast_precision_is_one_that_lightning_knows(

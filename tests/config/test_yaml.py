@@ -121,4 +121,4 @@ def test_every_task_is_named_as_its_file() -> None:
     for path in (CONFIGS / "tasks").glob("*.yaml"):
         content = OmegaConf.load(path)
         assert list(content) == [path.stem]
-        assert content[path.stem].name == path.stem
+        assert "name" not in content[path.stem]

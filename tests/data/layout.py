@@ -21,6 +21,17 @@ LABELS: dict[str, Label] = {
 }
 """How every kind of label file is read."""
 
+
+def read_target(
+    label: Label, root: Path, image_id: str, size_hw: tuple[int, int], truth: bool
+) -> np.ndarray:
+    """The target of one image in the image's size; all ignored where it is unlabelled."""
+    stored = label.read_stored(root, image_id, truth)
+    if stored is None:
+        return label.ignored_target(size_hw)
+    return label.to_target(label.resize_to(stored, size_hw))
+
+
 Part = tuple[str, np.ndarray]
 Thing = tuple[str, int, np.ndarray, Sequence[Part]]
 

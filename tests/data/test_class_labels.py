@@ -9,7 +9,7 @@ import pytest
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.data.labels import HumanParts, Saliency, Semseg
-from tests.data.layout import Part, box, write_palette_png, write_parts, write_png
+from tests.data.layout import Part, box, read_target, write_palette_png, write_parts, write_png
 
 SIZE = (12, 16)
 EVERYWHERE = np.ones(SIZE, bool)
@@ -30,33 +30,33 @@ def some_ids(seed: int = 0) -> np.ndarray:
 def test_semseg_is_the_palette_index_and_keeps_255(tmp_path: Path) -> None:
     ids = some_ids()
     write_palette_png(tmp_path / "semseg/VOC12/a.png", ids)
-    label = Semseg().read(tmp_path, "a", SIZE, truth=True)
+    label = read_target(Semseg(), tmp_path, "a", SIZE, truth=True)
     assert label.dtype == np.uint8
     assert (label == ids).all()
 
 
 def test_semseg_of_voc12_goes_before_that_of_pascal_context(tmp_path: Path) -> None:
     write_png(tmp_path / "semseg/pascal-context/a.png", some_ids(1))
-    assert (Semseg().read(tmp_path, "a", SIZE, truth=False) == some_ids(1)).all()
+    assert (read_target(Semseg(), tmp_path, "a", SIZE, truth=False) == some_ids(1)).all()
     write_palette_png(tmp_path / "semseg/VOC12/a.png", some_ids(2))
-    assert (Semseg().read(tmp_path, "a", SIZE, truth=False) == some_ids(2)).all()
+    assert (read_target(Semseg(), tmp_path, "a", SIZE, truth=False) == some_ids(2)).all()
 
 
 def test_semseg_of_three_channels_is_refused(tmp_path: Path) -> None:
     write_png(tmp_path / "semseg/VOC12/a.png", np.zeros((*SIZE, 3), np.uint8))
     with pytest.raises(UserError, match=r"VOC12/a\.png has 3 channels"):
-        Semseg().read(tmp_path, "a", SIZE, truth=True)
+        read_target(Semseg(), tmp_path, "a", SIZE, truth=True)
 
 
 def test_saliency_is_over_one_half(tmp_path: Path) -> None:
     write_png(tmp_path / "sal_distill/a.png", np.array([[0, 127, 128, 255]], np.uint8))
-    label = Saliency().read(tmp_path, "a", (1, 4), truth=True)
+    label = read_target(Saliency(), tmp_path, "a", (1, 4), truth=True)
     assert label.dtype == np.uint8
     assert label.tolist() == [[0, 0, 1, 1]]
 
 
 def read_parts(root: Path) -> np.ndarray:
-    return HumanParts().read(root, "a", SIZE, truth=True)
+    return read_target(HumanParts(), root, "a", SIZE, truth=True)
 
 
 @pytest.mark.parametrize(("part", "names"), MERGED.items())

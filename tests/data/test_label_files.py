@@ -14,6 +14,7 @@ from mtl_ase.data.labels import HumanParts
 from tests.data.layout import (
     LABELS,
     box,
+    read_target,
     write_label_map,
     write_palette_png,
     write_parts,
@@ -38,7 +39,7 @@ def write_all(root: Path, size_hw: tuple[int, int] = SIZE) -> None:
 @pytest.mark.parametrize("name", LABELS)
 @pytest.mark.parametrize("truth", [False, True])
 def test_a_missing_file_is_ignored_everywhere(tmp_path: Path, name: str, truth: bool) -> None:
-    label = LABELS[name].read(tmp_path, "a", SIZE, truth)
+    label = read_target(LABELS[name], tmp_path, "a", SIZE, truth)
     assert LABELS[name].find(tmp_path, "a") is None
     assert label.shape[:2] == SIZE
     assert (label == (0 if name == "normals" else 255)).all()
@@ -49,7 +50,7 @@ def test_a_missing_file_is_ignored_everywhere(tmp_path: Path, name: str, truth: 
 @pytest.mark.parametrize("name", LABELS)
 def test_a_label_of_another_size_takes_the_images_size(tmp_path: Path, name: str) -> None:
     write_all(tmp_path, (16, 20))
-    label = LABELS[name].read(tmp_path, "a", SIZE, truth=True)
+    label = read_target(LABELS[name], tmp_path, "a", SIZE, truth=True)
     assert label.shape[:2] == SIZE
     if name == "edge":
         assert label[:, 3:6].any()
@@ -83,7 +84,7 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, damage: Callable[[Pat
     assert path is not None
     damage(path)
     with pytest.raises(UserError) as caught:
-        LABELS[name].read(tmp_path, "a", SIZE, truth=True)
+        read_target(LABELS[name], tmp_path, "a", SIZE, truth=True)
     assert str(path) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -95,10 +96,10 @@ def test_a_matlab_file_without_the_variable_is_named(tmp_path: Path, name: str) 
     assert path is not None
     rename_variable(path)
     with pytest.raises(UserError, match=r"a\.mat lacks the variable"):
-        LABELS[name].read(tmp_path, "a", SIZE, truth=True)
+        read_target(LABELS[name], tmp_path, "a", SIZE, truth=True)
 
 
 def test_an_unknown_part_of_a_person_is_named(tmp_path: Path) -> None:
     write_parts(tmp_path, "a", [("person", 15, HALF, [("tentacle", HALF)])])
     with pytest.raises(UserError, match=r"human_parts/a\.mat.*tentacle"):
-        HumanParts().read(tmp_path, "a", SIZE, truth=True)
+        read_target(HumanParts(), tmp_path, "a", SIZE, truth=True)

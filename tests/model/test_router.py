@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mtl_ase.model import NoisyRouter
+from mtl_ase.model.router import MIN_STD
 
 T, D, E = 3, 6, 4
 
@@ -32,14 +33,14 @@ def test_training_has_fresh_noise(router):
 
 @pytest.mark.parametrize("raw", [-50.0, 0.0, 2.0])
 def test_noise_is_normal_with_the_learned_deviation(router, raw):
-    """With std = softplus(V x) + min_std; x is a unit vector, so V x is V's first row."""
+    """With std = softplus(V x) + MIN_STD; x is a unit vector, so V x is V's first row."""
     x_TBLD = torch.zeros(T, 1, 20_000, D)
     x_TBLD[..., 0] = 1
     with torch.no_grad():
         router.noise_TDE[:, 0] = raw
     noise_TBLE = router(x_TBLD) - router.eval()(x_TBLD)
     std_TE = noise_TBLE.std(dim=(1, 2))
-    expected = torch.nn.functional.softplus(torch.tensor(raw)) + router.min_std
+    expected = torch.nn.functional.softplus(torch.tensor(raw)) + MIN_STD
     torch.testing.assert_close(std_TE, expected.expand(T, E), rtol=0.03, atol=0)
     assert noise_TBLE.mean(dim=(1, 2)).abs().max() < 5 * expected / 20_000**0.5
 

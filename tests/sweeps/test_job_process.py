@@ -13,7 +13,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import read_write
 
 from mtl_ase.config import CONFIGS
-from mtl_ase.sweeps import Job, end_with_sweep, job_process, run_in_process
+from mtl_ase.sweeps import Job, run_in_process
 from tests.conftest import Compose
 
 OVERRIDES = ["seed=3", "tasks=[semseg,edge]", "run_dir=elsewhere"]
@@ -124,15 +124,3 @@ def test_the_last_words_are_kept_in_bounds(start: Start) -> None:
     job = start("import sys\nfor n in range(9999):\n    print(n, file=sys.stderr)\nsys.exit(1)")
     lines = (job.folder / "FAILED").read_text().splitlines()
     assert lines == ["exit code 1", *map(str, range(9979, 9999))]
-
-
-def test_a_job_ends_with_the_process_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    watched: list[int] = []
-    monkeypatch.setattr(job_process, "end_with_parent", watched.append)
-    monkeypatch.delenv(job_process.PARENT, raising=False)
-    end_with_sweep()
-    assert watched == []
-    monkeypatch.setenv(job_process.PARENT, "1234")
-    end_with_sweep()
-    assert watched == [1234]
-    assert job_process.PARENT not in os.environ

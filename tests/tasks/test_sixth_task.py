@@ -1,4 +1,4 @@
-"""A sixth task costs one short file: depth in metres, from the scenes' depth maps."""
+"""A task of one's own costs one short file: the luminance of the image, learnt from the image."""
 # ruff: noqa: D101, D102
 
 from __future__ import annotations
@@ -16,30 +16,31 @@ from torchmetrics import MeanMetric
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
+from mtl_ase.data.image_files import read_image
 from mtl_ase.data.labels import Label
-from mtl_ase.data.labels.files import read_png
 
 # The sixth task begins.
 
 
-class Depth(Label):
-    ignore = 0.0
+class Luminance(Label):
+    ignore = -1.0
 
     def paths(self, root, image_id):
-        return [root / "depth" / f"{image_id}.png"]
+        return [root / "JPEGImages" / f"{image_id}.jpg"]
 
     def decode(self, path, root, image_id):
-        return read_png(path, cv2.IMREAD_UNCHANGED).astype(np.float32) / 1000
+        return cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
 
     def ignored_stored(self, size_hw):
-        return np.zeros(size_hw, np.float32)
+        return np.full(size_hw, self.ignore, np.float32)
 
 
 def error(prediction, label):
-    return torch.where(label > 0, (prediction - label).abs(), 0).sum() / (label > 0).sum().clamp(1)
+    valid = label >= 0
+    return torch.where(valid, (prediction - label).abs(), 0).sum() / valid.sum().clamp(1)
 
 
-class DepthL1(nn.Module):
+class LuminanceL1(nn.Module):
     def forward(self, logits_BCHW, label_BHW):
         return error(logits_BCHW[:, 0].float(), label_BHW)
 
@@ -48,20 +49,16 @@ class MeanError(MeanMetric):
     higher_is_better = False
 
     def update(self, prediction_HW, label_HW):
-        super().update(error(prediction_HW, label_HW), (label_HW > 0).sum())
-
-
-def metres(logits_CHW):
-    return logits_CHW[0]
+        super().update(error(prediction_HW, label_HW), (label_HW >= 0).sum())
 
 
 HERE = __name__
 CONFIG = [
-    f"+data.labels.depth={{_target_: {HERE}.Depth}}",
-    f"+tasks.depth={{_target_: mtl_ase.tasks.Task, name: depth, channels: 1, headline: error, "
-    f"loss: {{_target_: {HERE}.DepthL1}}, metrics: {{error: {{_target_: {HERE}.MeanError}}}}, "
-    f"activation: {{_target_: {HERE}.metres, _partial_: true}}, "
-    "colours: {_target_: mtl_ase.tasks.depth_colours, _partial_: true}}",
+    f"+data.labels.luminance={{_target_: {HERE}.Luminance}}",
+    f"+tasks.luminance={{_target_: mtl_ase.tasks.Task, channels: 1, headline: error, "
+    f"loss: {{_target_: {HERE}.LuminanceL1}}, metrics: {{error: {{_target_: {HERE}.MeanError}}}}, "
+    "activation: {_target_: mtl_ase.tasks.first_channel, _partial_: true}, "
+    "colours: {_target_: mtl_ase.tasks.grey, _partial_: true}}",
 ]
 # The sixth task ends.
 
@@ -85,21 +82,21 @@ def test_the_sixth_task_trains(
         "callbacks={}",
     )
     tasks = build_tasks(config, trusted=(f"{HERE}.",))
-    assert list(tasks) == ["semseg", "edge", "depth"]
+    assert list(tasks) == ["semseg", "edge", "luminance"]
     data = build_data(config, tasks)
     module = build_module(config, tasks, build_network(config, tasks))
     trainer = build_trainer(config)
     trainer.fit(module, datamodule=data)
     trainer.validate(module, datamodule=data, verbose=False)
     assert trainer.global_step == 2
-    assert module.results["depth/error"] > 0
-    assert data.coverage()["val"]["depth"] == len(data.dataset("val", training=False))
+    assert module.results["luminance/error"] > 0
+    assert data.coverage()["val"]["luminance"] == len(data.dataset("val", training=False))
     logged = (tmp_path / "metrics.csv").read_text()
-    assert "train/depth/loss" in logged
-    assert "val/depth/error" in logged
-    label = data.dataset("val", training=False)[0, 0].labels["depth"].numpy()
-    assert 0.5 < label[label > 0].mean() < 100
-    assert tasks["depth"].colours(label).shape == (*label.shape, 3)
+    assert "train/luminance/loss" in logged
+    assert "val/luminance/error" in logged
+    label = data.dataset("val", training=False)[0, 0].labels["luminance"].numpy()
+    assert 0.05 < label.mean() < 0.95
+    assert tasks["luminance"].colours(label).shape == (*label.shape, 3)
 
 
 def test_it_is_refused_unless_trusted(composed: Callable[..., DictConfig], tiny: list[str]) -> None:

@@ -6,6 +6,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from mtl_ase.base.errors import UserError
 CHUNK_BYTES = 2**20
 TIMEOUT_S = 60
 ATTEMPTS = 3
-UNCHANGED, WHOLE, PART, DONE = "If-Range", 200, 206, 416
 
 
 class LinkDead(Exception):
@@ -57,20 +57,22 @@ def _fetch(url: str, part: Path, note: Path) -> bool:
     headers = {"User-Agent": "mtl_ase"}
     if have:
         known = json.loads(note.read_text(encoding="utf-8"))
-        headers |= {"Range": f"bytes={have}-", UNCHANGED: known["mark"]}
+        headers |= {"Range": f"bytes={have}-", "If-Range": known["mark"]}
     try:
         response = urllib.request.urlopen(
             urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S
         )
     except urllib.error.HTTPError as error:
-        if error.code == DONE and have:  # nothing is left to send, or the file has changed
+        if (
+            error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have
+        ):  # nothing is left to send, or the file has changed
             part.unlink()
             return False
         raise LinkDead(f"{url} answers {error.code} {error.reason}") from error
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
         raise LinkDead(f"{url} can't be reached ({getattr(error, 'reason', error)})") from error
     with response:
-        continues = response.status == PART
+        continues = response.status == HTTPStatus.PARTIAL_CONTENT
         start = have if continues else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else start + int(length)

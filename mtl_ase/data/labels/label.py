@@ -97,15 +97,6 @@ class Label(ABC):
             return cv2.resize(stored, size_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         return stored
 
-    def read(self, root: Path, image_id: str, size_hw: tuple[int, int], truth: bool) -> Array:
-        """The finished map of one image in the image's size; all ignore where it is unlabelled."""
-        stored = self.read_stored(root, image_id, truth)
-        return (
-            self.ignored_target(size_hw)
-            if stored is None
-            else self.to_target(self.resize_to(stored, size_hw))
-        )
-
     def warp(self, stored: Array, warp: Warp) -> Array:
         """The finished map moved along with the image; pixels from outside are ignored."""
         return self.to_target(self.warp_stored(stored, warp))

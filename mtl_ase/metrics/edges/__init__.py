@@ -2,7 +2,7 @@
 
 from mtl_ase.metrics.edges.counts import EdgeCounts, count_edges
 from mtl_ase.metrics.edges.curve import EdgeCurve, edge_curve
-from mtl_ase.metrics.edges.matching import Matching, count_matches
+from mtl_ase.metrics.edges.matching import Matching
 from mtl_ase.metrics.edges.ods_f import OdsF
 from mtl_ase.metrics.edges.suppression import suppress
 
@@ -12,7 +12,6 @@ __all__ = [
     "Matching",
     "OdsF",
     "count_edges",
-    "count_matches",
     "edge_curve",
     "suppress",
 ]

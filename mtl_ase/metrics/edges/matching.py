@@ -61,13 +61,6 @@ class Matching:
         return int(np.count_nonzero(self._partner_G != NOBODY))
 
 
-def count_matches(
-    predicted_HW: NDArray[np.bool_], true_HW: NDArray[np.bool_], max_distance: float
-) -> int:
-    """Largest number of disjoint pairs at most so far apart, see `Matching`."""
-    return Matching(true_HW, max_distance).count(predicted_HW)
-
-
 @numba.njit(cache=True, nogil=True)
 def _part(predicted_P: NDArray[np.bool_], partner_G: Index, owner_P: Index) -> None:
     """Undo the pairs whose pixel is no longer predicted."""

@@ -18,11 +18,6 @@ class Timing:
     seconds: list[float]
 
     @property
-    def median_ms(self) -> float:
-        """Of an item."""
-        return 1000 * statistics.median(self.seconds)
-
-    @property
     def mean_ms(self) -> float:
         """Of an item."""
         return 1000 * statistics.fmean(self.seconds)

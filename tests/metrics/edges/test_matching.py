@@ -11,7 +11,7 @@ from mtl_ase.data.image_files import read_image
 from mtl_ase.data.labels import Edges
 from mtl_ase.data.labels.thinning import thin
 from mtl_ase.data.layout import PASCAL_MT
-from mtl_ase.metrics import Matching, count_matches
+from mtl_ase.metrics import Matching
 from mtl_ase.tools.benchmarks.odsf import assigned, made_prediction
 from tests.conftest import PASCAL_MINI
 from tests.metrics.oracles import brute_force
@@ -24,30 +24,30 @@ def test_equals_brute_force_on_small_maps():
         predicted = rng.random(shape) < rng.random() * 0.6
         true = rng.random(shape) < rng.random() * 0.6
         reach = rng.choice([0.5, 1.0, 1.5, 2.3, 4.0])
-        assert count_matches(predicted, true, reach) == brute_force(predicted, true, reach)
+        assert Matching(true, reach).count(predicted) == brute_force(predicted, true, reach)
 
 
 def test_coinciding_pixels_are_not_always_pairs():
     """The only way to match both pixels is to move each by one."""
     predicted = np.array([[True, True, False]])
     true = np.array([[False, True, True]])
-    assert count_matches(predicted, true, 1) == 2
+    assert Matching(true, 1).count(predicted) == 2
 
 
 @pytest.mark.parametrize("reach", [0.2, 1.0, 50.0])
 def test_nothing_matches_nothing(reach):
     empty, full = np.zeros((4, 6), bool), np.ones((4, 6), bool)
-    assert count_matches(empty, empty, reach) == 0
-    assert count_matches(full, empty, reach) == 0
-    assert count_matches(empty, full, reach) == 0
-    assert count_matches(full, full, reach) == 24
+    assert Matching(empty, reach).count(empty) == 0
+    assert Matching(empty, reach).count(full) == 0
+    assert Matching(full, reach).count(empty) == 0
+    assert Matching(full, reach).count(full) == 24
 
 
 def test_reach_is_a_circle_with_its_rim():
     predicted, true = np.zeros((2, 6, 6), bool)
     predicted[0, 0] = true[3, 4] = True
-    assert count_matches(predicted, true, 5) == 1
-    assert count_matches(predicted, true, 4.99) == 0
+    assert Matching(true, 5).count(predicted) == 1
+    assert Matching(true, 4.99).count(predicted) == 0
 
 
 @pytest.mark.parametrize("density", [0.05, 0.3, 0.6])
@@ -55,7 +55,7 @@ def test_dense_maps_take_no_excessive_time(density):
     rng = np.random.default_rng(0)
     predicted, true = rng.random((2, 256, 256)) < density
     start = time.perf_counter()
-    matches = count_matches(predicted, true, 2.7)
+    matches = Matching(true, 2.7).count(predicted)
     assert time.perf_counter() - start < 5
     assert matches <= min(predicted.sum(), true.sum())
 
@@ -79,7 +79,7 @@ def test_long_chains_are_followed_to_their_end():
     length = 3000
     true, predicted = np.zeros((2, 1, length + 2), bool)
     true[0, 1:-1], predicted[0, 2:] = True, True
-    assert count_matches(predicted, true, 1) == length
+    assert Matching(true, 1).count(predicted) == length
     matching = Matching(true, 1)
     assert matching.count(true) == length
     assert matching.count(predicted) == length
