@@ -11,7 +11,7 @@ from scipy.ndimage import label as number_regions
 from mtl_ase.data.labels import Edges
 from mtl_ase.data.labels.edges import boundaries
 from mtl_ase.data.warp import make_warp
-from tests.data.layout import write_label_map
+from tests.data.layout import read_target, write_label_map
 from tests.metrics.oracles import slow_thin
 
 SHAPES = [(1, 1), (1, 7), (6, 1), (2, 2), (9, 13), (16, 12)]
@@ -73,7 +73,7 @@ def test_training_target_is_the_thinned_laplacian(tmp_path: Path, num_ids: int) 
     for number, shape in enumerate(SHAPES):
         ids = random_map(rng, shape, num_ids)
         write_label_map(tmp_path, str(number), ids)
-        target = Edges().read(tmp_path, str(number), shape, truth=False)
+        target = read_target(Edges(), tmp_path, str(number), shape, truth=False)
         assert target.dtype == np.uint8
         assert (target == slow_thin(slow_laplacian(ids) != 0)).all()
 
@@ -84,7 +84,7 @@ def test_truth_is_the_thinned_boundary_of_regions(tmp_path: Path, num_ids: int) 
     for number, shape in enumerate(SHAPES):
         ids = random_map(rng, shape, num_ids)
         write_label_map(tmp_path, str(number), ids)
-        truth = Edges().read(tmp_path, str(number), shape, truth=True)
+        truth = read_target(Edges(), tmp_path, str(number), shape, truth=True)
         assert truth.dtype == np.uint8
         assert (truth == slow_thin(seg2bmap(relabel(ids)))).all()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mtl_ase.data.labels import Normals, facts, normals
-from tests.data.layout import write_label_map, write_png
+from tests.data.layout import read_target, write_label_map, write_png
 
 SIZE = (20, 24)
 
@@ -21,7 +21,7 @@ def some_bytes() -> np.ndarray:
 
 
 def read(root: Path, valid_everywhere: bool) -> np.ndarray:
-    return Normals(valid_everywhere).read(root, "a", SIZE, truth=True)
+    return read_target(Normals(valid_everywhere), root, "a", SIZE, truth=True)
 
 
 def test_bytes_decode_to_unit_vectors(tmp_path: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_label_map_of_another_size_is_resized(tmp_path: Path) -> None:
 
 def test_resized_normals_stay_unit_vectors(tmp_path: Path) -> None:
     write_png(tmp_path / "normals_distill/a.png", some_bytes())
-    label = Normals(valid_everywhere=True).read(tmp_path, "a", (33, 50), truth=False)
+    label = read_target(Normals(valid_everywhere=True), tmp_path, "a", (33, 50), truth=False)
     lengths = np.linalg.norm(label, axis=-1)
     assert label.shape == (33, 50, 3)
     assert (np.isclose(lengths, 1, atol=1e-5) | (lengths == 0)).all()
