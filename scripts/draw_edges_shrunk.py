@@ -12,8 +12,8 @@ from PIL import Image
 from mtl_ase.data import make_warp
 from mtl_ase.data.labels import Edges
 from mtl_ase.data.labels.thinning import thin
-from mtl_ase.data.scenes.generation import render_image
 from mtl_ase.report import compose_sheet
+from mtl_ase.scenes.generation import render_image
 from mtl_ase.tasks import grey
 
 SOURCE_HW, INPUT_HW = (375, 500), (224, 224)

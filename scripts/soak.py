@@ -7,9 +7,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mtl_ase.commands.soak import soak
+from mtl_ase.base.errors import UserError
 from mtl_ase.config import exit_on_wrong_use
-from mtl_ase.errors import UserError
+from mtl_ase.tools.soak import soak
 
 MOST_MEGABYTES = 1.0
 

@@ -12,10 +12,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from mtl_ase.config import CONFIGS, build_network, build_tasks
+from mtl_ase.build import build_network, build_tasks
+from mtl_ase.config import CONFIGS
 from mtl_ase.config.resolvers import register_resolvers
-from mtl_ase.data.scenes import Scenes
 from mtl_ase.model import MultiTaskNetwork
+from mtl_ase.scenes import Scenes
 
 NUM_TRAIN, NUM_VAL, SIZE, SEED = 24, 8, 64, 7
 PASCAL_MINI = Path(__file__).parents[2] / "shared" / "data" / "pascal_mini"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 from PIL import Image
 
-from mtl_ase.config import build_data, build_tasks
+from mtl_ase.build import build_data, build_tasks
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.data.image_files import read_image
 from mtl_ase.report import compose_sheet, draw_legend

@@ -13,10 +13,10 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.score import score_files, score_run
 from mtl_ase.config import CONFIGS, silence_libraries
-from mtl_ase.errors import UserError
 from mtl_ase.evaluation import Scores
 from mtl_ase.report import print_comparison, print_scores
 
@@ -71,9 +71,9 @@ def evaluate(arguments: Sequence[str]) -> None:
     given = read_arguments(arguments)
     if given.predictions is not None:
         config = files_config(given)
-        insist = given.reference is not None
+        require_reference = given.reference is not None
         scored: list[Scores | None] = [
-            score_files(given.predictions, given.name, config, given.out, insist)
+            score_files(given.predictions, given.name, config, given.out, require_reference)
         ]
     else:
         scored = []

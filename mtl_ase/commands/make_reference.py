@@ -9,9 +9,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import CONFIGS
-from mtl_ase.errors import UserError
 from mtl_ase.report.scores import FOLDER
 
 HEADER = """# @package training.reference

@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.flop_counter import FlopCounterMode
 
-from mtl_ase.config import build_network, build_tasks
+from mtl_ase.build import build_network, build_tasks
 from mtl_ase.model import count_parameters
 
 

@@ -11,13 +11,13 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.config import build_data
+from mtl_ase.base.errors import BadFile
+from mtl_ase.build import build_data
 from mtl_ase.data import DataModule
 from mtl_ase.data.acquire import ARCHIVES, obtain
-from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.official import official_file
 from mtl_ase.data.verification import Verification, percentages, verify
-from mtl_ase.errors import BadFile
+from mtl_ase.machine.cores import usable_cores
 
 SHOWN = 20
 """Problems printed in full; the rest is counted."""

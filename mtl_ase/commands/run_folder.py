@@ -10,9 +10,9 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_ase.atomic_files import remove_drafts, write_atomically, write_json
+from mtl_ase.base.atomic_files import remove_drafts, write_atomically, write_json
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import DataModule
-from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
 
 PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-core", "omegaconf")

@@ -8,12 +8,16 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_ase.differences import differences
-from mtl_ase.errors import UserError
+from mtl_ase.base.differences import differences
+from mtl_ase.base.errors import UserError
 
-FREE = ("model.backbone.weights", "model.backbone.pretrained", "model.activation_checkpointing")
+MAY_DIFFER = (
+    "model.backbone.weights",
+    "model.backbone.pretrained",
+    "model.activation_checkpointing",
+)
 """Keys of the network that may differ: where its weights come from, and how memory is saved."""
-ADDED = {"model.adapter.granularity": 1}
+OLD_DEFAULTS = {"model.adapter.granularity": 1}
 """Keys that older runs do not have, and what these did."""
 
 
@@ -32,21 +36,21 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
         return
     saved = OmegaConf.load(path)
     assert isinstance(saved, DictConfig)
-    if found := differences(fixed(saved), fixed(config)):
+    if found := differences(run_identity(saved), run_identity(config)):
         raise UserError(
             f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "
             "with another run_dir."
         )
 
 
-def fixed(config: DictConfig) -> dict[str, Any]:
+def run_identity(config: DictConfig) -> dict[str, Any]:
     """What must not change in a run, flat: the network, the data set and the tasks' outputs."""
     content = {
         "model": OmegaConf.to_container(config.model, resolve=True),
         "data": {"name": config.data.name, "image_size": list(config.data.image_size)},
         "tasks": {name: {"channels": task.channels} for name, task in config.tasks.items()},
     }
-    return ADDED | {key: value for key, value in _flat(content, "") if key not in FREE}
+    return OLD_DEFAULTS | {key: value for key, value in _flat(content, "") if key not in MAY_DIFFER}
 
 
 def _flat(content: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -10,28 +10,27 @@ from omegaconf import DictConfig
 from rich.progress import track
 from torch import Tensor
 
+from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
 from mtl_ase.commands.run_folder import RunFolder
-from mtl_ase.config import (
-    build_data,
-    build_module,
-    build_network,
-    build_tasks,
-    build_trainer,
-    check_values,
-)
+from mtl_ase.config import check_values
 from mtl_ase.data import DataModule, Sample
-from mtl_ase.data.cores import usable_cores
-from mtl_ase.errors import UserError
-from mtl_ase.evaluation import PredictionFiles, Protocol, Record, Scores
+from mtl_ase.evaluation import EvalProtocol, PerImageCounts, PredictionFiles, Scorer, Scores
+from mtl_ase.machine.cores import usable_cores
+from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics import CountingMetric
 from mtl_ase.report import network_predictions, write_scores
 from mtl_ase.tasks import Task
-from mtl_ase.training import MultiTaskModule, Scorer, prepare_device
+from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.checkpoint_files import read_checkpoint
 
 
 def score_run(
-    folder: RunFolder, name: str, checkpoint: Path, config: DictConfig, insist: bool = False
+    folder: RunFolder,
+    name: str,
+    checkpoint: Path,
+    config: DictConfig,
+    require_reference: bool = False,
 ) -> Scores | None:
     """Score a run's checkpoint; writes into its folder.
 
@@ -40,7 +39,7 @@ def score_run(
         name: for tables.
         checkpoint: to score.
         config: the run's, with a protocol.
-        insist: refuse a reference that does not fit, instead of leaving delta_m out.
+        require_reference: refuse a reference that does not fit, instead of leaving delta_m out.
 
     Returns:
         The scores; None in processes other than the first.
@@ -60,11 +59,11 @@ def score_run(
     network = build_network(config, tasks)
     module = build_module(config, tasks, network, protocol=protocol)
     assert isinstance(module, MultiTaskModule)
-    _check_reference(module.scorer, insist)
+    _check_reference(module.scorer, require_reference)
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
     data.prepare_data()
-    record = module.scorer.record = Record()
+    record = module.scorer.record = PerImageCounts()
     trainer.validate(module, datamodule=data, verbose=False)
     record.gather()
     if not trainer.is_global_zero:
@@ -76,7 +75,7 @@ def score_run(
 
 
 def score_files(
-    folder: Path, name: str, config: DictConfig, out: Path | None, insist: bool = False
+    folder: Path, name: str, config: DictConfig, out: Path | None, require_reference: bool = False
 ) -> Scores:
     """Score the prediction files of another framework.
 
@@ -85,7 +84,7 @@ def score_files(
         name: for tables.
         config: of data, tasks and a protocol.
         out: where the results go; None: into `folder`.
-        insist: refuse a reference that does not fit, instead of leaving delta_m out.
+        require_reference: refuse a reference that does not fit, instead of leaving delta_m out.
 
     Raises:
         UserError: the data or a file is missing, or the reference does not fit.
@@ -96,8 +95,8 @@ def score_files(
     check_values(config, "training")
     reference = instantiate(config.training.reference, _convert_="object")
     scorer = Scorer(tasks, reference, data.name, protocol)
-    _check_reference(scorer, insist)
-    record = scorer.record = Record()
+    _check_reference(scorer, require_reference)
+    record = scorer.record = PerImageCounts()
     files = PredictionFiles(folder, tasks)
     dataset = data.dataset("val", training=False)
     step = 2 * usable_cores()
@@ -122,31 +121,33 @@ def score_files(
     return scores
 
 
-def _scored_tasks(config: DictConfig) -> tuple[Protocol, dict[str, Task], list[str]]:
+def _scored_tasks(config: DictConfig) -> tuple[EvalProtocol, dict[str, Task], list[str]]:
     """The protocol, the tasks with its metrics, and what evaluation.json holds.
 
     These are the keys of metrics.json: the tasks' own metrics, then delta_m.
     """
     tasks: dict[str, Task] = build_tasks(config)  # first: it checks all targets
     check_values(config, "protocol")
-    protocol: Protocol = instantiate(config.protocol, _convert_="object")
+    protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
     return protocol, protocol.apply(tasks), keys
 
 
-def _check_reference(scorer: Scorer, insist: bool) -> None:
+def _check_reference(scorer: Scorer, require_reference: bool) -> None:
     """Refuse a reference that does not fit, or say why there is no delta_m.
 
     Raises:
         UserError: it does not fit, and the user asked for it.
     """
-    if scorer.misfit and insist:
-        raise UserError(f"delta_m can't be computed: {scorer.misfit}; give a fitting reference.")
-    if scorer.misfit:
-        print(f"no delta_m: {scorer.misfit}")
+    if scorer.reference_mismatch and require_reference:
+        raise UserError(
+            f"delta_m can't be computed: {scorer.reference_mismatch}; give a fitting reference."
+        )
+    if scorer.reference_mismatch:
+        print(f"no delta_m: {scorer.reference_mismatch}")
 
 
-def _scores(name: str, dataset: str, scorer: Scorer, record: Record) -> Scores:
+def _scores(name: str, dataset: str, scorer: Scorer, record: PerImageCounts) -> Scores:
     metrics = {
         key: metric for key, metric in scorer.metrics.items() if isinstance(metric, CountingMetric)
     }

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
-from mtl_ase.child_training import STOPPED
+from mtl_ase.base.errors import UserError
+from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.config import run_once
-from mtl_ase.errors import UserError
-from mtl_ase.folder_lock import folder_lock
+from mtl_ase.launch.child_training import STOPPED
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
 from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides

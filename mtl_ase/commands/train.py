@@ -14,24 +14,20 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
-from mtl_ase.atomic_files import write_json
-from mtl_ase.commands.launch_checks import check_launch
+from mtl_ase.base.atomic_files import write_json
+from mtl_ase.base.folder_lock import folder_lock
+from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import check_same_run
-from mtl_ase.config import (
-    build_data,
-    build_module,
-    build_network,
-    build_tasks,
-    build_trainer,
-    silence_libraries,
-)
+from mtl_ase.config import silence_libraries
 from mtl_ase.data import DataModule, collate_training
-from mtl_ase.folder_lock import folder_lock
+from mtl_ase.evaluation import ConstantPredictor
+from mtl_ase.launch.launch_checks import check_launch
+from mtl_ase.launch.launched_ranks import end_with_launcher
+from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
-from mtl_ase.training import ConstantPredictor, MultiTaskModule, prepare_device
+from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.checkpoint_files import copy_checkpoint
-from mtl_ase.training.launched_ranks import end_with_launcher
 
 TRIVIAL_IMAGES = 256
 

@@ -1,13 +1,13 @@
 """Configs: composing them, what they may build, wrong use in one sentence."""
 
-from mtl_ase.config.allow_list import check_targets, nodes
-from mtl_ase.config.build import (
+from mtl_ase.build.from_config import (
     build_data,
     build_module,
     build_network,
     build_tasks,
     build_trainer,
 )
+from mtl_ase.config.allow_list import check_targets, nodes
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.library_noise import silence_libraries

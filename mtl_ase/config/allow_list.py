@@ -10,12 +10,12 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 ROOMS = (
     "mtl_ase.data",
     "mtl_ase.data.labels",
-    "mtl_ase.data.scenes",
+    "mtl_ase.scenes",
     "mtl_ase.evaluation",
     "mtl_ase.losses",
     "mtl_ase.metrics",

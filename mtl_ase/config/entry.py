@@ -16,9 +16,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.resolvers import register_resolvers
-from mtl_ase.errors import UserError, exit_with
 from mtl_ase.sweeps import end_with_sweep, run_in_process
 
 Result = TypeVar("Result")

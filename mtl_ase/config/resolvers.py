@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import Container, OmegaConf
 
-from mtl_ase.config.precision import fast_precision
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
+from mtl_ase.machine.precision import fast_precision
 from mtl_ase.sweeps import is_swept, job_folder, key_of
 
 SEVERAL = "several"

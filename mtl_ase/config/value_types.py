@@ -9,8 +9,8 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.config.allow_list import nodes
-from mtl_ase.errors import UserError
 
 SCALARS = (bool, int, float, str, NoneType)
 

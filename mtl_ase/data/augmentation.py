@@ -8,10 +8,10 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.colour_jitter import ColourJitter
 from mtl_ase.data.random_crop import RandomCrop
 from mtl_ase.data.warp import Fit, Warp, make_warp
-from mtl_ase.errors import UserError
 
 
 class Augmentation:

@@ -11,16 +11,16 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.augmentation import Augmentation
-from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.dense_dataset import DenseDataset, OnBadSample
 from mtl_ase.data.labels import Label
 from mtl_ase.data.layout import PASCAL_MT, FolderLayout
-from mtl_ase.data.loader_worker import start_worker
 from mtl_ase.data.pack import Pack, build_pack, find_pack, fingerprint, pack_folder, stale_packs
 from mtl_ase.data.sample import Sample, collate_scoring, collate_training
 from mtl_ase.data.sample_order import SampleOrder
-from mtl_ase.errors import UserError
+from mtl_ase.launch.loader_worker import start_worker
+from mtl_ase.machine.cores import usable_cores
 
 Packing = Literal["build", "use", "never"]
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from mtl_ase.base.errors import BadFile
 from mtl_ase.data.augmentation import Augmentation
 from mtl_ase.data.image_files import open_image
 from mtl_ase.data.label_maps import LabelMaps
@@ -26,7 +27,6 @@ from mtl_ase.data.pack import Pack
 from mtl_ase.data.sample import Sample
 from mtl_ase.data.sample_order import Key
 from mtl_ase.data.warp import Warp, fit_box
-from mtl_ase.errors import BadFile
 
 OnBadSample = Literal["raise", "skip"]
 Read = TypeVar("Read")
@@ -91,7 +91,7 @@ class DenseDataset(Dataset[Sample]):
         source_hw = self.size_hw if image is None else image.size_hw
         stored = {task: self._read_map(task, index, problems) for task in self.labels}
         fitted = {
-            name: self.labels[name].fit(array, source_hw)
+            name: self.labels[name].resize_to(array, source_hw)
             for name, array in stored.items()
             if array is not None
         }
@@ -102,7 +102,7 @@ class DenseDataset(Dataset[Sample]):
             image_HWC = np.zeros((*self.size_hw, 3), np.uint8)
             fitted = {}
         if rng is None:
-            known = {name: self.labels[name].finish(array) for name, array in fitted.items()}
+            known = {name: self.labels[name].to_target(array) for name, array in fitted.items()}
         else:
             image_HWC = self.augmentation.recolour(rng, image_HWC)
             known = {name: self.labels[name].warp(array, warp) for name, array in fitted.items()}
@@ -152,7 +152,7 @@ class DenseDataset(Dataset[Sample]):
     def _blanks(self, labelled: Container[str], size_hw: tuple[int, int]) -> dict[str, Array]:
         """Maps that ignore everything, of the tasks for which the image is unlabelled."""
         return {
-            name: label.nothing(size_hw)
+            name: label.ignored_target(size_hw)
             for name, label in self.labels.items()
             if name not in labelled
         }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 
 @dataclass(frozen=True)

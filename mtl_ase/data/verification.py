@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from rich.progress import track
 
+from mtl_ase.base.errors import BadFile
 from mtl_ase.data.image_files import read_image
 from mtl_ase.data.labels import ClassMap, Label
 from mtl_ase.data.labels.label import IGNORE, Array
 from mtl_ase.data.layout import FolderLayout
 from mtl_ase.data.official import official_lists
-from mtl_ase.data.processes import run_in_processes
-from mtl_ase.errors import BadFile
+from mtl_ase.machine.processes import run_in_processes
 
 CHUNK = 32
 

@@ -1,19 +1,19 @@
 """Scoring that can be believed: protocols, counts of single images, statistics, foreign files."""
 
+from mtl_ase.evaluation.per_image_counts import PerImageCounts
 from mtl_ase.evaluation.prediction_files import PredictionFiles
 from mtl_ase.evaluation.protocol import Protocol, Reference
 from mtl_ase.evaluation.published import Published, published
-from mtl_ase.evaluation.record import Record
 from mtl_ase.evaluation.scores import Scores
 from mtl_ase.evaluation.statistics import Comparison, Interval, bootstrap, compare
 
 __all__ = [
     "Comparison",
     "Interval",
+    "PerImageCounts",
     "PredictionFiles",
     "Protocol",
     "Published",
-    "Record",
     "Reference",
     "Scores",
     "bootstrap",

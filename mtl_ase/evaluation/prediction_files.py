@@ -15,8 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.labels.files import read_png, read_png_ids
-from mtl_ase.errors import UserError
 from mtl_ase.tasks import Task, class_ids
 
 Array = NDArray[Any]

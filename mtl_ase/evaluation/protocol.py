@@ -13,16 +13,16 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from torchmetrics import Metric
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import Box
 from mtl_ase.data.official import official_lists
-from mtl_ase.errors import UserError
 from mtl_ase.tasks import Task
 
 LEVELS = 255
 
 
 @dataclass(frozen=True)
-class Protocol:
+class EvalProtocol:
     """A way of scoring all tasks, by name.
 
     Labels count in full resolution. By default logits are resized to the label bilinearly, then
@@ -130,7 +130,9 @@ class Reference:
             if key not in self.sources:
                 raise UserError(f"the reference has no source of {key}; add it to sources.")
 
-    def misfit(self, dataset: str, protocol: str, headlines: Collection[str]) -> str | None:
+    def reference_mismatch(
+        self, dataset: str, protocol: str, headlines: Collection[str]
+    ) -> str | None:
         """Why these results can't be compared with others; None if they can."""
         if self.dataset != dataset:
             return f"the reference is of data set {self.dataset}, not {dataset}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.evaluation.statistics import Comparison, Interval, Score, bootstrap, compare
 from mtl_ase.metrics import CountingMetric
 

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from mtl_ase.errors import UserError
-from mtl_ase.wide import wide
+from mtl_ase.base.errors import UserError
+from mtl_ase.base.numerics import at_least_float32
 
 
 class BalancedBCE(nn.Module):
@@ -49,7 +49,7 @@ class BalancedBCE(nn.Module):
                 f"BalancedBCE: the logits have {logits_BCHW.shape[1]} channels; set the task's "
                 "channels to 1."
             )
-        logits_BHW = wide(logits_BCHW[:, 0])
+        logits_BHW = at_least_float32(logits_BCHW[:, 0])
         positive_BHW = label_BHW == 1
         valid_BHW = label_BHW != self.ignore_index
         valid_count = valid_BHW.sum().clamp(min=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from mtl_ase.wide import wide
+from mtl_ase.base.numerics import at_least_float32
 
 
 class CrossEntropy(nn.Module):
@@ -26,6 +26,9 @@ class CrossEntropy(nn.Module):
         """The loss of a batch as a scalar; `label_BHW` holds class numbers of any integer type."""
         valid_count = (label_BHW != self.ignore_index).sum().clamp(min=1)
         total = cross_entropy(
-            wide(logits_BCHW), label_BHW.long(), ignore_index=self.ignore_index, reduction="sum"
+            at_least_float32(logits_BCHW),
+            label_BHW.long(),
+            ignore_index=self.ignore_index,
+            reduction="sum",
         )
         return total / valid_count

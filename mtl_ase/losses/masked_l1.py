@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.wide import wide
+from mtl_ase.base.numerics import at_least_float32
 
 
 class MaskedL1(nn.Module):
@@ -18,5 +18,5 @@ class MaskedL1(nn.Module):
     def forward(self, logits_BCHW: Tensor, label_BHW: Tensor) -> Tensor:
         """The loss of a batch as a scalar."""
         valid_BHW = label_BHW > 0
-        error_BHW = (wide(logits_BCHW[:, 0]) - label_BHW).abs()
+        error_BHW = (at_least_float32(logits_BCHW[:, 0]) - label_BHW).abs()
         return torch.where(valid_BHW, error_BHW, 0.0).sum() / valid_BHW.sum().clamp(min=1)

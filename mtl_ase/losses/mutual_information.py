@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.wide import wide
+from mtl_ase.base.numerics import at_least_float32
 
 
 class MutualInformation(nn.Module):
@@ -20,7 +20,7 @@ class MutualInformation(nn.Module):
 
     def forward(self, probability_NTE: Tensor) -> Tensor:
         """The loss of one forward pass; row t of layer n is task t's mean router probability."""
-        joint_NTE = wide(probability_NTE) / probability_NTE.shape[1]
+        joint_NTE = at_least_float32(probability_NTE) / probability_NTE.shape[1]
         of_task_NT1 = joint_NTE.sum(dim=2, keepdim=True)
         of_expert_N1E = joint_NTE.sum(dim=1, keepdim=True)
         ratio_NTE = _log(joint_NTE) - _log(of_task_NT1) - _log(of_expert_N1E)

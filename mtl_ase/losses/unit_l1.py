@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.wide import wide
+from mtl_ase.base.numerics import at_least_float32
 
 SHORTEST = 1e-6
 """Predictions much shorter than this are not stretched to unit length (bounds the gradient)."""
@@ -23,7 +23,7 @@ class UnitL1(nn.Module):
 
     def forward(self, logits_BCHW: Tensor, label_BCHW: Tensor) -> Tensor:
         """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors."""
-        prediction_BCHW = wide(logits_BCHW)
+        prediction_BCHW = at_least_float32(logits_BCHW)
         label_BCHW = label_BCHW.to(prediction_BCHW)
         squared_B1HW = prediction_BCHW.square().sum(dim=1, keepdim=True)
         unit_BCHW = prediction_BCHW * torch.rsqrt(squared_B1HW + SHORTEST**2)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 
 class WeightedSum(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.metrics.counting import CountingMetric
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.model.experts import LowRankExperts
 from mtl_ase.model.gates import Gate
 from mtl_ase.model.router import NoisyRouter
@@ -20,7 +20,7 @@ class Routing(NamedTuple):
 
     prob_TE: Tensor  #: softmax over the sparse logits, with gradient (for the MI regulariser)
     gate_TE: Tensor  #: gate weight of every expert, detached
-    share_TE: Tensor  #: share of tokens that use an expert, detached
+    load_TE: Tensor  #: share of tokens that use an expert, detached
 
 
 class MakeGate(Protocol):
@@ -91,5 +91,5 @@ class ExpertAdapter(nn.Module):
         return Routing(
             prob_TE=sparse_TBLE.softmax(-1).mean((1, 2)),
             gate_TE=gate_TBLE.mean((1, 2)),
-            share_TE=(gate_TBLE > 0).float().mean((1, 2)),
+            load_TE=(gate_TBLE > 0).float().mean((1, 2)),
         )

@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 
 def top_k_mask(logits_TBLE: Tensor, k: int) -> Tensor:

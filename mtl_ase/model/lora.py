@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 
 class LoRALinear(nn.Module):

@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.utils.checkpoint import checkpoint
 
+from mtl_ase.base.numerics import at_least_float32
 from mtl_ase.model.adapter import ExpertAdapter, Routing
 from mtl_ase.model.backbone import ViTBackbone
 from mtl_ase.model.block import AdaptedBlock
-from mtl_ase.wide import wide
 
 MakeAdapter = Callable[..., ExpertAdapter]
 MakeHead = Callable[..., nn.Module]
@@ -80,7 +80,7 @@ class MultiTaskNetwork(nn.Module):
         x_TBLD, routing = self.encode(image_BCHW)
         logits = {}
         for x_BLD, (name, head) in zip(x_TBLD, self.heads.items(), strict=True):
-            logits_BCHW = wide(head(self.backbone.to_map(x_BLD)))
+            logits_BCHW = at_least_float32(head(self.backbone.to_map(x_BLD)))
             logits[name] = interpolate(logits_BCHW, image_BCHW.shape[-2:], mode="bilinear")
         return Prediction(logits, routing)
 

@@ -10,7 +10,7 @@ from timm.models import load_state_dict
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 from torch import Tensor
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 SHIPPED = Path(__file__).parent / "weights"
 _NOT_OURS = ("head.", "head_dist.", "norm.", "fc_norm.", "pre_logits.")

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from mtl_ase.wide import wide
+from mtl_ase.base.numerics import at_least_float32
 
 
 class NoisyRouter(nn.Module):
@@ -35,9 +35,9 @@ class NoisyRouter(nn.Module):
 
     def forward(self, x_TBLD: Tensor) -> Tensor:
         """Router logits_TBLE, in float32 at least, whatever autocast says."""
-        logits_TBLE = wide(torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE))
+        logits_TBLE = at_least_float32(torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE))
         if not self.training:
             return logits_TBLE
-        raw_TBLE = wide(torch.einsum("tbld,tde->tble", x_TBLD, self.noise_TDE))
+        raw_TBLE = at_least_float32(torch.einsum("tbld,tde->tble", x_TBLD, self.noise_TDE))
         noise_TBLE = torch.randn_like(logits_TBLE) * (softplus(raw_TBLE) + self.min_std)
         return logits_TBLE + noise_TBLE

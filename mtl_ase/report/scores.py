@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
-from mtl_ase.atomic_files import write_json
+from mtl_ase.base.atomic_files import write_json
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import DataModule
-from mtl_ase.errors import UserError
 from mtl_ase.evaluation import Scores
 from mtl_ase.metrics import MeanIoU, OdsF
 from mtl_ase.metrics.edges import EdgeCurve

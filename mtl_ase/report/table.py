@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.evaluation import Interval, Scores, published
-from mtl_ase.training import Scorer
+from mtl_ase.evaluation import Interval, Scorer, Scores, published
 
 Results = Mapping[str, float | None]
 

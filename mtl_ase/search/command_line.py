@@ -9,7 +9,7 @@ from typing import Literal, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.search.space import Dimension, read_dimension
 
 Direction = Literal["maximize", "minimize"]

@@ -5,10 +5,11 @@ from __future__ import annotations
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from mtl_ase.config import build_tasks, check_values
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_tasks
+from mtl_ase.config import check_values
+from mtl_ase.evaluation import Scorer
 from mtl_ase.search.command_line import Direction
-from mtl_ase.training import Scorer
 
 PARTS = ("data", "model", "training", "trainer", "logger", "callbacks")
 
@@ -33,9 +34,11 @@ def check_trial(config: DictConfig, metric: str) -> Direction:
         return "minimize"
     if metric == "delta_m":
         reference = instantiate(config.training.reference, _convert_="object")
-        misfit = Scorer(tasks, reference, config.data.name).misfit
-        if misfit:
-            raise UserError(f"metric=delta_m can't be known: {misfit}; choose another metric.")
+        reference_mismatch = Scorer(tasks, reference, config.data.name).reference_mismatch
+        if reference_mismatch:
+            raise UserError(
+                f"metric=delta_m can't be known: {reference_mismatch}; choose another metric."
+            )
         return "maximize"
     measured = {key: value for task in tasks.values() for key, value in task.measured().items()}
     if metric not in measured:

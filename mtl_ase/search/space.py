@@ -11,7 +11,7 @@ from typing import Literal
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 FORM = re.compile(r"(log|uniform|int|choice)\((.*)\)", re.DOTALL)
 Kind = Literal["log", "uniform", "int"]

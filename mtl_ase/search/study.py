@@ -10,8 +10,8 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState, create_trial
 from sqlalchemy.exc import DatabaseError
 
-from mtl_ase.differences import differences
-from mtl_ase.errors import UserError
+from mtl_ase.base.differences import differences
+from mtl_ase.base.errors import UserError
 from mtl_ase.search.command_line import CommandLine, Direction
 from mtl_ase.search.proposal import distributions, propose
 from mtl_ase.search.trial import Trial

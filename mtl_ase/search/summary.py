@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.atomic_files import write_atomically
+from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.search.command_line import CommandLine
 from mtl_ase.search.trial import LOG, Trial
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from mtl_ase.child_training import PARENT, exit_code, quoted
+from mtl_ase.launch.child_training import PARENT, exit_code, quoted
 from mtl_ase.search.trial import LOG
 
 TRAIN = Path(__file__).parents[2] / "train.py"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtl_ase.atomic_files import write_atomically
+from mtl_ase.base.atomic_files import write_atomically
 
 SHOWN_LINES = 20
 WRONG_USE = "error: "

@@ -20,8 +20,8 @@ from typing import IO
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 
-from mtl_ase.child_training import PARENT, STOPPED, exit_code, quoted
-from mtl_ase.parent_watch import end_with_parent
+from mtl_ase.launch.child_training import PARENT, STOPPED, exit_code, quoted
+from mtl_ase.launch.parent_watch import end_with_parent
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
 from mtl_ase.sweeps.overrides import key_of

@@ -10,7 +10,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import job_folder
 

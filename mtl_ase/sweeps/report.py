@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from mtl_ase.errors import UserError, exit_with
+from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.jobs import jobs_of
 from mtl_ase.sweeps.summary import print_summary, summarise, write_summary

@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.atomic_files import write_atomically
+from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
 from mtl_ase.sweeps.overrides import key_of, leaf, value_of

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import Metric
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 Activation = Callable[[Tensor], Tensor]
 Colours = Callable[[NDArray[np.generic]], NDArray[np.uint8]]

@@ -1,9 +1,10 @@
 """Training: the Lightning module, optimiser groups, schedules, logs."""
 
+from mtl_ase.evaluation.constant_predictor import ConstantPredictor
+from mtl_ase.evaluation.scorer import Scorer
+from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.training.backbone_export import BackboneExport
 from mtl_ase.training.checkpoint_files import CheckpointFiles
-from mtl_ase.training.constant_predictor import ConstantPredictor
-from mtl_ase.training.cpu_speed import prepare_device
 from mtl_ase.training.csv_log import CSVLog
 from mtl_ase.training.ema import EMA
 from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
@@ -13,7 +14,6 @@ from mtl_ase.training.router_alarm import RouterAlarm
 from mtl_ase.training.router_log import RouterLog
 from mtl_ase.training.routing_callback import RoutingCallback
 from mtl_ase.training.schedules import Cosine, Poly, Schedule
-from mtl_ase.training.scorer import Scorer
 from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
 from mtl_ase.training.wandb_log import WandbLog

@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import torch
 from lightning.fabric.plugins.io import TorchCheckpointIO
 
-from mtl_ase.atomic_files import atomic_file, write_json
-from mtl_ase.errors import UserError
+from mtl_ase.base.atomic_files import atomic_file, write_json
+from mtl_ase.base.errors import UserError
 
 MANIFEST = "manifest.json"
 REMEMBERED = 3

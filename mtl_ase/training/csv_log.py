@@ -12,7 +12,7 @@ from typing import Any
 from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
-from mtl_ase.atomic_files import write_atomically
+from mtl_ase.base.atomic_files import write_atomically
 
 Row = dict[str, str]
 

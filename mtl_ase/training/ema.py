@@ -5,7 +5,7 @@ from __future__ import annotations
 from lightning.pytorch.callbacks import WeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 
 class EMA(WeightAveraging):

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 Nonfinite = Literal["raise", "skip"]
 SHOWN = 8

@@ -9,9 +9,9 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-from mtl_ase.training.launched_ranks import is_launched
-from mtl_ase.training.slurm_requeue import requeue, requeue_signal
-from mtl_ase.training.stop_signals import listen
+from mtl_ase.launch.launched_ranks import is_launched
+from mtl_ase.launch.slurm_requeue import requeue, requeue_signal
+from mtl_ase.launch.stop_signals import listen
 
 
 class Stopped(SystemExit):

@@ -15,7 +15,8 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mtl_ase.data import Batch
-from mtl_ase.evaluation import Protocol, Reference
+from mtl_ase.evaluation import EvalProtocol, Reference
+from mtl_ase.evaluation.scorer import TRAINING, Scorer
 from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
@@ -23,7 +24,6 @@ from mtl_ase.training.exact_resume import between_batches, seed_everything_at, t
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.frozen_weights import FrozenWeights
 from mtl_ase.training.parameter_groups import parameter_groups
-from mtl_ase.training.scorer import TRAINING, Scorer
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
 
@@ -57,7 +57,7 @@ class MultiTaskModule(pl.LightningModule):
         router_weight: float = 0.005,
         reference: Reference | None = None,
         dataset: str = "",
-        protocol: Protocol = TRAINING,
+        protocol: EvalProtocol = TRAINING,
         seed: int = 0,
         nonfinite: Nonfinite = "raise",
         max_skipped: int = 10,

@@ -47,11 +47,11 @@ class RouterAlarm(RoutingCallback):
         batch_idx: int,
     ) -> None:
         """Count, and look now and then."""
-        share_NE = stats_2NTE[1].mean(dim=1)
+        load_NE = stats_2NTE[1].mean(dim=1)
         if self.idle_NE is None:
-            self.idle_NE = torch.zeros_like(share_NE, dtype=torch.int64)
-        idle_NE = self.idle_NE.to(share_NE.device)
-        self.idle_NE = torch.where(share_NE < self.share, idle_NE + 1, 0)
+            self.idle_NE = torch.zeros_like(load_NE, dtype=torch.int64)
+        idle_NE = self.idle_NE.to(load_NE.device)
+        self.idle_NE = torch.where(load_NE < self.share, idle_NE + 1, 0)
         if (batch_idx + 1) % self.every_n_steps == 0:
             self._look(self.idle_NE >= self.steps)
 

@@ -14,7 +14,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
-from mtl_ase.atomic_files import write_atomically
+from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.training.routing_callback import RoutingCallback
 
 COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
@@ -85,15 +85,15 @@ class RouterLog(RoutingCallback):
 
     def _write(self, step: int, tasks: Sequence[str]) -> None:
         assert self.sums_2NTE is not None
-        gate_NTE, share_NTE = (self.sums_2NTE / self.count).tolist()
+        gate_NTE, load_NTE = (self.sums_2NTE / self.count).tolist()
         new = not self.path.exists()
         with self.path.open("a", newline="") as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(COLUMNS)
-            for layer, (gate_TE, share_TE) in enumerate(zip(gate_NTE, share_NTE, strict=True)):
-                for task, gate_E, share_E in zip(tasks, gate_TE, share_TE, strict=True):
-                    for expert, (gate, share) in enumerate(zip(gate_E, share_E, strict=True)):
+            for layer, (gate_TE, load_TE) in enumerate(zip(gate_NTE, load_NTE, strict=True)):
+                for task, gate_E, load_E in zip(tasks, gate_TE, load_TE, strict=True):
+                    for expert, (gate, share) in enumerate(zip(gate_E, load_E, strict=True)):
                         values = (f"{gate:.6f}", f"{share:.6f}")
                         writer.writerow((step, layer, task, expert, *values))
         self.sums_2NTE, self.count, self.written = None, 0, step

@@ -47,5 +47,5 @@ class RoutingCallback(pl.Callback, ABC):
 def stack_routing(routing: Sequence[Routing]) -> Tensor:
     """Gate weights and shares of tokens of all layers as one tensor_2NTE."""
     gates = torch.stack([layer.gate_TE for layer in routing])
-    shares = torch.stack([layer.share_TE for layer in routing])
+    loads = torch.stack([layer.load_TE for layer in routing])
     return torch.stack([gates, shares]).detach()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 
 class Schedule(ABC):

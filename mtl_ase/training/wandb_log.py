@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 
-from mtl_ase.atomic_files import write_atomically
+from mtl_ase.base.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from wandb.sdk.lib import RunDisabled

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.commands import RunFolder, evaluate
 from mtl_ase.commands.evaluate import read_arguments, run_config, runs_in
 from mtl_ase.commands.make_reference import make_reference
-from mtl_ase.errors import UserError
 from mtl_ase.evaluation import Reference
 from tests.commands.conftest import Run
 from tests.conftest import NUM_VAL, SIZE
@@ -229,7 +229,7 @@ def test_single_task_runs_become_a_reference(tmp_path: Path) -> None:
     assert path.read_text().startswith("# @package training.reference")
     assert content.pop("_target_") == "mtl_ase.evaluation.Reference"
     reference = Reference(**content)
-    assert reference.misfit("scenes", "astmt", ["normals/merr", "semseg/miou"]) is None
+    assert reference.reference_mismatch("scenes", "astmt", ["normals/merr", "semseg/miou"]) is None
     assert reference.values["semseg/miou"] == 61.5
     assert reference.sources["semseg/miou"] == "run seg at abcdef012345"
     with pytest.raises(UserError, match=r"mine\.yaml is there already"):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.commands.same_run import check_same_run
-from mtl_ase.errors import UserError
 from tests.conftest import Compose
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.commands.search import check, search
 from mtl_ase.config import exit_on_wrong_use
-from mtl_ase.errors import UserError
 from mtl_ase.search.command_line import CommandLine, read_command_line
 from tests.commands.conftest import ROOT, Run
 

@@ -8,10 +8,11 @@ from typing import Any, Literal
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_ase.config import build_tasks, check_targets, check_values
-from mtl_ase.config.precision import fast_precision
+from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_tasks
+from mtl_ase.config import check_targets, check_values
 from mtl_ase.config.value_types import accepts
-from mtl_ase.errors import UserError
+from mtl_ase.machine.precision import fast_precision
 from mtl_ase.tasks import Task
 
 
@@ -28,16 +29,16 @@ from mtl_ase.tasks import Task
         ({"a": "${oc.create:{_target_:os.system}}"}, "a"),
         ({"a": {"_target_": "mtl_ase.config.entry.os.system"}}, "a"),
         ({"a": {"_target_": "torch.nn.modules.module.torch.load"}}, "a"),
-        ({"a": {"_target_": "mtl_ase.config.build.instantiate"}}, "a"),
-        ({"a": {"_target_": "mtl_ase.errors.UserError.__base__.__subclasses__"}}, "a"),
+        ({"a": {"_target_": "mtl_ase.build.from_config.instantiate"}}, "a"),
+        ({"a": {"_target_": "mtl_ase.base.errors.UserError.__base__.__subclasses__"}}, "a"),
         ({"a": {"_target_": "lightning.pytorch.LightningModule.load_from_checkpoint"}}, "a"),
         ({"a": {"_target_": "lightning.pytorch.Trainer.fit"}}, "a"),
         ({"a": {"_target_": "lightning.pytorch.core.saving.save_hparams_to_yaml"}}, "a"),
         ({"a": {"_target_": "lightning.pytorch.cli.LightningCLI"}}, "a"),
-        ({"a": {"_target_": "mtl_ase.atomic_files.write_json", "path": "~/.config"}}, "a"),
+        ({"a": {"_target_": "mtl_ase.base.atomic_files.write_json", "path": "~/.config"}}, "a"),
         ({"a": {"_target_": "mtl_ase.data.acquire.download", "url": "u", "path": "p"}}, "a"),
         ({"a": {"_target_": "mtl_ase.data.acquire.download.download"}}, "a"),
-        ({"a": {"_target_": "mtl_ase.commands.torture.torture"}}, "a"),
+        ({"a": {"_target_": "mtl_ase.tools.torture.torture"}}, "a"),
         ({"a": {"_target_": "mtl_ase.training.checkpoint_files.write_checkpoint"}}, "a"),
         ({"a": {"_target_": "torch.nn.functional.relu"}}, "a"),
         ({"a": {"_target_": "torch.nn.Module.load_state_dict"}}, "a"),

@@ -13,9 +13,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 from omegaconf.errors import InterpolationResolutionError
 
-from mtl_ase.config import build_data, build_network, build_tasks, build_trainer, explain
+from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_data, build_network, build_tasks, build_trainer
 from mtl_ase.config import exit_on_wrong_use as run
-from mtl_ase.errors import UserError
+from mtl_ase.config import explain
 from tests.conftest import Compose
 
 REPOSITORY = Path(__file__).parents[2]

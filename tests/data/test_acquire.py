@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.acquire import Archive, download, obtain, unpack
 from mtl_ase.data.acquire.download import LinkDead
 from mtl_ase.data.layout import PASCAL_MT
-from mtl_ase.errors import UserError
 
 NAMES = ("PASCAL_MT.tgz", "PASCALContext.tar.gz")
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import Augmentation, ColourJitter, RandomCrop, make_warp
 from mtl_ase.data.labels import Edges, HumanParts, Normals, Saliency, Semseg
 from mtl_ase.data.warp import fit_box
-from mtl_ase.errors import UserError
 
 ANY_SIZE = st.tuples(st.integers(1, 700), st.integers(1, 700))
 INPUTS = st.tuples(st.integers(1, 96), st.integers(1, 96))

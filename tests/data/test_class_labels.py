@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.labels import HumanParts, Saliency, Semseg
-from mtl_ase.errors import UserError
 from tests.data.layout import Part, box, write_palette_png, write_parts, write_png
 
 SIZE = (12, 16)

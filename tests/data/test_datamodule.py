@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import torch
 
-from mtl_ase.data import Augmentation, Batch, DataModule, cores
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
+from mtl_ase.data import Augmentation, Batch, DataModule
+from mtl_ase.machine import cores
 from tests.conftest import NUM_TRAIN, NUM_VAL
 from tests.data.layout import LABELS
 

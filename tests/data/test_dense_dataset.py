@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import Augmentation, DenseDataset, Sample, collate_scoring, collate_training
 from mtl_ase.data.labels import Edges, Label, Semseg
-from mtl_ase.errors import UserError
 from tests.data.layout import write_image, write_label_map, write_palette_png, write_split
 
 LABELS: dict[str, Label] = {"semseg": Semseg(), "edge": Edges()}

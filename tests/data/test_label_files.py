@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.labels import HumanParts
-from mtl_ase.errors import UserError
 from tests.data.layout import (
     LABELS,
     box,

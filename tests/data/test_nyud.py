@@ -10,9 +10,9 @@ import pytest
 import torch
 from omegaconf import DictConfig
 
-from mtl_ase.config import build_data, build_module, build_network, build_tasks
+from mtl_ase.base.errors import BadFile
+from mtl_ase.build import build_data, build_module, build_network, build_tasks
 from mtl_ase.data import DataModule
-from mtl_ase.errors import BadFile
 from tests.data.layout import write_png
 
 SIZE = (48, 64)

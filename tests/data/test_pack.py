@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_ase.base.errors import BadFile, UserError
 from mtl_ase.data.labels import Normals
 from mtl_ase.data.layout import PASCAL_MT
 from mtl_ase.data.pack import Pack, PackDamaged, build_pack, find_pack, fingerprint, pack_folder
 from mtl_ase.data.pack import build as building
 from mtl_ase.data.pack.format import decode_map, encode_map, read_index, shard_bytes
 from mtl_ase.data.pack.maps import map_name, map_names
-from mtl_ase.errors import BadFile, UserError
 from tests.conftest import NUM_TRAIN, PASCAL_MINI
 from tests.data.layout import LABELS
 

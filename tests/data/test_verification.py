@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
+from mtl_ase.base.errors import BadFile, UserError
 from mtl_ase.data import Augmentation, DataModule
 from mtl_ase.data.labels import Normals
 from mtl_ase.data.layout import PASCAL_MT
 from mtl_ase.data.verification import verify
-from mtl_ase.errors import BadFile, UserError
 from tests.conftest import NUM_TRAIN, NUM_VAL, PASCAL_MINI
 from tests.data.layout import LABELS
 
@@ -152,7 +152,7 @@ def test_what_cannot_be_read_is_named_or_skipped(
         sample = lenient.dataset("train", training)[0, index]
         assert len(sample.problems) >= 1
         assert all(str(path) in problem for problem in sample.problems)
-        nothing = {n: label.nothing((1, 1)).flat[0] for n, label in LABELS.items()}
+        nothing = {n: label.ignored_target((1, 1)).flat[0] for n, label in LABELS.items()}
         ignored = {n for n, label in sample.labels.items() if (label == nothing[n]).all()}
         if file == IMAGE:
             assert not sample.image_CHW.any()

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import Augmentation, make_warp
 from mtl_ase.data.image_files import EncodedImage, open_image
 from mtl_ase.data.labels import Edges, HumanParts, Label, Normals, Saliency, Semseg
 from mtl_ase.data.warp import Fit, fit_box
-from mtl_ase.errors import UserError
 
 SIZES = st.tuples(st.integers(2, 40), st.integers(2, 40))
 ANGLES = st.floats(-180, 180)
@@ -172,7 +172,7 @@ def test_what_comes_from_outside_is_ignored(kind: Label) -> None:
     moved = kind.warp(label, make_warp((40, 40), (40, 40), scale=0.5))
     outside = np.ones((40, 40), bool)
     outside[9:31, 9:31] = False
-    nothing = kind.nothing((40, 40))
+    nothing = kind.ignored_target((40, 40))
     assert (moved[outside] == nothing[outside]).all()
     assert (moved[12:28, 12:28] != nothing[12:28, 12:28]).any(-1).all()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mtl_ase.config import build_tasks
+from mtl_ase.build import build_tasks
 from mtl_ase.tasks import Task
 from tests.conftest import Compose
 

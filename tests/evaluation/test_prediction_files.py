@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.evaluation import PredictionFiles
 
 SIZE = (6, 9)

@@ -6,19 +6,18 @@ import numpy as np
 import pytest
 import torch
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import Batch, Box
 from mtl_ase.data.official import official_lists
-from mtl_ase.errors import UserError
-from mtl_ase.evaluation import Protocol, Record, Reference
+from mtl_ase.evaluation import EvalProtocol, PerImageCounts, Reference, Scorer
 from mtl_ase.evaluation.protocol import inside, resized
 from mtl_ase.metrics import MaxF, SaliencyIoU
-from mtl_ase.training import Scorer
 
-PLAIN = Protocol("plain", "made up")
+PLAIN = EvalProtocol("plain", "made up")
 
 
 def test_metrics_and_headlines_are_the_protocols(tasks):
-    protocol = Protocol(
+    protocol = EvalProtocol(
         "p", "made up", {"saliency": {"maxf": MaxF(), "more": SaliencyIoU()}}, {"saliency": "maxf"}
     )
     changed = protocol.apply(tasks)
@@ -29,7 +28,7 @@ def test_metrics_and_headlines_are_the_protocols(tasks):
 
 
 def test_subsets_are_published_lists_of_the_data_set():
-    protocol = Protocol("p", "made up", subsets={"edge": "test_new"})
+    protocol = EvalProtocol("p", "made up", subsets={"edge": "test_new"})
     assert len(protocol.images("edge", "pascal_context")) == 2498
     assert protocol.images("semseg", "pascal_context") is None
     assert protocol.images("edge", "scenes") is None
@@ -37,7 +36,7 @@ def test_subsets_are_published_lists_of_the_data_set():
 
 def test_images_outside_the_subset_are_not_scored(tasks):
     wanted = official_lists("pascal_context")["test_new"][0]
-    protocol = Protocol("p", "made up", subsets={"edge": "test_new"})
+    protocol = EvalProtocol("p", "made up", subsets={"edge": "test_new"})
     batch_ids = [wanted, "another"]
     labels = {
         name: [torch.ones(3, 20, 20) / 3**0.5 if name == "normals" else torch.ones(20, 20).byte()]
@@ -46,7 +45,7 @@ def test_images_outside_the_subset_are_not_scored(tasks):
     }
     logits = {name: torch.randn(2, task.channels, 20, 20) for name, task in tasks.items()}
     scorer = Scorer(tasks, dataset="pascal_context", protocol=protocol)
-    scorer.record = Record()
+    scorer.record = PerImageCounts()
     scorer.update(logits, Batch(batch_ids, torch.zeros(2, 3, 20, 20), labels))
     assert set(scorer.record.counts["edge/odsf"]) == {wanted}
     assert set(scorer.record.counts["semseg/miou"]) == set(batch_ids)
@@ -61,7 +60,7 @@ def test_activation_before_and_after_resizing(tasks, name):
     task = tasks[name]
     logits = torch.randn(1, task.channels, 8, 8)
     box = Box(2, 0, 4, 8)
-    first = Protocol("p", "made up", activate_first=True)
+    first = EvalProtocol("p", "made up", activate_first=True)
 
     def predict(protocol, box, height, width):
         part = inside(logits, box)
@@ -79,7 +78,7 @@ def test_activation_before_and_after_resizing(tasks, name):
 
 
 def test_rounding_is_that_of_a_png():
-    protocol = Protocol("p", "made up", rounded=["saliency", "normals"])
+    protocol = EvalProtocol("p", "made up", rounded=["saliency", "normals"])
     probability = torch.rand(50, 40)
     written = (probability.numpy() * 255).astype(np.uint8)
     read = protocol.round("saliency", probability)
@@ -110,5 +109,5 @@ def test_a_reference_without_a_source_is_refused():
 )
 def test_what_a_reference_fits(dataset, protocol, headlines, said):
     reference = Reference("set", "astmt", dict.fromkeys("ab", "paper"), {"a": 1.0, "b": 2.0})
-    misfit = reference.misfit(dataset, protocol, headlines)
-    assert misfit is None if said is None else said in misfit
+    reference_mismatch = reference.reference_mismatch(dataset, protocol, headlines)
+    assert reference_mismatch is None if said is None else said in reference_mismatch

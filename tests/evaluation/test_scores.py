@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.evaluation import Published, Scores, published
 from mtl_ase.metrics import MeanAngle, MeanIoU, delta_m
 

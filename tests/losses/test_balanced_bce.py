@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.losses import BalancedBCE
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.model import (
     AdaptiveShared,
     ExpertAdapter,
@@ -43,9 +43,9 @@ def test_routing_statistics(gate):
     num_experts, top_k, num_shared = COUNTS[gate]
     gate_TBLE = adapter.gate(adapter.router(x_TBLD))
     torch.testing.assert_close(routing.gate_TE, gate_TBLE.mean((1, 2)))
-    torch.testing.assert_close(routing.share_TE, (gate_TBLE > 0).float().mean((1, 2)))
-    torch.testing.assert_close(routing.share_TE.sum(-1), torch.full((T,), top_k + num_shared + 0.0))
-    assert (routing.share_TE[:, num_experts - num_shared :] == 1).all()
+    torch.testing.assert_close(routing.load_TE, (gate_TBLE > 0).float().mean((1, 2)))
+    torch.testing.assert_close(routing.load_TE.sum(-1), torch.full((T,), top_k + num_shared + 0.0))
+    assert (routing.load_TE[:, num_experts - num_shared :] == 1).all()
     assert routing.prob_TE.shape == (T, num_experts - num_shared)
     torch.testing.assert_close(routing.prob_TE.sum(-1), torch.ones(T))
 
@@ -55,7 +55,7 @@ def test_only_the_regulariser_s_statistic_has_a_gradient(gate):
     _, routing = make(gate)(torch.randn(T, B, L, D))
     assert routing.prob_TE.requires_grad
     assert not routing.gate_TE.requires_grad
-    assert not routing.share_TE.requires_grad
+    assert not routing.load_TE.requires_grad
 
 
 @every_gate

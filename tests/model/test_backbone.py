@@ -7,7 +7,7 @@ import timm
 import torch
 from timm.data import resolve_model_data_config
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.model import LightHead, MultiTaskNetwork, ViTBackbone
 
 SMALL = {"embed_dim": 48, "depth": 2, "num_heads": 2}

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.model import AdaptiveShared, NaiveShared, RenormalisedTopK, SoftmaxTopK
 
 GATES = [SoftmaxTopK, NaiveShared, AdaptiveShared, RenormalisedTopK]

@@ -7,7 +7,7 @@ import torch
 from timm.models.vision_transformer import Block
 from torch import nn
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.model import LoRALinear, add_lora
 
 ALL = ("attn.qkv", "attn.proj", "mlp.fc1", "mlp.fc2")

@@ -7,7 +7,7 @@ import timm
 import torch
 from safetensors.torch import save_file
 
-from mtl_ase.config import build_tasks
+from mtl_ase.build import build_tasks
 from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import count_parameters
 from tests.model.batches import make_batch
@@ -107,7 +107,7 @@ def test_output_shapes(tiny_network, tasks, images, experiment):
     assert len(routing) == (DEPTH if experiment in ROUTED else 0)
     for layer in routing:
         gate = network.blocks[0].adapter.gate
-        assert layer.gate_TE.shape == layer.share_TE.shape == (5, gate.num_experts)
+        assert layer.gate_TE.shape == layer.load_TE.shape == (5, gate.num_experts)
         assert layer.prob_TE.shape == (5, gate.num_sparse)
 
 

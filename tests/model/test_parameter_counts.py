@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mtl_ase.config import build_network, build_tasks
+from mtl_ase.build import build_network, build_tasks
 from mtl_ase.model import ExpertAdapter, count_parameters
 
 HEADS = 17_726_241

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_ase.training.slurm_requeue import job_id
+from mtl_ase.launch.slurm_requeue import job_id
 from tests.ranks.conftest import ROOT, Start, last, logged_steps, wait_for_steps
 
 SRUN = {

@@ -11,7 +11,8 @@ import pytest
 from omegaconf import DictConfig
 from rich.console import Console
 
-from mtl_ase.config import build_data, build_tasks
+from mtl_ase.build import build_data, build_tasks
+from mtl_ase.evaluation import Scorer
 from mtl_ase.report import (
     compose_sheet,
     draw_losses,
@@ -21,7 +22,6 @@ from mtl_ase.report import (
     write_sheets,
 )
 from mtl_ase.report.sheets import CAPTION, MARGIN, TILE_WIDTH
-from mtl_ase.training import Scorer
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from mtl_ase.config import build_data, build_module, build_network, build_tasks
+from mtl_ase.build import build_data, build_module, build_network, build_tasks
 from mtl_ase.training import EMA, CSVLog, LastCheckpoint, MultiTaskModule, RouterLog
 from tests.conftest import NUM_TRAIN, Compose
 

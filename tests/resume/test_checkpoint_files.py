@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.commands import RunFolder
-from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import (
     DamagedCheckpoint,
     copy_checkpoint,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.search.command_line import read_command_line
 from mtl_ase.search.space import Choice, Range
 

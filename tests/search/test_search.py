@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.commands.search import run_trials
-from mtl_ase.errors import UserError
 from mtl_ase.search.command_line import CommandLine
 from mtl_ase.search.study import open_study
 from mtl_ase.search.summary import command, print_summary, write_trials

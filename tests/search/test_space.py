@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.search.space import Choice, Range, read_dimension, sample_overrides
 
 NUMBERS = st.floats(-1e12, 1e12)

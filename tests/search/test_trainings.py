@@ -15,9 +15,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_ase.child_training import quoted
-from mtl_ase.errors import UserError
-from mtl_ase.folder_lock import folder_lock
+from mtl_ase.base.errors import UserError
+from mtl_ase.base.folder_lock import folder_lock
+from mtl_ase.launch.child_training import quoted
 from mtl_ase.search import trainings
 from mtl_ase.search.trainings import Trainings
 
@@ -40,7 +40,7 @@ sys.exit(int(wanted))
 HOLDER = """
 import subprocess, sys
 from pathlib import Path
-from mtl_ase.folder_lock import folder_lock
+from mtl_ase.base.folder_lock import folder_lock
 with folder_lock(Path(sys.argv[1]), "folder") as lock:
     child = subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=[lock])
     print("held", flush=True)

@@ -12,8 +12,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.config import CONFIGS
-from mtl_ase.errors import UserError
 from mtl_ase.sweeps import jobs_of
 
 Sweep = Callable[..., DictConfig]

@@ -14,10 +14,10 @@ from omegaconf import DictConfig
 from torch import nn
 from torchmetrics import MeanMetric
 
-from mtl_ase.config import build_data, build_module, build_network, build_tasks, build_trainer
+from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
 from mtl_ase.data.labels import Label
 from mtl_ase.data.labels.files import read_png
-from mtl_ase.errors import UserError
 
 # The sixth task begins.
 
@@ -31,7 +31,7 @@ class Depth(Label):
     def decode(self, path, root, image_id):
         return read_png(path, cv2.IMREAD_UNCHANGED).astype(np.float32) / 1000
 
-    def blank(self, size_hw):
+    def ignored_stored(self, size_hw):
         return np.zeros(size_hw, np.float32)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.losses import CrossEntropy
 from mtl_ase.metrics import MeanIoU
 from mtl_ase.tasks import (

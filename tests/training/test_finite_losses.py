@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 from mtl_ase.training.finite_losses import FiniteLosses, NonfiniteLoss
 
 GOOD = {"semseg": torch.tensor(1.0), "edge": torch.tensor(2.0)}

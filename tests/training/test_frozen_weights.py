@@ -9,8 +9,8 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from mtl_ase.config import build_data, build_module, build_network, build_tasks
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_data, build_module, build_network, build_tasks
 from mtl_ase.training import EMA, CheckpointFiles, MultiTaskModule
 from mtl_ase.training.frozen_weights import fingerprint
 from tests.conftest import Compose

@@ -18,7 +18,7 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
-from mtl_ase.config import build_module, build_network, build_tasks
+from mtl_ase.build import build_module, build_network, build_tasks
 from mtl_ase.data import Batch
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule

@@ -6,7 +6,7 @@ import lightning.pytorch as pl
 import pytest
 import torch
 
-from mtl_ase.config import build_data, build_module, build_network, build_tasks
+from mtl_ase.build import build_data, build_module, build_network, build_tasks
 
 pytestmark = [
     pytest.mark.gpu,

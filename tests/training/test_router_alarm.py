@@ -14,8 +14,7 @@ from mtl_ase.training import RouterAlarm
 def routing(*shares: list[float]) -> dict:
     """Outputs of a step, given the experts' shares in every layer; two tasks alike."""
     layers = [
-        SimpleNamespace(gate_TE=torch.ones(2, len(s)), share_TE=torch.tensor([s, s]))
-        for s in shares
+        SimpleNamespace(gate_TE=torch.ones(2, len(s)), load_TE=torch.tensor([s, s])) for s in shares
     ]
     return {"routing": layers}
 

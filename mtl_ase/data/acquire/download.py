@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 CHUNK_BYTES = 2**20
 TIMEOUT_S = 60

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.acquire.archives import Archive
 from mtl_ase.data.acquire.download import LinkDead, download
 from mtl_ase.data.acquire.unpack import unpack
 from mtl_ase.data.layout import FolderLayout
-from mtl_ase.errors import UserError
 
 
 def obtain(

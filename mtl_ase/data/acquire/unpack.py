@@ -10,7 +10,7 @@ from pathlib import Path
 
 import rich.progress
 
-from mtl_ase.errors import UserError
+from mtl_ase.base.errors import UserError
 
 
 def unpack(archive: Path, root: Path, image_folder: str) -> None:

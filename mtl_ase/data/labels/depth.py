@@ -27,7 +27,7 @@ class Depth(Label):
         """Metres."""
         return read_png(path, cv2.IMREAD_UNCHANGED).astype(np.float32) / 1000
 
-    def blank(self, size_hw: tuple[int, int]) -> Array:
+    def ignored_stored(self, size_hw: tuple[int, int]) -> Array:
         """0 everywhere."""
         return np.zeros(size_hw, np.float32)
 

@@ -12,8 +12,8 @@ import scipy.io
 from numpy.typing import NDArray
 from PIL import Image
 
+from mtl_ase.base.errors import BadFile
 from mtl_ase.data.image_files import is_cut_off
-from mtl_ase.errors import BadFile
 
 
 def read_png_ids(path: Path) -> NDArray[np.uint8]:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from mtl_ase.base.errors import BadFile
 from mtl_ase.data.labels.facts import FACTS
 from mtl_ase.data.labels.files import read_mat
 from mtl_ase.data.labels.label import IGNORE, Array, ClassMap
 from mtl_ase.data.warp import Warp
-from mtl_ase.errors import BadFile
 
 
 class HumanParts(ClassMap):

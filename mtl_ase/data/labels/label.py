@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_ase.base.errors import BadFile
 from mtl_ase.data.warp import Warp
-from mtl_ase.errors import BadFile
 
 Array = NDArray[Any]
 IGNORE = 255
@@ -48,7 +48,7 @@ class Label(ABC):
         """The map that predictions are scored against; by default the training target."""
         return self.decode(path, root, image_id)
 
-    def finish(self, stored: Array) -> Array:
+    def to_target(self, stored: Array) -> Array:
         """A stored map as losses and metrics take it; by default as it is."""
         return stored
 
@@ -65,13 +65,13 @@ class Label(ABC):
         """Whether predictions are scored against another map than the training target."""
         return type(self).decode_truth is not Label.decode_truth
 
-    def blank(self, size_hw: tuple[int, int]) -> Array:
+    def ignored_stored(self, size_hw: tuple[int, int]) -> Array:
         """A stored map of this size that ignores everything."""
         return np.full(size_hw, self.ignore, np.uint8)
 
-    def nothing(self, size_hw: tuple[int, int]) -> Array:
+    def ignored_target(self, size_hw: tuple[int, int]) -> Array:
         """A finished map of this size that ignores everything."""
-        return self.finish(self.blank(size_hw))
+        return self.to_target(self.ignored_stored(size_hw))
 
     def find(self, root: Path, image_id: str) -> Path | None:
         """The image's label file, or None where it is unlabelled."""
@@ -91,7 +91,7 @@ class Label(ABC):
             raise BadFile(f"{path}: {problem}; restore the file.")
         return stored
 
-    def fit(self, stored: Array, size_hw: tuple[int, int]) -> Array:
+    def resize_to(self, stored: Array, size_hw: tuple[int, int]) -> Array:
         """A stored map in its image's size."""
         if stored.shape[:2] != size_hw:
             return cv2.resize(stored, size_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
@@ -100,13 +100,17 @@ class Label(ABC):
     def read(self, root: Path, image_id: str, size_hw: tuple[int, int], truth: bool) -> Array:
         """The finished map of one image in the image's size; all ignore where it is unlabelled."""
         stored = self.read_stored(root, image_id, truth)
-        return self.nothing(size_hw) if stored is None else self.finish(self.fit(stored, size_hw))
+        return (
+            self.ignored_target(size_hw)
+            if stored is None
+            else self.to_target(self.resize_to(stored, size_hw))
+        )
 
     def warp(self, stored: Array, warp: Warp) -> Array:
         """The finished map moved along with the image; pixels from outside are ignored."""
-        return self.finish(self.move(stored, warp))
+        return self.to_target(self.warp_stored(stored, warp))
 
-    def move(self, stored: Array, warp: Warp) -> Array:
+    def warp_stored(self, stored: Array, warp: Warp) -> Array:
         """The stored map moved along with the image, by nearest neighbour."""
         border = self.background if warp.outside_is_background else self.ignore
         return warp.pick(stored, border)

@@ -50,7 +50,7 @@ class Normals(Label):
         trust = [] if self.valid_everywhere else [label_map_path(root, image_id)]
         return self.paths(root, image_id) + trust
 
-    def blank(self, size_hw: tuple[int, int]) -> Array:
+    def ignored_stored(self, size_hw: tuple[int, int]) -> Array:
         """The byte of no normal."""
         return np.full((*size_hw, 3), NO_NORMAL, np.uint8)
 
@@ -61,18 +61,18 @@ class Normals(Label):
             bytes_HWC[~self._trusted(root, image_id, bytes_HWC.shape[:2])] = NO_NORMAL
         return bytes_HWC
 
-    def finish(self, stored: Array) -> Array:
+    def to_target(self, stored: Array) -> Array:
         """Unit vectors, or zero."""
         return unit_or_zero(np.multiply(stored, PER_BYTE, dtype=np.float32) - np.float32(1))
 
-    def nothing(self, size_hw: tuple[int, int]) -> Array:
+    def ignored_target(self, size_hw: tuple[int, int]) -> Array:
         """Zero vectors."""
         return np.zeros((*size_hw, 3), np.float32)
 
     def warp(self, stored: Array, warp: Warp) -> Array:
         """Move the map, and turn the vectors as the image turns."""
         if self.cubic:
-            mixed_HWC = warp.apply(self.finish(stored), cv2.INTER_CUBIC, 0.0)
+            mixed_HWC = warp.apply(self.to_target(stored), cv2.INTER_CUBIC, 0.0)
             normals_HWC = unit_or_zero(mixed_HWC, least=1e-6)
         else:
             normals_HWC = super().warp(stored, warp)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from rich.progress import track
 
-from mtl_ase.atomic_files import write_atomically, write_json
+from mtl_ase.base.atomic_files import write_atomically, write_json
+from mtl_ase.base.errors import BadFile, UserError
 from mtl_ase.data.labels import Label
 from mtl_ase.data.labels.label import Array
 from mtl_ase.data.pack.format import (
@@ -22,8 +23,7 @@ from mtl_ase.data.pack.format import (
 )
 from mtl_ase.data.pack.maps import decode_map, map_names
 from mtl_ase.data.pack.reader import Pack
-from mtl_ase.data.processes import run_in_processes
-from mtl_ase.errors import BadFile, UserError
+from mtl_ase.machine.processes import run_in_processes
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -6,8 +6,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from mtl_ase.data.cache import cache_folder
 from mtl_ase.data.pack.reader import Pack
+from mtl_ase.machine.cache import cache_folder
 
 PACKS = "packs"
 

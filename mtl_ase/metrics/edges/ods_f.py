@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, distributed
 
-from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.labels.thinning import thin
+from mtl_ase.machine.cores import usable_cores
 from mtl_ase.metrics.counting import CountingMetric
 from mtl_ase.metrics.edges.counts import count_edges
 from mtl_ase.metrics.edges.curve import EdgeCurve, edge_curve

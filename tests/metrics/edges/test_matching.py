@@ -7,12 +7,12 @@ import time
 import numpy as np
 import pytest
 
-from mtl_ase.benchmarks.odsf import assigned, made_prediction
 from mtl_ase.data.image_files import read_image
 from mtl_ase.data.labels import Edges
 from mtl_ase.data.labels.thinning import thin
 from mtl_ase.data.layout import PASCAL_MT
 from mtl_ase.metrics import Matching, count_matches
+from mtl_ase.tools.benchmarks.odsf import assigned, made_prediction
 from tests.conftest import PASCAL_MINI
 from tests.metrics.oracles import brute_force
 

@@ -1,7 +1,0 @@
-"""Benchmarks: ratios between ours and another way, timed in turns in one run."""
-
-from mtl_ase.benchmarks.data import benchmark_data
-from mtl_ase.benchmarks.interleaved import Timing, interleave
-from mtl_ase.benchmarks.odsf import benchmark_odsf
-
-__all__ = ["Timing", "benchmark_data", "benchmark_odsf", "interleave"]

@@ -1,0 +1,79 @@
+"""From a composed config to objects; the one place that instantiates."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning.pytorch as pl
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.config.allow_list import check_targets
+from mtl_ase.config.value_types import check_values
+
+
+def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The tasks by name, in the order of the config; build them first: it checks all targets.
+
+    Args:
+        config: the whole config.
+        trusted: prefixes of targets that the config may build besides the allow-list's.
+
+    Raises:
+        UserError: a target is not allowed, a value has the wrong type, there is no task, or one
+            lies under another's name.
+    """
+    check_targets(config, trusted)
+    if not config.get("tasks"):
+        raise UserError("tasks is empty; name at least one, e.g. tasks=[semseg].")
+    check_values(config, "tasks")
+    tasks = {
+        str(name): instantiate(node, _convert_="object") for name, node in config.tasks.items()
+    }
+    for key, task in tasks.items():
+        if task.name != key:
+            raise UserError(f"tasks.{key}.name={task.name} must be {key}; rename one of them.")
+    return tasks
+
+
+def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
+    """The network for these tasks."""
+    check_values(config, "model")
+    channels = {name: task.channels for name, task in tasks.items()}
+    return instantiate(config.model, channels=channels)
+
+
+def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
+    """The data module for these tasks."""
+    check_values(config, "data")
+    return instantiate(config.data, tasks=list(tasks))
+
+
+def build_module(
+    config: DictConfig, tasks: Mapping[str, Any], network: Any, **others: Any
+) -> pl.LightningModule:
+    """The Lightning module around a network; other arguments go to its constructor."""
+    check_values(config, "training")
+    module: pl.LightningModule = instantiate(
+        config.training,
+        network=network,
+        tasks=tasks,
+        dataset=config.data.name,
+        _convert_="object",
+        **others,
+    )
+    return module
+
+
+def build_trainer(config: DictConfig) -> pl.Trainer:
+    """The trainer with its loggers and callbacks."""
+    for part in ("trainer", "logger", "callbacks"):
+        check_values(config, part)
+    trainer: pl.Trainer = instantiate(
+        config.trainer,
+        logger=[instantiate(node) for node in config.logger.values() if node],
+        callbacks=[instantiate(node) for node in config.callbacks.values() if node],
+    )
+    return trainer

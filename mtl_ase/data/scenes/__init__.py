@@ -1,6 +1,0 @@
-"""Embedded data set: a procedural renderer of small 3-D scenes with exact labels."""
-
-from mtl_ase.data.scenes.render import Scene, render_scene
-from mtl_ase.data.scenes.scene_set import Scenes
-
-__all__ = ["Scene", "Scenes", "render_scene"]

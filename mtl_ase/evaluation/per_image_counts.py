@@ -1,0 +1,43 @@
+"""What every image contributed to every score.
+
+Legend: I images, K counts of a metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, distributed
+
+
+class PerImageCounts:
+    """Counts of single images, by full metric key and image id."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, dict[str, Tensor]] = {}
+
+    def add(self, key: str, image_id: str, counts_K: Tensor) -> None:
+        """Note an image's counts; an image that comes twice is one."""
+        self.counts.setdefault(key, {})[image_id] = counts_K.cpu()
+
+    def gather(self) -> None:
+        """Take in what the other processes noted."""
+        if not (distributed.is_available() and distributed.is_initialized()):
+            return
+        parts: list[Mapping[str, Mapping[str, Tensor]]] = [{}] * distributed.get_world_size()
+        distributed.all_gather_object(parts, self.counts)
+        for part in parts:
+            for key, images in part.items():
+                self.counts.setdefault(key, {}).update(images)
+
+    def table(self, key: str, image_ids: Sequence[str]) -> Tensor:
+        """The counts_IK of these images; zero for those that were not scored."""
+        images = self.counts[key]
+        nothing_K = torch.zeros_like(next(iter(images.values())))
+        return torch.stack([images.get(image_id, nothing_K) for image_id in image_ids])
+
+    @property
+    def image_ids(self) -> list[str]:
+        """All images that were scored in any way, sorted."""
+        return sorted({image_id for images in self.counts.values() for image_id in images})

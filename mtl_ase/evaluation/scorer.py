@@ -1,0 +1,120 @@
+"""Scoring: logits of a batch against labels in their own sizes.
+
+Legend: B images, C channels, H W pixels, K counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import cast
+
+from torch import Tensor, nn
+from torchmetrics import MeanMetric, Metric
+
+from mtl_ase.data import Batch
+from mtl_ase.evaluation import EvalProtocol, PerImageCounts, Reference
+from mtl_ase.evaluation.protocol import inside, resized
+from mtl_ase.metrics import CountingMetric, delta_m
+from mtl_ase.tasks import Task
+
+TRAINING = EvalProtocol("astmt", "the tasks' own metrics")
+"""How validations during training score: by the paper's protocol, edges on some images."""
+
+
+class Scorer(nn.Module):
+    """All metrics of all tasks, and the mean loss over images.
+
+    Args:
+        tasks: what to score.
+        reference: single-task results for delta_m, or None.
+        dataset: data set that is scored; delta_m needs a reference measured on the same.
+        protocol: by which predictions are made and images chosen; the metrics are the tasks'.
+    """
+
+    def __init__(
+        self,
+        tasks: Mapping[str, Task],
+        reference: Reference | None = None,
+        dataset: str = "",
+        protocol: EvalProtocol = TRAINING,
+    ) -> None:
+        super().__init__()
+        self.tasks, self.protocol = tasks, protocol
+        self.headlines = [task.headline_key for task in tasks.values()]
+        self.reference_mismatch = "there is no reference"
+        if reference is not None:
+            self.reference_mismatch = (
+                reference.reference_mismatch(dataset, protocol.name, self.headlines) or ""
+            )
+        self.reference = (
+            {} if reference is None or self.reference_mismatch else dict(reference.values)
+        )
+        self.metrics = nn.ModuleDict(
+            {key: metric for task in tasks.values() for key, metric in task.measured().items()}
+        )
+        self.loss = MeanMetric()
+        self.images = {name: protocol.images(name, dataset) for name in tasks}
+        self.record: PerImageCounts | None = None
+
+    def update(self, logits: Mapping[str, Tensor], batch: Batch) -> None:
+        """Score a batch: predictions are made in each label's size."""
+        losses = [0.0] * len(batch.image_ids)
+        for name, task in self.tasks.items():
+            predicted = []
+            for index, label in enumerate(batch.labels[name]):
+                box = batch.boxes[index] if batch.boxes else None
+                logits_1CHW = inside(logits[name][index : index + 1], box)
+                resized_1CHW = resized(logits_1CHW, label)
+                losses[index] += task.weight * task.loss(resized_1CHW, label[None])
+                prediction = self.protocol.predict(task, logits_1CHW, resized_1CHW)
+                predicted.append((prediction, label))
+            self.add(task, batch.image_ids, predicted)
+        for loss in losses:
+            self.loss.update(loss)
+
+    def add(
+        self, task: Task, image_ids: Sequence[str], predicted: Sequence[tuple[Tensor, Tensor]]
+    ) -> None:
+        """Score a task's predictions in the labels' size, given each with its label."""
+        chosen = self.images[task.name]
+        wanted = [
+            (image_id, (self.protocol.round(task.name, prediction), label))
+            for image_id, (prediction, label) in zip(image_ids, predicted, strict=True)
+            if chosen is None or image_id in chosen
+        ]
+        for key in task.measured():
+            metric = self.metric(key)
+            if not isinstance(metric, CountingMetric):  # one from elsewhere
+                for _, image in wanted:
+                    metric.update(*image)
+                continue
+            counts = metric.count_all([image for _, image in wanted])
+            for (image_id, image), counts_K in zip(wanted, counts, strict=True):
+                metric.update(*image, counts_K)
+                if self.record is not None:
+                    self.record.add(key, image_id, counts_K)
+
+    def compute(self) -> dict[str, float | None]:
+        """Every metric in printed units, then delta_m; None where it can't be known."""
+        values = {key: float(self.metric(key).compute()) for key in self.metrics}
+        known = {key: None if math.isnan(value) else value for key, value in values.items()}
+        return known | {"delta_m": self.delta_m(values)}
+
+    def delta_m(self, values: Mapping[str, float]) -> float | None:
+        """Of these values by full key; None where it can't be known."""
+        return delta_m(
+            {key: values[key] for key in self.headlines},
+            self.reference,
+            {key: bool(self.metric(key).higher_is_better) for key in self.headlines},
+        )
+
+    def reset(self) -> None:
+        """Forget all images."""
+        self.loss.reset()
+        for key in self.metrics:
+            self.metric(key).reset()
+
+    def metric(self, key: str) -> Metric:
+        """The metric behind a full key."""
+        return cast(Metric, self.metrics[key])

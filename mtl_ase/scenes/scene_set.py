@@ -1,0 +1,131 @@
+"""The embedded data set: rendered once into a cache folder, in the PASCAL_MT layout."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.machine.cache import cache_folder
+from mtl_ase.machine.cores import usable_cores
+from mtl_ase.scenes.generation import SPLITS, generate, render_image, scene_name
+from mtl_ase.scenes.render import Scene
+from mtl_ase.scenes.writing import make_folders, write_split
+
+RENDERER_VERSION = 3
+"""Raise it whenever a change of the renderer changes a single byte of a file."""
+
+MANIFEST = "scenes.json"
+
+
+class Scenes:
+    """A set of small synthetic 3-D scenes with exact labels for every task.
+
+    Image k of a split depends on (seed, split, k, size) and the renderer's version, and on nothing
+    else: not on the number of images, workers, or the order in which they are drawn.
+    """
+
+    def __init__(
+        self,
+        num_train: int = 2000,
+        num_val: int = 200,
+        size: tuple[int, int] = (128, 128),
+        seed: int = 0,
+        workers: int | None = None,
+    ) -> None:
+        """Describe a set; nothing is rendered before `prepare`.
+
+        Args:
+            num_train: images in `ImageSets/Context/train.txt`.
+            num_val: images in `ImageSets/Context/val.txt`.
+            size: height and width of the images.
+            seed: of all randomness.
+            workers: processes that render; None for every core this process may use.
+        """
+        self.counts = dict(zip(SPLITS, (num_train, num_val), strict=True))
+        self.size = (int(size[0]), int(size[1]))
+        self.seed = seed
+        self.workers = workers or usable_cores()
+
+    def parameters(self) -> dict[str, object]:
+        """All that the files depend on, as written to `scenes.json`."""
+        return {
+            "num_train": self.counts["train"],
+            "num_val": self.counts["val"],
+            "size": list(self.size),
+            "seed": self.seed,
+            "renderer_version": RENDERER_VERSION,
+        }
+
+    def fingerprint(self) -> str:
+        """Twelve hex digits that change whenever a file of the set would."""
+        text = json.dumps(self.parameters(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def render(self, split: str, index: int) -> Scene:
+        """One image of the set and its labels, without touching the disk."""
+        return render_image(self.seed, split, index, self.size)
+
+    def prepare(self, root: Path | None = None) -> Path:
+        """Folder of the rendered set; renders it on first use.
+
+        The set is rendered into a hidden sibling folder that is renamed when complete, so a
+        folder with a `scenes.json` is never half a set; of two processes that race, the slower
+        one throws its own away.
+
+        Args:
+            root: the folder; None for `scenes-<fingerprint>` in the cache, which is
+                $MTL_ASE_CACHE or ~/.cache/mtl_ase.
+
+        Raises:
+            UserError: root holds something else than this very set.
+        """
+        root = Path(root) if root is not None else cache_folder() / f"scenes-{self.fingerprint()}"
+        if self._is_ready(root):
+            return root
+        root.parent.mkdir(parents=True, exist_ok=True)
+        with _draft(root) as draft:
+            self._render_into(draft)
+            try:
+                draft.rename(root)
+            except OSError:
+                if not self._is_ready(root):
+                    raise
+        return root
+
+    def _is_ready(self, root: Path) -> bool:
+        if not root.exists() or (root.is_dir() and not any(root.iterdir())):
+            return False
+        manifest = root / MANIFEST
+        if manifest.is_file():
+            found = json.loads(manifest.read_text(encoding="utf-8"))
+            if found.get("fingerprint") == self.fingerprint():
+                return True
+        raise UserError(
+            f"{root} holds other files than scenes {self.fingerprint()}: "
+            "name an empty or new folder for the data set, or delete this one."
+        )
+
+    def _render_into(self, root: Path) -> None:
+        make_folders(root)
+        generate(root, self.counts, self.seed, self.size, self.workers)
+        for split, count in self.counts.items():
+            write_split(root, split, [scene_name(split, k) for k in range(count)])
+        manifest = {"fingerprint": self.fingerprint(), **self.parameters()}
+        (root / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+@contextmanager
+def _draft(root: Path) -> Iterator[Path]:
+    """A new hidden folder beside root, gone afterwards unless it was renamed."""
+    draft = root.parent / f".{root.name}.{uuid.uuid4().hex[:8]}.draft"
+    draft.mkdir()
+    try:
+        yield draft
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

@@ -1,0 +1,96 @@
+"""A rendered scene as files in the PASCAL_MT folder layout."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.io import savemat
+
+from mtl_ase.scenes.labels import PART_NAMES, PERSON
+from mtl_ase.scenes.render import Scene
+
+JPEG_QUALITY = 95
+MAT_HEADER = b"MATLAB 5.0 MAT-file, written by mtl_ase scenes".ljust(116)
+FOLDERS = (
+    "JPEGImages",
+    "semseg/VOC12",
+    "human_parts",
+    "pascal-context/trainval",
+    "sal_distill",
+    "normals_distill",
+    "depth",
+    "ImageSets/Context",
+)
+
+
+def make_folders(root: Path) -> None:
+    """Create the layout's folders under root."""
+    for folder in FOLDERS:
+        (root / folder).mkdir(parents=True)
+
+
+def write_scene(root: Path, name: str, scene: Scene) -> None:
+    """Write all files of one image; `human_parts` only if a person is visible."""
+    bgr_HWC = np.ascontiguousarray(scene.image_HWC[:, :, ::-1])
+    _image(root / f"JPEGImages/{name}.jpg", bgr_HWC, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _image(root / f"semseg/VOC12/{name}.png", scene.semseg_HW)
+    _image(root / f"sal_distill/{name}.png", 255 * scene.saliency_HW)
+    _image(root / f"normals_distill/{name}.png", encode_normals(scene.normals_3HW)[:, :, ::-1])
+    _image(root / f"depth/{name}.png", encode_depth(scene.depth_HW))
+    _mat(root / f"pascal-context/trainval/{name}.mat", {"LabelMap": scene.label_map_HW})
+    people = scene.people
+    if people:
+        _mat(root / f"human_parts/{name}.mat", {"anno": _annotation(name, scene, people)})
+
+
+def encode_normals(normals_3HW: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """RGB H x W x 3 with n = 2 x / 255 - 1; no normal becomes grey 128, of norm 0.007."""
+    return np.ascontiguousarray((normals_3HW * 127.5 + 128).astype(np.uint8).transpose(1, 2, 0))
+
+
+def encode_depth(depth_HW: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Millimetres."""
+    return np.rint(depth_HW * 1000).astype(np.uint16)
+
+
+def write_split(root: Path, split: str, names: list[str]) -> None:
+    """Write one list of image names."""
+    text = "".join(f"{name}\n" for name in names)
+    (root / f"ImageSets/Context/{split}.txt").write_text(text, encoding="utf-8")
+
+
+def _image(path: Path, pixels: NDArray[np.integer], options: list[int] | None = None) -> None:
+    if not cv2.imwrite(str(path), pixels, options or []):
+        raise OSError(f"could not write {path}")
+
+
+def _mat(path: Path, variables: dict[str, object]) -> None:
+    """A MAT v5 file whose header does not tell the time, so that equal scenes are equal files."""
+    buffer = io.BytesIO()
+    savemat(buffer, variables, do_compression=True)
+    path.write_bytes(MAT_HEADER + buffer.getvalue()[len(MAT_HEADER) :])
+
+
+def _annotation(name: str, scene: Scene, people: list[int]) -> dict[str, object]:
+    """Pascal-Part's `anno`: every visible person with its mask and its parts' masks."""
+    objects = np.empty(
+        (1, len(people)),
+        [("class", "O"), ("class_ind", "O"), ("mask", "O"), ("parts", "O")],
+    )
+    for at, number in enumerate(people):
+        mask_HW = scene.thing_HW == number
+        objects[0, at] = ("person", PERSON, mask_HW.astype(np.uint8), _parts(scene, mask_HW))
+    return {"imname": name, "objects": objects}
+
+
+def _parts(scene: Scene, mask_HW: NDArray[np.bool_]) -> NDArray[np.void]:
+    limbs = np.flatnonzero(np.bincount(scene.limb_HW[mask_HW]))
+    parts = np.empty((1, len(limbs)), [("part_name", "O"), ("mask", "O")])
+    for at, limb in enumerate(limbs):
+        limb_HW = mask_HW & (scene.limb_HW == limb)
+        parts[0, at] = (PART_NAMES[limb], limb_HW.astype(np.uint8))
+    return parts

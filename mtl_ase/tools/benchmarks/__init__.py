@@ -1,0 +1,7 @@
+"""Benchmarks: ratios between ours and another way, timed in turns in one run."""
+
+from mtl_ase.tools.benchmarks.data import benchmark_data
+from mtl_ase.tools.benchmarks.interleaved import Timing, interleave
+from mtl_ase.tools.benchmarks.odsf import benchmark_odsf
+
+__all__ = ["Timing", "benchmark_data", "benchmark_odsf", "interleave"]

@@ -1,0 +1,61 @@
+"""The smallest training that has all parts: for looking at how long trainings behave."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mtl_ase.base.errors import UserError
+
+ROOT = Path(__file__).parents[2]
+SMALL = (
+    "experiment=ase_finegrained",
+    "setting=scenes",
+    "data.generator.num_train=24",
+    "data.generator.num_val=8",
+    "data.generator.size=[64,64]",
+    "data.image_size=[64,64]",
+    "data.batch_size=4",
+    "data.num_workers=1",
+    "model.backbone.weights=null",
+    "model.backbone.options={patch_size:16,embed_dim:48,depth:2,num_heads:2,class_token:true}",
+    "model.head.hidden=8",
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "trainer.log_every_n_steps=1",
+    "trainer.check_val_every_n_epoch=20",
+    "callbacks=ema",
+    "callbacks.progress=null",
+    "callbacks.last.every_n_steps=3",
+    "metrics.edge.max_images=1",
+    "report.num_sheets=0",
+    "resume=auto",
+)
+"""Overrides of train.py: a network of two blocks, six steps an epoch, averages, a worker."""
+
+
+def start(
+    arguments: Sequence[str], environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start Python on one thread in the project's folder, with these variables besides."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "ignore", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment or {}),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(process: subprocess.Popen[bytes]) -> None:
+    """Wait for a training to end.
+
+    Raises:
+        UserError: it failed.
+    """
+    _, said = process.communicate()
+    if process.returncode != 0:
+        raise UserError(f"the training failed by itself: {said.decode()[-500:]}")
