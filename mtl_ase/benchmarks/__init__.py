@@ -3,5 +3,6 @@
 from mtl_ase.benchmarks.data import benchmark_data
 from mtl_ase.benchmarks.interleaved import Timing, interleave
 from mtl_ase.benchmarks.odsf import benchmark_odsf
+from mtl_ase.benchmarks.recipe import benchmark_recipe
 
-__all__ = ["Timing", "benchmark_data", "benchmark_odsf", "interleave"]
+__all__ = ["Timing", "benchmark_data", "benchmark_odsf", "benchmark_recipe", "interleave"]

@@ -12,6 +12,7 @@ from hydra.utils import instantiate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtl_ase.benchmarks import benchmark_recipe
 from mtl_ase.data import Augmentation, DenseDataset
 from mtl_ase.data.labels import Edges, Label, Normals
 from mtl_ase.data.labels.files import read_png
@@ -176,3 +177,19 @@ def test_half_of_it_is_refused(change: dict[str, object]) -> None:
     whole = {"fit": "squash", "outside_is_background": True, "faithful": True}
     with pytest.raises(UserError, match=r"choose data/augmentation=m3vit_faithful"):
         Augmentation(0.5, 20, (0.75, 1.25), **{**whole, **change})  # type: ignore[arg-type]
+
+
+def test_what_it_costs_can_be_measured(scenes_root: Path, composed: Compose) -> None:
+    small = ("data=scenes", f"data.root={scenes_root}", "data.image_size=[40,40]")
+    known = ("num_train=24", "num_val=8", "size=[64,64]", "seed=7")
+    found = benchmark_recipe(composed(*small, *(f"data.generator.{key}" for key in known)))
+    costs = found["costs"]
+    assert found["images"] == 24
+    assert costs["fit: % of stretch"] == 0
+    assert costs["edges: % of pixels, theirs"] < costs["edges: % of pixels, ours"]
+    assert costs["edges: pieces of line, theirs"] > costs["edges: pieces of line, ours"]
+    ours, theirs = (costs[f"image: levels off the average, {who}"] for who in ("ours", "theirs"))
+    assert ours < theirs
+    assert costs["normals: % of theirs where there is none"] > 0
+    with pytest.raises(UserError, match="choose data/augmentation=m3vit"):
+        benchmark_recipe(composed("data/augmentation=atrc"))
