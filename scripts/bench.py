@@ -8,9 +8,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mtl_ase.config import run_once
-from mtl_ase.tools.benchmarks import benchmark_data, benchmark_odsf
+from mtl_ase.tools.benchmarks import benchmark_data, benchmark_odsf, benchmark_recipe
 
-BENCHMARKS = {"data": benchmark_data, "odsf": benchmark_odsf}
+BENCHMARKS = {"data": benchmark_data, "odsf": benchmark_odsf, "recipe": benchmark_recipe}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mtl_ase.base.errors import UserError
 from mtl_ase.data.colour_jitter import ColourJitter
 from mtl_ase.data.random_crop import RandomCrop
+from mtl_ase.data.stepped_warp import make_stepped_resize, make_stepped_warp
 from mtl_ase.data.warp import Fit, Warp, make_warp
 
 
@@ -19,7 +20,9 @@ class Augmentation:
 
     Two recipes are configs: `m3vit` (Vandenhende's, taken over by M3ViT and MTLoRA) and `atrc`
     (ATRC's, taken over by InvPT and its successors). Our deviations from the first: the aspect is
-    kept, and what comes from outside the image is ignored; both can be undone.
+    kept, what comes from outside the image is ignored, one warp in place of several, images free
+    of aliasing, lines that don't break, normals that aren't mixed. A third, `m3vit_faithful`,
+    undoes them all.
 
     Args:
         flip: probability of a mirror image.
@@ -29,9 +32,11 @@ class Augmentation:
         crop: where an enlarged image is cut; None cuts around the centre.
         colour: random colours, or None.
         outside_is_background: labels call what comes from outside background (the lineage's fault).
+        faithful: step by step and pixel by pixel as Vandenhende and M3ViT do it, also in scoring;
+            takes fit=squash, outside_is_background=true and no crop. See `SteppedWarp`.
 
     Raises:
-        UserError: a value is out of range.
+        UserError: a value is out of range, or `faithful` goes with what the lineage doesn't do.
     """
 
     def __init__(
@@ -43,6 +48,7 @@ class Augmentation:
         crop: RandomCrop | None = None,
         colour: ColourJitter | None = None,
         outside_is_background: bool = False,
+        faithful: bool = False,
     ) -> None:
         if len(scale) != 2 or not 0 < scale[0] <= scale[1]:
             raise UserError(f"data.augmentation.scale={scale} is no [least, largest] zoom over 0.")
@@ -51,7 +57,12 @@ class Augmentation:
         if fit not in get_args(Fit):
             options = ", ".join(get_args(Fit))
             raise UserError(f"data.augmentation.fit={fit} is unknown; choose one of {options}.")
-        self.flip, self.rotation, self.fit = flip, rotation, fit
+        if faithful and (fit != "squash" or not outside_is_background or crop is not None):
+            raise UserError(
+                "data.augmentation.faithful=true goes with fit=squash, outside_is_background=true "
+                "and crop=null; choose data/augmentation=m3vit_faithful."
+            )
+        self.flip, self.rotation, self.fit, self.faithful = flip, rotation, fit, faithful
         self.low, self.high = scale
         self.crop, self.colour = crop, colour
         self.outside_is_background = outside_is_background
@@ -80,6 +91,8 @@ class Augmentation:
         mirror = bool(rng.random() < self.flip)
         angle = rng.uniform(-self.rotation, self.rotation)
         scale = rng.uniform(self.low, self.high)
+        if self.faithful:
+            return make_stepped_warp(source_hw, size_hw, mirror, angle, scale)
         if self.crop is None:
             return warp()
         return self.crop.choose(rng, warp, (maps or {}).get(self.crop.task))
@@ -90,4 +103,6 @@ class Augmentation:
 
     def plain(self, source_hw: tuple[int, int], size_hw: tuple[int, int]) -> Warp:
         """The warp without anything random, as scoring uses it."""
+        if self.faithful:
+            return make_stepped_resize(source_hw, size_hw)
         return make_warp(source_hw, size_hw, fit=self.fit)

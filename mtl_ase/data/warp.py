@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import cv2
 import numpy as np
@@ -50,6 +50,9 @@ class Warp:
     size_hw: tuple[int, int]
     outside_is_background: bool = False
 
+    mixes_vectors: ClassVar[bool] = False
+    """Whether vectors of neighbouring pixels are mixed, as the lineage does."""
+
     @property
     def scale(self) -> float:
         """Output pixels per source pixel, as a length."""
@@ -61,6 +64,12 @@ class Warp:
         """Source pixels, along x and along y, that a step of one output pixel covers."""
         (a, b, _), (c, d, _) = cv2.invertAffineTransform(self.matrix_23).tolist()
         return math.hypot(a, b), math.hypot(c, d)
+
+    @property
+    def brush_hw(self) -> tuple[int, int]:
+        """The (H, W) in source pixels to widen lines to, so that picking breaks none."""
+        width, height = (math.ceil(round(step, 3)) for step in self.step_xy)
+        return height, width
 
     def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
         """Move a map, (H, W) or (H, W, C); pixels from outside take the border value."""

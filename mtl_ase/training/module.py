@@ -46,6 +46,7 @@ class MultiTaskModule(pl.LightningModule):
         nonfinite: what to do when a loss is not a finite number: "raise", or "skip" the batch.
         max_skipped: batches to skip in a row at most.
         full_checkpoints: put frozen weights into checkpoints too, though a file has them.
+        decay_all: norms, biases and embeddings decay like other weights.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class MultiTaskModule(pl.LightningModule):
         nonfinite: Nonfinite = "raise",
         max_skipped: int = 10,
         full_checkpoints: bool = False,
+        decay_all: bool = False,
     ) -> None:
         super().__init__()
         self.network = network
@@ -70,6 +72,7 @@ class MultiTaskModule(pl.LightningModule):
         self.router_loss, self.router_weight = MutualInformation(), router_weight
         self.scorer = Scorer(tasks, reference, dataset, protocol)
         self.make_optimizer, self.schedule = optimizer, schedule
+        self.decay_all = decay_all
         self.results: dict[str, float | None] = {}
         self.seed = seed
         self.guard = FiniteLosses(nonfinite, max_skipped)
@@ -140,7 +143,7 @@ class MultiTaskModule(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """The optimiser over two groups, and the schedule per step."""
         assert isinstance(self.network, MultiTaskNetwork)
-        optimizer = self.make_optimizer(parameter_groups(self.network))
+        optimizer = self.make_optimizer(parameter_groups(self.network, self.decay_all))
         num_steps = training_steps(self.trainer)
         scheduler = LambdaLR(optimizer, lambda step: self.schedule(step, num_steps))
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]

@@ -9,12 +9,13 @@ from torch import nn
 EMBEDDINGS = ("pos_embed", "cls_token", "reg_token", "task_embedding_TD")
 
 
-def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
+def parameter_groups(network: nn.Module, decay_all: bool = False) -> list[dict[str, Any]]:
     """Trainable parameters in groups: matrices, stacks of matrices, and the rest.
 
-    Norms, biases and embeddings get no weight decay. Only matrices are updated as matrices by an
-    optimiser that knows the difference (timm's Muon, key `use_fallback`; others ignore the key):
-    a stack such as the routers' (T, D, E) would be taken for one matrix with a row per task.
+    Norms, biases and embeddings get no weight decay, unless all weights shall decay, as M3ViT's do.
+    Only matrices are updated as matrices by an optimiser that knows the difference (timm's Muon,
+    key `use_fallback`; others ignore the key): a stack such as the routers' (T, D, E) would be
+    taken for one matrix with a row per task.
     """
     matrices: list[nn.Parameter] = []
     stacks: list[nn.Parameter] = []
@@ -31,6 +32,6 @@ def parameter_groups(network: nn.Module) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [
         {"params": matrices},
         {"params": stacks, "use_fallback": True},
-        {"params": free, "use_fallback": True, "weight_decay": 0.0},
+        {"params": free, "use_fallback": True} | ({} if decay_all else {"weight_decay": 0.0}),
     ]
     return [group for group in groups if group["params"]]

@@ -13,15 +13,21 @@ class Schedule(ABC):
 
     Args:
         warmup: share of all steps spent warming up, 0 to below 1.
+        stairs: the decay goes down in as many stairs of equal length; None: with every step. As
+            many as there are epochs: the factor of an epoch is that of its first step.
 
     Raises:
-        UserError: the share is out of range.
+        UserError: a value is out of range.
     """
 
-    def __init__(self, warmup: float = 0.0) -> None:
+    def __init__(self, warmup: float = 0.0, stairs: int | None = None) -> None:
         if not 0 <= warmup < 1:
             raise UserError(f"schedule.warmup={warmup} is no share of the steps; choose 0 to <1.")
-        self.warmup = warmup
+        if stairs is not None and stairs < 1:
+            raise UserError(
+                f"schedule.stairs={stairs} is no number of stairs; choose 1 or more, or null."
+            )
+        self.warmup, self.stairs = warmup, stairs
 
     def __call__(self, step: int, num_steps: int) -> float:
         """The factor on the learning rate at a step, counted from 0."""
@@ -29,6 +35,8 @@ class Schedule(ABC):
         if step < warmup_steps:
             return (step + 1) / (warmup_steps + 1)
         progress = (step - warmup_steps) / max(1.0, num_steps - warmup_steps)
+        if self.stairs is not None:  # a step on the edge of a stair may be a rounding below it
+            progress = math.floor(progress * self.stairs + 1e-6) / self.stairs
         return self.decay(min(1.0, progress))
 
     @abstractmethod
@@ -37,15 +45,16 @@ class Schedule(ABC):
 
 
 class Poly(Schedule):
-    """(1 - progress)^power, per step (M3ViT: power 0.9, there per epoch).
+    """(1 - progress)^power, per step (M3ViT: power 0.9, per epoch, that is a stair an epoch).
 
     Args:
         power: exponent of the decay.
         warmup: share of all steps spent warming up.
+        stairs: of equal length in which the factor goes down; None: with every step.
     """
 
-    def __init__(self, power: float = 0.9, warmup: float = 0.0) -> None:
-        super().__init__(warmup)
+    def __init__(self, power: float = 0.9, warmup: float = 0.0, stairs: int | None = None) -> None:
+        super().__init__(warmup, stairs)
         self.power = power
 
     def decay(self, progress: float) -> float:

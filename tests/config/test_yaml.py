@@ -22,6 +22,7 @@ GROUPS = {
     "training": "training",
     "optimizer": "optimizer",
     "schedule": "schedule",
+    "recipe": "recipe",
     "model/adapter/gate": "model/adapter/gate",
     "model/head": "model/head",
     "model/backbone": "model/backbone",

@@ -46,6 +46,13 @@ def test_norms_biases_and_embeddings_do_not_decay(network):
     assert set(free) <= norms | embeddings | {name for name in free if name.endswith("bias")}
 
 
+def test_all_decay_on_request_and_each_is_there_once(network):
+    groups = parameter_groups(network, decay_all=True)
+    assert not [group for group in groups if "weight_decay" in group]
+    members = [id(parameter) for group in groups for parameter in group["params"]]
+    assert sorted(members) == sorted(id(p) for p in network.parameters() if p.requires_grad)
+
+
 def test_only_matrices_are_updated_as_matrices(network):
     for group in parameter_groups(network):
         dimensions = {parameter.ndim for parameter in group["params"]}

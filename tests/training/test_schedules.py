@@ -59,3 +59,21 @@ def test_values_halfway():
 def test_warmup_out_of_range(make, warmup):
     with pytest.raises(UserError, match=r"schedule\.warmup"):
         make(warmup=warmup)
+
+
+@every_schedule
+@pytest.mark.parametrize(("epochs", "batches"), [(3, 7), (40, 25), (100, 3), (7, 1)])
+def test_a_stair_an_epoch_is_the_factor_of_its_first_step(make, epochs, batches):
+    """M3ViT's poly: lr * (1 - epoch / epochs)^0.9, constant within an epoch."""
+    plain, stepped = make(), make()
+    stepped.stairs = epochs
+    for step in range(epochs * batches):
+        epoch = step // batches
+        assert stepped(step, epochs * batches) == pytest.approx(plain(epoch, epochs), abs=1e-12)
+
+
+def test_stairs_out_of_range():
+    for stairs in (0, -1):
+        with pytest.raises(UserError, match=r"schedule\.stairs=.*choose 1 or more, or null"):
+            Poly(stairs=stairs)
+    assert Cosine(stairs=2)(3, 10) == 1

@@ -18,6 +18,7 @@ from mtl_ase.data.warp import Warp
 
 VALID_LABEL_IDS: tuple[int, ...] = tuple(FACTS["normals_valid_label_ids"])
 LEAST_NORM = 0.5
+LEAST_FLOAT = float(np.finfo(np.float32).tiny)
 NO_NORMAL = 128
 """Byte of every component where there is no normal; it decodes to a vector of length 0.007."""
 PER_BYTE = np.float32(2 / 255)
@@ -33,7 +34,8 @@ class Normals(Label):
         valid_everywhere: trust every stored normal; else only those on the 170 classes of the
             LabelMap on which the lineage trusts distilled normals.
         cubic: move training targets by cubic interpolation, as the lineage does: vectors are
-            mixed across borders, also with those of pixels without a normal.
+            mixed across borders, also with those of pixels without a normal. The augmentation
+            m3vit_faithful does so in any case.
     """
 
     ignore = background = NO_NORMAL
@@ -63,7 +65,7 @@ class Normals(Label):
 
     def to_target(self, stored: Array) -> Array:
         """Unit vectors, or zero."""
-        return unit_or_zero(np.multiply(stored, PER_BYTE, dtype=np.float32) - np.float32(1))
+        return unit_or_zero(_decoded(stored))
 
     def ignored_target(self, size_hw: tuple[int, int]) -> Array:
         """Zero vectors."""
@@ -71,9 +73,12 @@ class Normals(Label):
 
     def warp(self, stored: Array, warp: Warp) -> Array:
         """Move the map, and turn the vectors as the image turns."""
-        if self.cubic:
-            mixed_HWC = warp.apply(self.to_target(stored), cv2.INTER_CUBIC, 0.0)
-            normals_HWC = unit_or_zero(mixed_HWC, least=1e-6)
+        if self.cubic or warp.mixes_vectors:
+            vectors_HWC = np.where(
+                (stored == NO_NORMAL).all(-1, keepdims=True), 0, _decoded(stored)
+            )
+            mixed_HWC = warp.apply(vectors_HWC, cv2.INTER_CUBIC, 0.0)
+            normals_HWC = unit_or_zero(mixed_HWC, least=LEAST_FLOAT)
         else:
             normals_HWC = super().warp(stored, warp)
         normals_HWC[..., :2] = normals_HWC[..., :2] @ warp.turn_22.T.astype(np.float32)
@@ -88,6 +93,12 @@ class Normals(Label):
             resized = cv2.resize(trusted_HW.astype(np.uint8), size_hw[::-1], interpolation=0)
             trusted_HW = resized > 0
         return trusted_HW
+
+
+def _decoded(stored: Array) -> NDArray[np.float32]:
+    """Vectors of about unit length; none is exactly zero."""
+    vectors_HWC: NDArray[np.float32] = np.multiply(stored, PER_BYTE, dtype=np.float32)
+    return vectors_HWC - np.float32(1)
 
 
 def unit_or_zero(

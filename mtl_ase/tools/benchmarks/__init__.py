@@ -3,5 +3,6 @@
 from mtl_ase.tools.benchmarks.data import benchmark_data
 from mtl_ase.tools.benchmarks.interleaved import Timing, interleave
 from mtl_ase.tools.benchmarks.odsf import benchmark_odsf
+from mtl_ase.tools.benchmarks.recipe import benchmark_recipe
 
-__all__ = ["Timing", "benchmark_data", "benchmark_odsf", "interleave"]
+__all__ = ["Timing", "benchmark_data", "benchmark_odsf", "benchmark_recipe", "interleave"]

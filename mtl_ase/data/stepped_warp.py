@@ -1,0 +1,110 @@
+"""The lineage's change of geometry: one step after another, each interpolating anew.
+
+Legend: H W pixels, C channels; matrices are 23 (affine) and 22 (linear), in (x, y) order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mtl_ase.data.image_files import EncodedImage
+from mtl_ase.data.warp import Warp, make_warp
+
+
+@dataclass(frozen=True)
+class SteppedWarp(Warp):
+    """Mirror, then rotation with zoom at the source's size, then a resize that fills the output.
+
+    Source: the transforms of Multi-Task-Learning-PyTorch, which M3ViT and MTLoRA share. Images and
+    normals are cubic and not blurred before they shrink, all else takes OpenCV's nearest pixel of
+    every step (rounded down in the resize), lines are not widened. Rotation is about
+    (W / 2, H / 2), half a pixel off the centre.
+
+    Attributes:
+        mirror: left and right change places.
+        rotation_23: of rotation and zoom in source pixels; None leaves the step out.
+    """
+
+    mirror: bool = False
+    rotation_23: NDArray[np.float64] | None = None
+
+    mixes_vectors: ClassVar[bool] = True
+
+    @property
+    def brush_hw(self) -> tuple[int, int]:
+        """Lines stay as they are."""
+        return 1, 1
+
+    def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
+        """Move a map, (H, W) or (H, W, C); pixels from outside take the border value."""
+        if self.mirror:
+            pixels = cv2.flip(pixels, 1)
+        if self.rotation_23 is not None:
+            pixels = cv2.warpAffine(
+                pixels,
+                self.rotation_23,
+                self.source_hw[::-1],
+                flags=interpolation,
+                borderMode=cv2.BORDER_CONSTANT,
+                borderValue=(border,) * 4,
+            )
+        return cv2.resize(pixels, self.size_hw[::-1], interpolation=interpolation)
+
+    def apply_to_image(self, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Move an image; black outside. What cubic interpolation overshoots wraps around."""
+        moved_HWC = self.apply(image_HWC.astype(np.float32), cv2.INTER_CUBIC, 0.0)
+        return moved_HWC.astype(np.int32).astype(np.uint8)
+
+    def apply_to_encoded(self, image: EncodedImage) -> NDArray[np.uint8]:
+        """Move an image from its file, decoded in full size.
+
+        Raises:
+            BadFile: the file can't be decoded.
+        """
+        return self.apply_to_image(image.pixels())
+
+    def pick(self, pixels: NDArray[Any], border: float) -> NDArray[Any]:
+        """Move a map by OpenCV's nearest neighbour of every step, (H, W) or (H, W, C)."""
+        return self.apply(pixels, cv2.INTER_NEAREST, border)
+
+
+def make_stepped_warp(
+    source_hw: tuple[int, int],
+    size_hw: tuple[int, int],
+    mirror: bool = False,
+    angle: float = 0.0,
+    scale: float = 1.0,
+) -> SteppedWarp:
+    """A training sample's steps; labels call what comes from outside background.
+
+    Args:
+        source_hw: size of the source.
+        size_hw: size of the output.
+        mirror: left and right change places.
+        angle: degrees, counter-clockwise as seen.
+        scale: zoom at constant output size.
+    """
+    height, width = source_hw
+    rotation_23 = np.asarray(
+        cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale), np.float64
+    )
+    resize = make_warp(source_hw, size_hw)
+    flip = make_warp(source_hw, source_hw, mirror)
+    whole_33 = _square(resize.matrix_23) @ _square(rotation_23) @ _square(flip.matrix_23)
+    turn_22 = np.asarray(rotation_23[:, :2] @ flip.turn_22 / scale, np.float64)
+    return SteppedWarp(whole_33[:2], turn_22, source_hw, size_hw, True, mirror, rotation_23)
+
+
+def make_stepped_resize(source_hw: tuple[int, int], size_hw: tuple[int, int]) -> SteppedWarp:
+    """The resize alone, as scoring uses it."""
+    resize = make_warp(source_hw, size_hw)
+    return SteppedWarp(resize.matrix_23, resize.turn_22, source_hw, size_hw, True)
+
+
+def _square(matrix_23: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.vstack([matrix_23, [0.0, 0.0, 1.0]])
