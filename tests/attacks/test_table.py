@@ -1,4 +1,4 @@
-"""docs/security.md: every attack in its tables names a test that exists, and every attack is listed."""
+"""docs/security.md: every attack names a test that exists, and every test of an attack is listed."""
 
 from __future__ import annotations
 
