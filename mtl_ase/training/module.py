@@ -109,9 +109,9 @@ class MultiTaskModule(pl.LightningModule):
             router_loss = self.router_loss(torch.stack([layer.prob_TE for layer in routing]))
             total = total + self.router_weight * router_loss
             self.log("train/router/loss", router_loss.detach())
+        self._log_losses(total, losses)
         if not self.guard.accepts(total, losses, self.global_step, batch.image_ids):
             return {"loss": no_cost(self), "routing": []}
-        self._log_losses(total, losses)
         return {"loss": total * batch.window.correction, "routing": routing}
 
     def on_validation_epoch_start(self) -> None:

@@ -13,7 +13,10 @@ from torch.utils.data import DataLoader
 
 from mtl_ase.config import build_data
 from mtl_ase.data import Batch, DataModule
-from mtl_ase.training import MultiTaskModule
+from mtl_ase.data.accumulation import counted_together
+from mtl_ase.data.sample import Window
+from mtl_ase.training import MultiTaskModule, joined_losses
+from tests.model.batches import make_batch
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -117,3 +120,84 @@ def test_accumulated_batches_are_the_joined_batch(quiet, limit, windows) -> None
     assert [len(batches) for batches in found.batches] == windows
     expected = train(module, map(joined, found.batches))
     assert_equal(found, expected)
+
+
+def shares_of_parts(batches: list[Batch]) -> list[Batch]:
+    """The batches with ever less labelled parts: all of them, a quarter, a twentieth, none."""
+    shares = torch.tensor([1.0, 0.25, 0.05, 0.0]).repeat_interleave(len(batches[0].image_ids))
+    random = torch.rand(len(shares), 64, 64, generator=torch.Generator().manual_seed(0))
+    keep = (random < shares[:, None, None]).split(len(batches[0].image_ids))
+    return [
+        batch._replace(
+            labels=batch.labels | {"human_parts": batch.labels["human_parts"].where(kept, 255)}
+        )
+        for batch, kept in zip(batches, keep, strict=True)
+    ]
+
+
+def relative(found: Steps, expected: Steps) -> tuple[float, float]:
+    """How far the first step's loss and gradient are from what they should be."""
+    ours, theirs = (
+        torch.cat([gradient.flatten() for gradient in steps.gradients[0].values()])
+        for steps in (found, expected)
+    )
+    loss = abs(found.losses[0] / expected.losses[0] - 1)
+    return loss, float((ours - theirs).norm() / theirs.norm())
+
+
+def test_rare_labels_count_as_in_the_joined_batch(quiet) -> None:
+    """By themselves, batches would weigh the same, whatever they have labelled."""
+    module, _ = quiet("tasks=[human_parts]")
+    tasks = module.scorer.tasks
+    batches = shares_of_parts([make_batch(tasks, 4, seed=seed) for seed in range(4)])
+    counts = tasks["human_parts"].counts
+    counted = [b._replace(counts={"human_parts": counts(b.labels["human_parts"])}) for b in batches]
+    whole = train(module, [joined(batches)])
+    found = train(module, counted_together(counted, 4), accumulate_grad_batches=4)
+    assert_equal(found, whole)
+    loss, gradient = relative(train(module, batches, accumulate_grad_batches=4), whole)
+    assert 0.24 < loss < 0.26
+    assert 0.24 < gradient < 0.26
+
+
+def test_what_has_no_counts_is_averaged_over_the_window(quiet) -> None:
+    """A loss of somebody else's and the regulariser, in a window of four and one of two."""
+    changes = ("tasks=[normals]", "training.router_weight=1")
+    module, data = quiet(*changes, "tasks.normals.loss._target_=torch.nn.L1Loss")
+    assert data.counts == {}
+    found = train(module, data, accumulate_grad_batches=4)
+    assert [len(batches) for batches in found.batches] == [4, 2]
+    plain = [batch._replace(window=Window()) for batches in found.batches for batch in batches]
+    alone = train(module, plain)
+    for index, part in enumerate((slice(0, 4), slice(4, 6))):
+        losses, gradients = alone.losses[part], alone.gradients[part]
+        assert found.losses[index] == pytest.approx(sum(losses) / len(losses), rel=1e-12)
+        for name, gradient in found.gradients[index].items():
+            mean = torch.stack([parts[name] for parts in gradients]).mean(0)
+            torch.testing.assert_close(gradient, mean, **EXACT, msg=name)
+
+
+def test_two_processes_are_the_joined_batch(quiet, monkeypatch) -> None:
+    """The mean of their gradients, as DDP takes it; their sum of counts is made up here."""
+    module, _ = quiet()
+    tasks = module.double().scorer.tasks
+    batches = shares_of_parts([make_batch(tasks, seed=seed) for seed in range(4)])
+    counts = [
+        {name: task.counts(batch.labels[name]) for name, task in tasks.items()} for batch in batches
+    ]
+    sums = torch.stack([torch.cat(list(own.values())) for own in counts]).sum(0)
+    expected = module.training_step(joined(batches), 0)["loss"]
+    monkeypatch.setattr(joined_losses, "num_processes", lambda: 4)
+    monkeypatch.setattr(torch.distributed, "all_reduce", lambda tensor: tensor.copy_(sums))
+    losses = [
+        module.training_step(batch._replace(counts=own), 0)["loss"]
+        for batch, own in zip(batches, counts, strict=True)
+    ]
+    found = torch.stack(losses).mean()
+    torch.testing.assert_close(found, expected, rtol=1e-7, atol=0)  # saliency's weight: 32 bits
+    trained = [p for p in module.parameters() if p.requires_grad]
+    pairs = (torch.autograd.grad(x, trained, allow_unused=True) for x in (found, expected))
+    for ours, theirs in zip(*pairs, strict=True):
+        assert (ours is None) == (theirs is None)
+        if ours is not None:
+            torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-9)
