@@ -46,9 +46,10 @@ def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
 
 
 def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
-    """The data module for these tasks."""
+    """The data module for these tasks; it counts their labels as their losses say."""
     check_values(config, "data")
-    return instantiate(config.data, tasks=list(tasks))
+    counts = {name: task.counts for name, task in tasks.items() if task.counts is not None}
+    return instantiate(config.data, tasks=list(tasks), counts=counts)
 
 
 def build_module(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -12,12 +13,13 @@ from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.data.accumulation import AccumulationLoader
 from mtl_ase.data.augmentation import Augmentation
 from mtl_ase.data.dense_dataset import DenseDataset, OnBadSample
 from mtl_ase.data.labels import Label
 from mtl_ase.data.layout import PASCAL_MT, FolderLayout
 from mtl_ase.data.pack import Pack, build_pack, find_pack, fingerprint, pack_folder, stale_packs
-from mtl_ase.data.sample import Sample, collate_scoring, collate_training
+from mtl_ase.data.sample import Count, Sample, collate_scoring, collate_training
 from mtl_ase.data.sample_order import SampleOrder
 from mtl_ase.launch.loader_worker import start_worker
 from mtl_ase.machine.cores import usable_cores
@@ -53,6 +55,8 @@ class DataModule(pl.LightningDataModule):
         pack: decoded labels beside the data: "use" them if they are there and fresh, "build" them
             if not, or "never" do either.
         on_bad_sample: "raise" on a file that can't be read, or "skip" it and report it.
+        counts: what the labels of a batch count, by task; batches that make one step together,
+            accumulated or of several processes, are handed out with their counts.
 
     Raises:
         UserError: a task has no label in this data set, or the batch size is below 1.
@@ -78,6 +82,7 @@ class DataModule(pl.LightningDataModule):
         layout: FolderLayout = PASCAL_MT,
         pack: Packing = "use",
         on_bad_sample: OnBadSample = "raise",
+        counts: Mapping[str, Count] | None = None,
     ) -> None:
         super().__init__()
         for task in tasks or ():
@@ -101,6 +106,7 @@ class DataModule(pl.LightningDataModule):
         self.layout = layout
         self.packing: Packing = _one_of("pack", pack, ("build", "use", "never"))
         self.on_bad_sample: OnBadSample = _one_of("on_bad_sample", on_bad_sample, ("raise", "skip"))
+        self.counts = dict(counts or {})
         self.start = (0, 0)  # epoch, and how many of its samples are done
         self._packs: dict[str, Pack | None] = {}
 
@@ -227,21 +233,24 @@ class DataModule(pl.LightningDataModule):
     def _loader(self, dataset: DenseDataset, training: bool) -> DataLoader[Sample]:
         rank = self.trainer.global_rank if self.trainer else 0
         world = self.trainer.world_size if self.trainer else 1
+        accumulate = self.trainer.accumulate_grad_batches if self.trainer else 1
         start = self.start if training else (0, 0)
         order = SampleOrder(len(dataset), self.seed, training, rank, world, start)
-        loader: DataLoader[Sample] = DataLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=order,
-            num_workers=self.num_workers,
-            collate_fn=collate_training if training else collate_scoring,
-            drop_last=training and len(order) > self.batch_size,
-            pin_memory=self.trainer is not None
+        counts = self.counts if accumulate * world > 1 else {}
+        options: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "num_workers": self.num_workers,
+            "collate_fn": partial(collate_training, counts=counts) if training else collate_scoring,
+            "drop_last": training and len(order) > self.batch_size,
+            "pin_memory": self.trainer is not None
             and self.trainer.strategy.root_device.type == "cuda",
-            persistent_workers=self.num_workers > 0 and training,
-            worker_init_fn=start_worker,
-        )
-        return loader
+            "persistent_workers": self.num_workers > 0 and training,
+            "worker_init_fn": start_worker,
+        }
+        if training and self.trainer and accumulate > 1:
+            limit = self.trainer.limit_train_batches
+            return AccumulationLoader(dataset, order, accumulate, limit, **options)
+        return DataLoader(dataset, sampler=order, **options)
 
 
 def _one_of(key: str, value: str, options: tuple[str, ...]) -> Any:

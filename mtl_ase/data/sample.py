@@ -5,13 +5,16 @@ Legend: B images, C channels, H W pixels.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mtl_ase.data.warp import Box
+
+Count = Callable[[Tensor], Tensor]
+"""What a stacked label counts, as int64 numbers_K that add up over batches (e.g. valid pixels)."""
 
 
 class Sample(NamedTuple):
@@ -27,23 +30,47 @@ class Sample(NamedTuple):
     problems: tuple[str, ...] = ()
 
 
+class Window(NamedTuple):
+    """Batches whose gradients are added before a step.
+
+    Lightning divides every batch's loss by `accumulate`; an epoch's last window may have fewer
+    `batches`.
+    """
+
+    batches: int = 1
+    accumulate: int = 1
+
+    @property
+    def correction(self) -> float:
+        """What to multiply a batch's loss by, so that a window's step is the mean of its batches.
+
+        It is 1 but in a shorter last window, whose mean Lightning divides by too much.
+        """
+        return self.accumulate / self.batches
+
+
 class Batch(NamedTuple):
-    """Images of one size; labels by task: stacked in training, in their own sizes in scoring."""
+    """Images of one size; labels by task: stacked in training, in their own sizes in scoring.
+
+    In training, the counts are what tasks have labelled in all batches of this one's window; there
+    are none where every batch makes a step of its own in a single process.
+    """
 
     image_ids: list[str]
     image_BCHW: Tensor
     labels: dict[str, Tensor | list[Tensor]]
     boxes: list[Box] = []  # noqa: RUF012  # a NamedTuple's default; nobody changes it
     problems: list[str] = []  # noqa: RUF012
+    counts: dict[str, Tensor] = {}  # noqa: RUF012
+    window: Window = Window()
 
 
-def collate_training(samples: Sequence[Sample]) -> Batch:
-    """Stack everything."""
+def collate_training(samples: Sequence[Sample], counts: Mapping[str, Count] | None = None) -> Batch:
+    """Stack everything, and count the labels of the tasks that have something to count them by."""
     names = samples[0].labels
-    labels: dict[str, Tensor | list[Tensor]] = {
-        name: torch.stack([sample.labels[name] for sample in samples]) for name in names
-    }
-    return _collate(samples, labels)
+    labels = {name: torch.stack([sample.labels[name] for sample in samples]) for name in names}
+    counted = {name: count(labels[name]) for name, count in (counts or {}).items()}
+    return _collate(samples, {**labels})._replace(counts=counted)
 
 
 def collate_scoring(samples: Sequence[Sample]) -> Batch:

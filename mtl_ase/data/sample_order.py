@@ -44,6 +44,11 @@ class SampleOrder(Sampler[Key]):
         """Called by Lightning before every epoch."""
         self.epoch = epoch
 
+    @property
+    def done(self) -> int:
+        """How many keys of the epoch at hand are done already: a resumed one goes on after them."""
+        return self.start[1] if self.epoch == self.start[0] else 0
+
     def __len__(self) -> int:
         return len(range(self.rank, self._shared(), self.world))
 
@@ -52,9 +57,7 @@ class SampleOrder(Sampler[Key]):
         if self.shuffle:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
         mine = order[: self._shared()][self.rank :: self.world]
-        if self.epoch == self.start[0]:
-            mine = mine[self.start[1] :]
-        return ((self.epoch, int(index)) for index in mine)
+        return ((self.epoch, int(index)) for index in mine[self.done :])
 
     def _shared(self) -> int:
         uneven = self.num_samples % self.world if self.shuffle else 0

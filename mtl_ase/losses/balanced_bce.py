@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.numerics import at_least_float32
+from mtl_ase.losses.counted_loss import CountedLoss
 
 
-class BalancedBCE(nn.Module):
+class BalancedBCE(CountedLoss):
     """Binary cross-entropy that weighs positives by w and negatives by 1 - w.
 
     L = - (w sum_pos log s(z) + (1-w) sum_neg log s(-z)) / max(1, number of valid pixels), with s
@@ -23,7 +24,8 @@ class BalancedBCE(nn.Module):
         """Fix the weight, or leave it to the batches.
 
         Args:
-            pos_weight: w in [0, 1]; None takes negatives / valid pixels of the batch at hand.
+            pos_weight: w in [0, 1]; None takes negatives / valid pixels of the batch at hand, or
+                of all batches that are counted with it.
             ignore_index: label value of pixels that do not count.
 
         Raises:
@@ -38,7 +40,14 @@ class BalancedBCE(nn.Module):
         self.pos_weight = pos_weight
         self.ignore_index = ignore_index
 
-    def forward(self, logits_BCHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def counts(self, label_BHW: Tensor) -> Tensor:
+        """The valid pixels and the negative ones among them, K = 2."""
+        valid_BHW = label_BHW != self.ignore_index
+        return torch.stack([valid_BHW.sum(), (valid_BHW & (label_BHW != 1)).sum()])
+
+    def forward(
+        self, logits_BCHW: Tensor, label_BHW: Tensor, counts_K: Tensor | None = None
+    ) -> Tensor:
         """The loss of a batch as a scalar; `label_BHW` is 0, 1 or `ignore_index`.
 
         Raises:
@@ -52,12 +61,9 @@ class BalancedBCE(nn.Module):
         logits_BHW = at_least_float32(logits_BCHW[:, 0])
         positive_BHW = label_BHW == 1
         valid_BHW = label_BHW != self.ignore_index
-        valid_count = valid_BHW.sum().clamp(min=1)
-        weight: float | Tensor
-        if self.pos_weight is None:
-            weight = (valid_BHW & ~positive_BHW).sum() / valid_count
-        else:
-            weight = self.pos_weight
+        counts_K = self.counts(label_BHW) if counts_K is None else counts_K
+        valid_count, negative_count = counts_K[0].clamp(min=1), counts_K[1]
+        weight = negative_count / valid_count if self.pos_weight is None else self.pos_weight
         cost_BHW = torch.where(
             positive_BHW, -weight * logsigmoid(logits_BHW), (weight - 1) * logsigmoid(-logits_BHW)
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from mtl_ase.base.numerics import at_least_float32
+from mtl_ase.losses.counted_loss import CountedLoss
 
 
-class CrossEntropy(nn.Module):
+class CrossEntropy(CountedLoss):
     """Mean cross-entropy over the labelled pixels of a batch.
 
     L = - sum_valid log softmax(logits)[label] / max(1, number of valid pixels), in float32 at
@@ -22,9 +23,15 @@ class CrossEntropy(nn.Module):
         super().__init__()
         self.ignore_index = ignore_index
 
-    def forward(self, logits_BCHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def counts(self, label_BHW: Tensor) -> Tensor:
+        """The valid pixels, K = 1."""
+        return (label_BHW != self.ignore_index).sum()[None]
+
+    def forward(
+        self, logits_BCHW: Tensor, label_BHW: Tensor, counts_K: Tensor | None = None
+    ) -> Tensor:
         """The loss of a batch as a scalar; `label_BHW` holds class numbers of any integer type."""
-        valid_count = (label_BHW != self.ignore_index).sum().clamp(min=1)
+        (valid_count,) = (self.counts(label_BHW) if counts_K is None else counts_K).clamp(min=1)
         total = cross_entropy(
             at_least_float32(logits_BCHW),
             label_BHW.long(),

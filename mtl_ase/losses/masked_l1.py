@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mtl_ase.base.numerics import at_least_float32
+from mtl_ase.losses.counted_loss import CountedLoss
 
 
-class MaskedL1(nn.Module):
+class MaskedL1(CountedLoss):
     """Mean absolute error over the labelled pixels; a label of 0 or less is none.
 
     Source: the depth loss of ASTMT and InvPT. A batch without a labelled pixel costs exactly 0.
     In float32 at least.
     """
 
-    def forward(self, logits_BCHW: Tensor, label_BHW: Tensor) -> Tensor:
+    def counts(self, label_BHW: Tensor) -> Tensor:
+        """The labelled pixels, K = 1."""
+        return (label_BHW > 0).sum()[None]
+
+    def forward(
+        self, logits_BCHW: Tensor, label_BHW: Tensor, counts_K: Tensor | None = None
+    ) -> Tensor:
         """The loss of a batch as a scalar."""
-        valid_BHW = label_BHW > 0
+        (valid_count,) = (self.counts(label_BHW) if counts_K is None else counts_K).clamp(min=1)
         error_BHW = (at_least_float32(logits_BCHW[:, 0]) - label_BHW).abs()
-        return torch.where(valid_BHW, error_BHW, 0.0).sum() / valid_BHW.sum().clamp(min=1)
+        return torch.where(label_BHW > 0, error_BHW, 0.0).sum() / valid_count

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mtl_ase.base.numerics import at_least_float32
+from mtl_ase.losses.counted_loss import CountedLoss
 
 SHORTEST = 1e-6
 """Predictions much shorter than this are not stretched to unit length (bounds the gradient)."""
 
 
-class UnitL1(nn.Module):
+class UnitL1(CountedLoss):
     """Mean absolute difference between the predicted direction and the unit normal.
 
     L = sum_valid |p / |p| - g| / max(1, number of valid elements), in float32 at least; an element
@@ -21,13 +22,22 @@ class UnitL1(nn.Module):
     sqrt(|p|^2 + 1e-12), so that the slope is at most 1e6 (1e12 there) where a prediction vanishes.
     """
 
-    def forward(self, logits_BCHW: Tensor, label_BCHW: Tensor) -> Tensor:
+    def counts(self, label_BCHW: Tensor) -> Tensor:
+        """The valid elements, K = 1."""
+        return (_is_valid(label_BCHW).sum() * label_BCHW.shape[1])[None]
+
+    def forward(
+        self, logits_BCHW: Tensor, label_BCHW: Tensor, counts_K: Tensor | None = None
+    ) -> Tensor:
         """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors."""
+        (valid_count,) = (self.counts(label_BCHW) if counts_K is None else counts_K).clamp(min=1)
         prediction_BCHW = at_least_float32(logits_BCHW)
-        label_BCHW = label_BCHW.to(prediction_BCHW)
         squared_B1HW = prediction_BCHW.square().sum(dim=1, keepdim=True)
         unit_BCHW = prediction_BCHW * torch.rsqrt(squared_B1HW + SHORTEST**2)
-        valid_B1HW = label_BCHW.square().sum(dim=1, keepdim=True) > 0.5**2
-        cost_BCHW = torch.where(valid_B1HW, (unit_BCHW - label_BCHW).abs(), 0.0)
-        valid_count = valid_B1HW.sum() * logits_BCHW.shape[1]
-        return cost_BCHW.sum() / valid_count.clamp(min=1)
+        error_BCHW = (unit_BCHW - label_BCHW.to(prediction_BCHW)).abs()
+        return torch.where(_is_valid(label_BCHW), error_BCHW, 0.0).sum() / valid_count
+
+
+def _is_valid(label_BCHW: Tensor) -> Tensor:
+    """Which pixels have a label, valid_B1HW; in 32 bits wherever they are counted."""
+    return label_BCHW.float().square().sum(dim=1, keepdim=True) > 0.5**2

@@ -12,6 +12,7 @@ from torchmetrics import Metric
 
 from mtl_ase.base.errors import UserError
 
+Counts = Callable[[Tensor], Tensor]
 Activation = Callable[[Tensor], Tensor]
 Colours = Callable[[NDArray[np.generic]], NDArray[np.uint8]]
 
@@ -23,7 +24,9 @@ class Task:
     Attributes:
         name: of the task; also of its label and its metrics' prefix.
         channels: C, of the logits.
-        loss: (logits_BCHW, label) -> scalar; an unlabelled batch costs exactly 0.
+        loss: (logits_BCHW, label) -> scalar; an unlabelled batch costs exactly 0. With a method
+            `counts` (see losses.CountedLoss), batches that make one step together are normalised
+            together; without, each is normalised by itself, and they are averaged.
         weight: of the loss in the sum.
         activation: logits_CHW -> prediction, as metrics and pictures take it.
         metrics: what to measure, by key; each takes (prediction, label) of one image.
@@ -32,7 +35,8 @@ class Task:
         legend: what a pixel's values mean, for pictures: a value, or a vector, by its name.
 
     Raises:
-        UserError: the headline is none of the metrics, or the weight is negative.
+        UserError: the headline is none of the metrics, the weight is negative, or the loss has
+            `counts` that are no method.
     """
 
     name: str
@@ -55,6 +59,17 @@ class Task:
             raise UserError(
                 f"tasks.{self.name}.weight={self.weight} is negative; choose 0 or more."
             )
+
+        if not (self.counts is None or callable(self.counts)):
+            raise UserError(
+                f"tasks.{self.name}.loss: counts of {type(self.loss).__name__} is no method; give "
+                "it another name, or make it what losses.CountedLoss says."
+            )
+
+    @property
+    def counts(self) -> Counts | None:
+        """The loss's `counts`, if it has them: label -> numbers_K by which it is normalised."""
+        return getattr(self.loss, "counts", None)
 
     @property
     def headline_key(self) -> str:

@@ -7,9 +7,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from typing import Literal, get_args
 
-from torch import Tensor
+import torch
+from torch import Tensor, distributed
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.training.joined_losses import num_processes
 
 Nonfinite = Literal["raise", "skip"]
 SHOWN = 8
@@ -39,20 +41,15 @@ class FiniteLosses:
     def accepts(
         self, total: Tensor, losses: Mapping[str, Tensor], step: int, image_ids: Sequence[str]
     ) -> bool:
-        """Whether the batch may be trained on.
+        """Whether the batch may be trained on; where batches are skipped, all processes agree.
 
         Raises:
             NonfiniteLoss: it may not, and the policy says raise, or too many were skipped.
         """
-        if math.isfinite(float(total.detach())):
+        if self._all_finite(total):
             self.skipped = 0
             return True
-        bad = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]
-        more = f" and {len(image_ids) - SHOWN} more" if len(image_ids) > SHOWN else ""
-        said = (
-            f"step {step}: the loss of {', '.join(bad) or 'the router'} is not finite on images "
-            f"{', '.join(image_ids[:SHOWN])}{more}"
-        )
+        said = f"step {step}: {_what_is_wrong(total, losses, image_ids)}"
         self.skipped += 1
         if self.policy == "raise" or self.skipped > self.max_skipped:
             raise NonfiniteLoss(
@@ -62,3 +59,20 @@ class FiniteLosses:
             )
         warnings.warn(f"{said}; the batch is left out", stacklevel=2)
         return False
+
+    def _all_finite(self, total: Tensor) -> bool:
+        finite = torch.isfinite(total.detach()).int()
+        if self.policy == "skip" and num_processes() > 1:
+            distributed.all_reduce(finite, op=distributed.ReduceOp.MIN)
+        return bool(finite)
+
+
+def _what_is_wrong(total: Tensor, losses: Mapping[str, Tensor], image_ids: Sequence[str]) -> str:
+    if math.isfinite(float(total.detach())):
+        return "a loss of another process is not finite"
+    bad = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]
+    more = f" and {len(image_ids) - SHOWN} more" if len(image_ids) > SHOWN else ""
+    return (
+        f"the loss of {', '.join(bad) or 'the router'} is not finite on images "
+        f"{', '.join(image_ids[:SHOWN])}{more}"
+    )

@@ -23,6 +23,7 @@ from mtl_ase.tasks import Task
 from mtl_ase.training.exact_resume import between_batches, seed_everything_at, training_steps
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.frozen_weights import FrozenWeights
+from mtl_ase.training.joined_losses import no_cost, num_processes, task_losses
 from mtl_ase.training.parameter_groups import parameter_groups
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
@@ -77,20 +78,10 @@ class MultiTaskModule(pl.LightningModule):
         self.seed = seed
         self.guard = FiniteLosses(nonfinite, max_skipped)
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints
-        self.in_hand: tuple[Mapping[str, Tensor], list[str]] = ({}, [])
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Draw this batch's random numbers from (seed, batch, process), whatever came before."""
         seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
-
-    def on_before_backward(self, loss: Tensor) -> None:
-        """Look at the loss before it reaches the weights; the device is waited for only here.
-
-        Raises:
-            NonfiniteLoss: it is not a finite number.
-        """
-        if self.guard.policy == "raise":
-            self._is_finite(loss)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Say where training stands so that Lightning goes on exactly there; trim the weights."""
@@ -107,21 +98,27 @@ class MultiTaskModule(pl.LightningModule):
         self.frozen.put_back(checkpoint)
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
-        """One step's loss; the routing goes to the callbacks. None leaves the batch out."""
+        """A batch's loss, and its routing for the callbacks; None leaves the batch out.
+
+        Among several processes a batch that is left out costs 0 instead, since the sum of their
+        gradients waits for all of them.
+
+        The device is waited for only here, to look at the loss before it reaches the weights.
+
+        Raises:
+            NonfiniteLoss: the loss is not a finite number, and such batches are not left out.
+        """
         logits, routing = self.network(batch.image_BCHW)
-        losses = {
-            name: loss(logits[name], batch.labels[name]) for name, loss in self.losses.items()
-        }
+        losses = task_losses(self.losses, logits, batch)
         total = self.weighted_sum(losses)
         if routing:
             router_loss = self.router_loss(torch.stack([layer.prob_TE for layer in routing]))
             total = total + self.router_weight * router_loss
             self.log("train/router/loss", router_loss.detach())
-        self.in_hand = (losses, batch.image_ids)
-        if self.guard.policy == "skip" and not self._is_finite(total):
-            return None
         self._log_losses(total, losses)
-        return {"loss": total, "routing": routing}
+        if not self.guard.accepts(total, losses, self.global_step, batch.image_ids):
+            return None if num_processes() == 1 else {"loss": no_cost(self), "routing": []}
+        return {"loss": total * batch.window.correction, "routing": routing}
 
     def on_validation_epoch_start(self) -> None:
         """Take the first process's running statistics everywhere: those that checkpoints hold."""
@@ -147,10 +144,6 @@ class MultiTaskModule(pl.LightningModule):
         num_steps = training_steps(self.trainer)
         scheduler = LambdaLR(optimizer, lambda step: self.schedule(step, num_steps))
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
-
-    def _is_finite(self, total: Tensor) -> bool:
-        losses, image_ids = self.in_hand
-        return self.guard.accepts(total, losses, self.global_step, image_ids)
 
     def _log_losses(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
         self.log("train/loss", total.detach(), prog_bar=True)

@@ -1,4 +1,4 @@
-"""docs/security.md: every attack names a test that exists, and every test of an attack is listed."""
+"""The tables of docs/security.md and the tests of attacks name each other."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ CALL_SITE = {
     r"model\.adapter\.gate": {"num_experts", "top_k", "num_shared"},
     r"model\.head": {"width", "channels"},
     r"model\.lora": {"block"},
-    r"data": {"tasks"},
+    r"data": {"tasks", "counts"},
     r"tasks\.\w+": {"name"},
     r"training": {"network", "tasks", "dataset"},
     r"training\.optimizer": {"params"},

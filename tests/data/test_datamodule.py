@@ -38,7 +38,9 @@ def module(root: Path | None, **changes: Any) -> DataModule:
 
 def on_rank(data: DataModule, rank: int, world: int) -> DataModule:
     device = SimpleNamespace(root_device=torch.device("cpu"))
-    data.trainer = SimpleNamespace(global_rank=rank, world_size=world, strategy=device)  # type: ignore[assignment]
+    data.trainer = SimpleNamespace(  # type: ignore[assignment]
+        global_rank=rank, world_size=world, strategy=device, accumulate_grad_batches=1
+    )
     return data
 
 

@@ -1,6 +1,7 @@
 """train.py for tests of several processes: faults and notes that the environment asks for.
 
 TEST_SIGNAL: "RANK STEP", where a process sends itself SIGTERM; step -1 is before the first batch.
+TEST_NAN: "RANK BATCH", where the loss of a process is not a number; all say what they leave out.
 TEST_QUIET: no noise in the routers, and no normalisation over the images of a batch.
 TEST_OPENED: a folder, in which every process notes the files that it opens for writing.
 """
@@ -8,9 +9,11 @@ TEST_OPENED: a folder, in which every process notes the files that it opens for 
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import signal
 import sys
+import warnings
 from pathlib import Path
 
 import torch
@@ -18,6 +21,7 @@ from torch import nn
 
 from mtl_ase.commands import train
 from mtl_ase.config import run_main
+from mtl_ase.losses import WeightedSum
 from mtl_ase.training import MultiTaskModule
 
 
@@ -33,6 +37,23 @@ def send_signal(rank: int, step: int) -> None:
         return method(self, *arguments, **options)
 
     setattr(MultiTaskModule, name, and_signal)
+
+
+def spoil_loss(rank: int, batch: int) -> None:
+    """Make a process's loss of a batch something that is not a number."""
+    add_up, warn = WeightedSum.forward, warnings.warn
+    mine, batches = os.environ.get("LOCAL_RANK", "0"), itertools.count()
+
+    def spoilt(self, losses):
+        wrong = mine == str(rank) and next(batches) == batch
+        return add_up(self, losses) * (float("nan") if wrong else 1)
+
+    def say(message, *arguments, **options):
+        if "left out" in str(message):
+            print(f"rank {mine}: {message}", file=sys.stderr)
+        warn(message, *arguments, **options)
+
+    WeightedSum.forward, warnings.warn = spoilt, say
 
 
 def keep_quiet() -> None:
@@ -53,6 +74,8 @@ def note_opened(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    if "TEST_NAN" in os.environ:
+        spoil_loss(*map(int, os.environ["TEST_NAN"].split()))
     if "TEST_QUIET" in os.environ:
         keep_quiet()
     if "TEST_SIGNAL" in os.environ:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.losses import CrossEntropy
@@ -118,3 +119,17 @@ def test_pictures_are_bytes_of_red_green_blue(colours):
         assert picture.shape == (4, 6, 3)
         assert picture.dtype == np.uint8
     assert normal_colours(np.ones((3, 4, 6), np.float32)).shape == (4, 6, 3)
+
+
+class Uncounted(nn.Module):
+    """A loss of somebody else's, in which `counts` is something else."""
+
+    counts = 3
+
+
+def test_a_loss_may_say_by_what_it_is_normalised():
+    label = torch.tensor([[[0, 1, 255, 2]]])
+    assert task().counts(label).tolist() == [3]
+    assert task(loss=nn.L1Loss()).counts is None
+    with pytest.raises(UserError, match=r"tasks\.things\.loss: counts of Uncounted is no method"):
+        task(loss=Uncounted())

@@ -8,6 +8,7 @@ from torch import nn
 
 from mtl_ase.data import Batch
 from mtl_ase.losses import MutualInformation
+from mtl_ase.training.finite_losses import NonfiniteLoss
 from tests.model.batches import make_batch
 
 EXPERIMENTS = ["ase", "lora_moe", "naive_shared", "mtl_vit"]
@@ -87,3 +88,35 @@ def test_an_unlabelled_task_gives_its_head_no_gradient(build):
     module.training_step(batch._replace(labels=labels), 0)["loss"].backward()
     for name, head in module.network.heads.items():
         assert all(p.grad.any() for p in head.classifier.parameters()) == (name != "semseg")
+
+
+class Broken(nn.Module):
+    """A loss that is not a number."""
+
+    def forward(self, logits, label):
+        """What 0 / 0 gives."""
+        return logits.sum() * float("nan")
+
+
+def test_a_batch_that_is_left_out_costs_nothing(build):
+    """All gradients are 0, and there: other processes wait for them."""
+    module, batch = build("training.nonfinite=skip")
+    module.losses["edge"] = Broken()
+    with pytest.warns(
+        UserWarning, match=r"the loss of edge is not finite .* the batch is left out"
+    ):
+        outputs = module.training_step(batch, 0)
+    assert outputs["loss"].item() == 0
+    assert outputs["routing"] == []
+    assert module.logged["train/loss"].isnan()
+    outputs["loss"].backward()
+    for name, parameter in module.named_parameters():
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+        assert parameter.grad is None or not parameter.grad.any(), name
+
+
+def test_a_loss_that_is_no_number_is_raised_before_the_backward_pass(build):
+    module, batch = build()
+    module.losses["edge"] = Broken()
+    with pytest.raises(NonfiniteLoss, match="the loss of edge is not finite"):
+        module.training_step(batch, 0)
