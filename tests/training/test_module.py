@@ -8,6 +8,7 @@ from torch import nn
 
 from mtl_ase.data import Batch
 from mtl_ase.losses import MutualInformation
+from mtl_ase.training import module as training_module
 from mtl_ase.training.finite_losses import NonfiniteLoss
 from tests.model.batches import make_batch
 
@@ -98,17 +99,26 @@ class Broken(nn.Module):
         return logits.sum() * float("nan")
 
 
-def test_a_batch_that_is_left_out_costs_nothing(build):
-    """All gradients are 0, and there: other processes wait for them."""
+LEFT_OUT = r"the loss of edge is not finite .* the batch is left out"
+
+
+def test_a_batch_is_left_out(build):
     module, batch = build("training.nonfinite=skip")
     module.losses["edge"] = Broken()
-    with pytest.warns(
-        UserWarning, match=r"the loss of edge is not finite .* the batch is left out"
-    ):
+    with pytest.warns(UserWarning, match=LEFT_OUT):
+        assert module.training_step(batch, 0) is None
+    assert module.logged["train/loss"].isnan()
+
+
+def test_a_batch_that_several_processes_leave_out_costs_nothing(build, monkeypatch):
+    """All gradients are 0, and there: the other processes wait for them."""
+    module, batch = build("training.nonfinite=skip")
+    module.losses["edge"] = Broken()
+    monkeypatch.setattr(training_module, "num_processes", lambda: 2)
+    with pytest.warns(UserWarning, match=LEFT_OUT):
         outputs = module.training_step(batch, 0)
     assert outputs["loss"].item() == 0
     assert outputs["routing"] == []
-    assert module.logged["train/loss"].isnan()
     outputs["loss"].backward()
     for name, parameter in module.named_parameters():
         assert (parameter.grad is not None) == parameter.requires_grad, name
