@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from mtl_ase.config import (
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.data.cores import usable_cores
 from mtl_ase.errors import UserError
-from mtl_ase.evaluation import PredictionFiles, Protocol, Record, Scores
+from mtl_ase.evaluation import PredictionFiles, Protocol, Record, Scores, order_of
 from mtl_ase.metrics import CountingMetric
 from mtl_ase.report import network_predictions, write_scores
 from mtl_ase.tasks import Task
@@ -58,18 +59,26 @@ def score_run(
     if "frozen" not in content:  # it holds all weights
         config.model.backbone.pretrained, config.model.backbone.weights = False, None
     network = build_network(config, tasks)
-    module = build_module(config, tasks, network, protocol=protocol)
+    module = build_module(config, tasks, network, protocol=protocol, both_orders=True)
     assert isinstance(module, MultiTaskModule)
     _check_reference(module.scorer, insist)
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
     data.prepare_data()
-    record = module.scorer.record = Record()
+    orders = [scorer for scorer in (module.scorer, module.scorer.resize_first) if scorer]
+    records = [Record() for _ in orders]
+    for scorer, record in zip(orders, records, strict=True):
+        scorer.record = record
     trainer.validate(module, datamodule=data, verbose=False)
-    record.gather()
+    for record in records:
+        record.gather()
     if not trainer.is_global_zero:
         return None
-    scores = _scores(name, data.name, module.scorer, record)
+    scores, *other = (
+        _scores(name, data.name, scorer, record, order_of(scorer.protocol))
+        for scorer, record in zip(orders, records, strict=True)
+    )
+    scores = dataclasses.replace(scores, resize_first=next(iter(other), None))
     results = {key: module.results[key] for key in keys}
     write_scores(folder.path, results, scores, tasks, data, network_predictions(network, tasks))
     return scores
@@ -144,9 +153,16 @@ def _check_reference(scorer: Scorer, insist: bool) -> None:
         raise UserError(f"delta_m can't be computed: {scorer.misfit}; give a fitting reference.")
     if scorer.misfit:
         print(f"no delta_m: {scorer.misfit}")
+    if scorer.order_unknown:
+        print(
+            "delta_m may mix two orders: the reference does not say whether it was activated or "
+            "resized first (activate_first); give reference=NAME of one that does."
+        )
 
 
-def _scores(name: str, dataset: str, scorer: Scorer, record: Record) -> Scores:
+def _scores(
+    name: str, dataset: str, scorer: Scorer, record: Record, order: str | None = None
+) -> Scores:
     metrics = {
         key: metric for key, metric in scorer.metrics.items() if isinstance(metric, CountingMetric)
     }
@@ -161,6 +177,7 @@ def _scores(name: str, dataset: str, scorer: Scorer, record: Record) -> Scores:
         tables,
         scorer.headlines,
         scorer.reference,
+        order,
     )
 
 

@@ -1,7 +1,7 @@
 """Scoring that can be believed: protocols, counts of single images, statistics, foreign files."""
 
 from mtl_ase.evaluation.prediction_files import PredictionFiles
-from mtl_ase.evaluation.protocol import Protocol, Reference
+from mtl_ase.evaluation.protocol import Protocol, Reference, order_of
 from mtl_ase.evaluation.published import Published, published
 from mtl_ase.evaluation.record import Record
 from mtl_ase.evaluation.scores import Scores
@@ -18,5 +18,6 @@ __all__ = [
     "Scores",
     "bootstrap",
     "compare",
+    "order_of",
     "published",
 ]
