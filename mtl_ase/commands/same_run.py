@@ -13,7 +13,7 @@ from mtl_ase.errors import UserError
 
 FREE = ("model.backbone.weights", "model.backbone.pretrained", "model.activation_checkpointing")
 """Keys of the network that may differ: where its weights come from, and how memory is saved."""
-ADDED = {"model.adapter.granularity": 1}
+ADDED = {"model.adapter.granularity": 1, "model.backbone.position_resampling": "bicubic"}
 """Keys that older runs do not have, and what these did."""
 
 
