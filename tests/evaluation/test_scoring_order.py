@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from PIL import Image
 from torch.nn.functional import interpolate, one_hot
@@ -141,6 +142,13 @@ def test_one_order_is_scored_where_there_is_no_other(tasks):
     assert Scorer(tasks, reference(tasks, True), "here").resize_first is None
 
 
+def test_validations_of_the_paper_s_setting_are_of_its_reference_s_order(composed, tasks):
+    shipped = instantiate(composed().training.reference, _convert_="object")
+    scorer = Scorer(tasks, shipped, "pascal_context")
+    assert set(scorer.reference) == {task.headline_key for task in tasks.values()}
+    assert scorer.protocol.activate_first is True
+
+
 def test_what_ships_says_its_order():
     shipped = OmegaConf.load(CONFIGS / "reference" / "paper_stl_resnet18.yaml")
     assert shipped.activate_first is True
@@ -149,6 +157,7 @@ def test_what_ships_says_its_order():
 
 
 @pytest.mark.skipif(not PASCAL_MINI.is_dir(), reason="the real images are not here")
+@pytest.mark.slow
 def test_what_the_order_costs_an_ideal_network_of_224_pixels(tasks):
     """docs/evaluation.md's figures: labels as logits, through 224 pixels and back, 109 images."""
     semseg: Task = tasks["semseg"]
