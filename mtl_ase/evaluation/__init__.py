@@ -2,7 +2,7 @@
 
 from mtl_ase.evaluation.per_image_counts import PerImageCounts
 from mtl_ase.evaluation.prediction_files import PredictionFiles
-from mtl_ase.evaluation.protocol import Protocol, Reference
+from mtl_ase.evaluation.protocol import Protocol, Reference, order_of
 from mtl_ase.evaluation.published import Published, published
 from mtl_ase.evaluation.scores import Scores
 from mtl_ase.evaluation.statistics import Comparison, Interval, bootstrap, compare
@@ -18,5 +18,6 @@ __all__ = [
     "Scores",
     "bootstrap",
     "compare",
+    "order_of",
     "published",
 ]
