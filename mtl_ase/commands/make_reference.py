@@ -13,7 +13,10 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import CONFIGS
+from mtl_ase.evaluation.protocol import ACTIVATE_FIRST, RESIZE_FIRST
 
+KNOWN_ORDERS = {ACTIVATE_FIRST: True, RESIZE_FIRST: False}
+"""Whether it was activated first; older evaluations do not say."""
 HEADER = """# @package training.reference
 # {what}, scored by evaluate.py: what delta_m compares with.
 """
@@ -46,11 +49,11 @@ def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> 
         details, key, value = _headline(run)
         if first is None:
             first = details
-        for what in ("dataset", "protocol"):
-            if details[what] != first[what]:
+        for what in ("dataset", "protocol", "order"):
+            if details.get(what) != first.get(what):
                 raise UserError(
-                    f"{run} was scored with {what} {details[what]}, but {runs[0]} with "
-                    f"{first[what]}; score all runs alike."
+                    f"{run} was scored with {what} {details.get(what)}, but {runs[0]} with "
+                    f"{first.get(what)}; score all runs alike."
                 )
         if key in values:
             raise UserError(f"{run} and {sources[key]} both give {key}; give one run a task.")
@@ -61,6 +64,7 @@ def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> 
         "_target_": "mtl_ase.evaluation.Reference",
         "dataset": first["dataset"],
         "protocol": first["protocol"],
+        "activate_first": KNOWN_ORDERS.get(str(first.get("order"))),
         "values": values,
         "sources": sources,
     }

@@ -18,7 +18,7 @@ MAY_DIFFER = (
     "model.activation_checkpointing",
 )
 """Keys of the network that may differ: where its weights come from, and how memory is saved."""
-OLD_DEFAULTS = {"model.adapter.granularity": 1}
+OLD_DEFAULTS = {"model.adapter.granularity": 1, "model.backbone.position_resampling": "bicubic"}
 """Keys that older runs do not have, and what these did."""
 
 

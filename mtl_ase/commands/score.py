@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,14 @@ from mtl_ase.build import build_data, build_module, build_network, build_tasks, 
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import check_values
 from mtl_ase.data import DataModule, Sample
-from mtl_ase.evaluation import EvalProtocol, PerImageCounts, PredictionFiles, Scorer, Scores
+from mtl_ase.evaluation import (
+    EvalProtocol,
+    PerImageCounts,
+    PredictionFiles,
+    Scorer,
+    Scores,
+    order_of,
+)
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics import CountingMetric
@@ -57,18 +65,26 @@ def score_run(
     if "frozen" not in content:  # it holds all weights
         config.model.backbone.pretrained, config.model.backbone.weights = False, None
     network = build_network(config, tasks)
-    module = build_module(config, tasks, network, protocol=protocol)
+    module = build_module(config, tasks, network, protocol=protocol, both_orders=True)
     assert isinstance(module, MultiTaskModule)
     _check_reference(module.scorer, require_reference)
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
     data.prepare_data()
-    record = module.scorer.record = PerImageCounts()
+    orders = [scorer for scorer in (module.scorer, module.scorer.resize_first) if scorer]
+    records = [PerImageCounts() for _ in orders]
+    for scorer, record in zip(orders, records, strict=True):
+        scorer.record = record
     trainer.validate(module, datamodule=data, verbose=False)
-    record.gather()
+    for record in records:
+        record.gather()
     if not trainer.is_global_zero:
         return None
-    scores = _scores(name, data.name, module.scorer, record)
+    scores, *other = (
+        _scores(name, data.name, scorer, record, order_of(scorer.protocol))
+        for scorer, record in zip(orders, records, strict=True)
+    )
+    scores = dataclasses.replace(scores, resize_first=next(iter(other), None))
     results = {key: module.results[key] for key in keys}
     write_scores(folder.path, results, scores, tasks, data, network_predictions(network, tasks))
     return scores
@@ -145,9 +161,16 @@ def _check_reference(scorer: Scorer, require_reference: bool) -> None:
         )
     if scorer.reference_mismatch:
         print(f"no delta_m: {scorer.reference_mismatch}")
+    if scorer.order_unknown:
+        print(
+            "delta_m may mix two orders: the reference does not say whether it was activated or "
+            "resized first (activate_first); give reference=NAME of one that does."
+        )
 
 
-def _scores(name: str, dataset: str, scorer: Scorer, record: PerImageCounts) -> Scores:
+def _scores(
+    name: str, dataset: str, scorer: Scorer, record: PerImageCounts, order: str | None = None
+) -> Scores:
     metrics = {
         key: metric for key, metric in scorer.metrics.items() if isinstance(metric, CountingMetric)
     }
@@ -162,6 +185,7 @@ def _scores(name: str, dataset: str, scorer: Scorer, record: PerImageCounts) -> 
         tables,
         scorer.headlines,
         scorer.reference,
+        order,
     )
 
 

@@ -3,7 +3,7 @@
 from mtl_ase.evaluation.constant_predictor import ConstantPredictor
 from mtl_ase.evaluation.per_image_counts import PerImageCounts
 from mtl_ase.evaluation.prediction_files import PredictionFiles
-from mtl_ase.evaluation.protocol import EvalProtocol, Reference
+from mtl_ase.evaluation.protocol import EvalProtocol, Reference, order_of
 from mtl_ase.evaluation.published import Published, published
 from mtl_ase.evaluation.scorer import Scorer
 from mtl_ase.evaluation.scores import Scores
@@ -22,5 +22,6 @@ __all__ = [
     "Scores",
     "bootstrap",
     "compare",
+    "order_of",
     "published",
 ]

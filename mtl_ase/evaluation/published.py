@@ -19,6 +19,7 @@ class Published:
         protocol: by which.
         source: where the numbers stand.
         values: by full metric key.
+        order: "activate_first" or "resize_first", see `EvalProtocol`.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Published:
     protocol: str
     source: str
     values: Mapping[str, float]
+    order: str
 
 
 def published(dataset: str, protocol: str) -> list[Published]:

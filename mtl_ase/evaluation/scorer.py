@@ -5,6 +5,8 @@ Legend: B images, C channels, H W pixels, K counts.
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -19,7 +21,8 @@ from mtl_ase.metrics import CountingMetric, delta_m
 from mtl_ase.tasks import Task
 
 TRAINING = EvalProtocol("astmt", "the tasks' own metrics")
-"""How validations during training score: by the paper's protocol, edges on some images."""
+"""How validations during training score: by the paper's protocol, edges on some images; in the
+order in which the reference was measured, as evaluate.py does, so that delta_m is the same."""
 
 
 class Scorer(nn.Module):
@@ -29,7 +32,10 @@ class Scorer(nn.Module):
         tasks: what to score.
         reference: single-task results for delta_m, or None.
         dataset: data set that is scored; delta_m needs a reference measured on the same.
-        protocol: by which predictions are made and images chosen; the metrics are the tasks'.
+        protocol: by which predictions are made and images chosen; the metrics are the tasks'. Where
+            it leaves open whether to activate or to resize first, a fitting reference decides.
+        both_orders: where it is activated first, score what is resized first too, in
+            `resize_first`, by metrics of its own and without delta_m.
     """
 
     def __init__(
@@ -38,40 +44,57 @@ class Scorer(nn.Module):
         reference: Reference | None = None,
         dataset: str = "",
         protocol: EvalProtocol = TRAINING,
+        both_orders: bool = False,
     ) -> None:
         super().__init__()
-        self.tasks, self.protocol = tasks, protocol
+        self.tasks = tasks
         self.headlines = [task.headline_key for task in tasks.values()]
         self.reference_mismatch = "there is no reference"
         if reference is not None:
             self.reference_mismatch = (
-                reference.mismatch(dataset, protocol.name, self.headlines) or ""
+                reference.mismatch(dataset, protocol.name, self.headlines, protocol.activate_first)
+                or ""
             )
-        self.reference = (
-            {} if reference is None or self.reference_mismatch else dict(reference.values)
-        )
+        fitting = None if self.reference_mismatch else reference
+        self.reference = {} if fitting is None else dict(fitting.values)
+        self.order_unknown = fitting is not None and fitting.activate_first is None
+        self.protocol = protocol.measured_like(fitting)
         self.metrics = nn.ModuleDict(
             {key: metric for task in tasks.values() for key, metric in task.measured().items()}
         )
         self.loss = MeanMetric()
         self.images = {name: protocol.images(name, dataset) for name in tasks}
         self.record: PerImageCounts | None = None
+        self.resize_first: Scorer | None = None
+        if both_orders and self.protocol.activate_first:
+            other = dataclasses.replace(protocol, activate_first=False)
+            self.resize_first = Scorer(_with_own_metrics(tasks), None, dataset, other)
 
     def update(self, logits: Mapping[str, Tensor], batch: Batch) -> None:
         """Score a batch: predictions are made in each label's size."""
         losses = [0.0] * len(batch.image_ids)
         for name, task in self.tasks.items():
-            predicted = []
+            maps = []
             for index, label in enumerate(batch.labels[name]):
                 box = batch.boxes[index] if batch.boxes else None
                 logits_1CHW = inside(logits[name][index : index + 1], box)
                 resized_1CHW = resized(logits_1CHW, label)
                 losses[index] += task.weight * task.loss(resized_1CHW, label[None])
-                prediction = self.protocol.predict(task, logits_1CHW, resized_1CHW)
-                predicted.append((prediction, label))
-            self.add(task, batch.image_ids, predicted)
+                maps.append((logits_1CHW, resized_1CHW, label))
+            for scorer in (self, self.resize_first) if self.resize_first else (self,):
+                scorer.predict_and_add(scorer.tasks[name], batch.image_ids, maps)
         for loss in losses:
             self.loss.update(loss)
+
+    def predict_and_add(
+        self, task: Task, image_ids: Sequence[str], maps: Sequence[tuple[Tensor, Tensor, Tensor]]
+    ) -> None:
+        """Score a task, given each image's logits, the same in the label's size, and the label."""
+        predicted = [
+            (self.protocol.predict(task, logits_1CHW, resized_1CHW), label)
+            for logits_1CHW, resized_1CHW, label in maps
+        ]
+        self.add(task, image_ids, predicted)
 
     def add(
         self, task: Task, image_ids: Sequence[str], predicted: Sequence[tuple[Tensor, Tensor]]
@@ -111,6 +134,8 @@ class Scorer(nn.Module):
 
     def reset(self) -> None:
         """Forget all images."""
+        if self.resize_first is not None:
+            self.resize_first.reset()
         self.loss.reset()
         for key in self.metrics:
             self.metric(key).reset()
@@ -118,3 +143,10 @@ class Scorer(nn.Module):
     def metric(self, key: str) -> Metric:
         """The metric behind a full key."""
         return cast(Metric, self.metrics[key])
+
+
+def _with_own_metrics(tasks: Mapping[str, Task]) -> dict[str, Task]:
+    return {
+        name: dataclasses.replace(task, metrics=copy.deepcopy(dict(task.metrics)))
+        for name, task in tasks.items()
+    }

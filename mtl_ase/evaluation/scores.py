@@ -34,6 +34,8 @@ class Scores:
         tables: counts_IK by full key; zero where an image does not take part.
         headlines: full keys of the metrics that stand for the tasks.
         reference: single-task results by full key; none if delta_m can't be known.
+        order: "activate_first" or "resize_first", see `EvalProtocol`; None for prediction files.
+        resize_first: the same network's scores in that order, where these are of the other.
     """
 
     name: str
@@ -44,6 +46,8 @@ class Scores:
     tables: Mapping[str, Tensor]
     headlines: Sequence[str]
     reference: Mapping[str, float]
+    order: str | None = None
+    resize_first: Scores | None = None
 
     @property
     def keys(self) -> list[str]:
@@ -82,16 +86,16 @@ class Scores:
         return compare(score, tables, other._score(key)[1], SEED)
 
     def check_comparable(self, other: Scores) -> None:
-        """Refuse another protocol, other data or other images.
+        """Refuse another protocol or order, other data or other images.
 
         Raises:
             UserError: it can't be compared with.
         """
-        for what in ("dataset", "protocol", "image_ids"):
+        for what in ("dataset", "protocol", "order", "image_ids"):
             if getattr(self, what) != getattr(other, what):
                 raise UserError(
                     f"{self.name} and {other.name} were scored with different {what}; compare runs "
-                    "on the same images by the same protocol."
+                    "on the same images by the same protocol, with one reference=NAME for all."
                 )
 
     def _score(self, key: str) -> tuple[Score, list[Tensor]]:

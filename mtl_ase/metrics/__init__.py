@@ -9,6 +9,7 @@ from mtl_ase.metrics.delta_m import delta_m
 from mtl_ase.metrics.edge_bce import EdgeBCE
 from mtl_ase.metrics.edges import Matching, OdsF
 from mtl_ase.metrics.max_f import MaxF
+from mtl_ase.metrics.max_mean_f import MaxMeanF
 from mtl_ase.metrics.mean_iou import MeanIoU
 from mtl_ase.metrics.normal_angles import MeanAngle, MedianAngle, RMSAngle, ShareWithin
 from mtl_ase.metrics.rmse import RMSE
@@ -20,6 +21,7 @@ __all__ = [
     "EdgeBCE",
     "Matching",
     "MaxF",
+    "MaxMeanF",
     "MeanAngle",
     "MeanIoU",
     "MedianAngle",

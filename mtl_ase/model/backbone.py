@@ -6,7 +6,7 @@ Legend: B images, C channels, H W pixels, L tokens, D width.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import timm
 import torch
@@ -14,14 +14,16 @@ from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.model.pretrained import load_weights
+from mtl_ase.model.pretrained import Resampling, load_bilinear_positions, load_weights
 
 
 class ViTBackbone(nn.Module):
     """A plain vision transformer without its final norm and classifier.
 
     Images come as bytes or floats in 0..255 and are normalised here, by the mean and standard
-    deviation the weights were trained with. Position embeddings are resampled to `image_size`.
+    deviation the weights were trained with. Position embeddings are resampled to `image_size`:
+    "bicubic" as timm does, antialiased, or "bilinear" as SETR (arXiv 2012.15840) and M3ViT do, by
+    torch's interpolate without antialiasing.
 
     Args:
         name: a plain ViT that timm knows, e.g. "vit_base_patch16_224".
@@ -30,9 +32,11 @@ class ViTBackbone(nn.Module):
         weights: a local checkpoint instead; a bare name means one that ships with the package.
         frozen: keep the weights as they are (adapters train), or train them all.
         options: arguments for timm's constructor, e.g. depth or embed_dim.
+        position_resampling: "bicubic" or "bilinear".
 
     Raises:
-        UserError: not a plain ViT, weights that can't be had or don't fit, or a wrong image size.
+        UserError: not a plain ViT, weights that can't be had or don't fit, a wrong image size, or
+            an unknown way of resampling.
     """
 
     def __init__(
@@ -43,12 +47,20 @@ class ViTBackbone(nn.Module):
         weights: str | None = None,
         frozen: bool = True,
         options: Mapping[str, Any] | None = None,
+        position_resampling: Resampling = "bicubic",
     ) -> None:
         super().__init__()
+        if position_resampling not in get_args(Resampling):
+            raise UserError(
+                f"model.backbone.position_resampling={position_resampling} is neither bicubic nor "
+                "bilinear; choose one of them."
+            )
         download = pretrained and weights is None
         vit = _create(name, tuple(image_size), download, dict(options or {}))
+        if download and position_resampling == "bilinear":
+            load_bilinear_positions(vit)
         if weights is not None:
-            load_weights(vit, weights)
+            load_weights(vit, weights, position_resampling)
         self.source = weights if weights is not None else f"timm {name}" if download else None
         """Where the weights come from; None: they are random."""
         self.frozen = frozen

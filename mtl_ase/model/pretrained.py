@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
 import torch
 from safetensors.torch import save_file
-from timm.models import load_state_dict
+from timm.models import load_pretrained, load_state_dict
 from timm.models.vision_transformer import VisionTransformer, checkpoint_filter_fn
 from torch import Tensor
 
 from mtl_ase.base.errors import UserError
 
 SHIPPED = Path(__file__).parent / "weights"
+Resampling = Literal["bicubic", "bilinear"]
 _NOT_OURS = ("head.", "head_dist.", "norm.", "fc_norm.", "pre_logits.")
 
 
@@ -33,17 +35,27 @@ def find_weights(weights: str) -> Path:
     return path
 
 
-def load_weights(vit: VisionTransformer, weights: str) -> None:
+def load_weights(
+    vit: VisionTransformer, weights: str, position_resampling: Resampling = "bicubic"
+) -> None:
     """Load a local checkpoint into a ViT; position embeddings are resampled to its grid.
 
     Every weight of the network must be found; a classifier or a final norm in the file is left out.
+
+    Args:
+        vit: to load into.
+        weights: a path, or the bare name of a shipped file.
+        position_resampling: see `ViTBackbone`.
 
     Raises:
         UserError: the file is missing, or is not this network's.
     """
     path = find_weights(weights)
     try:
-        state = checkpoint_filter_fn(load_state_dict(str(path), use_ema=False), vit)
+        stored = load_state_dict(str(path), use_ema=False)
+        state = checkpoint_filter_fn(stored, vit)
+        if position_resampling == "bilinear":
+            state |= _bilinear_positions(stored, vit)
     except Exception as error:  # a damaged file fails in many ways
         raise UserError(
             f"model.backbone.weights={weights} can't be read as a checkpoint ({error}); give "
@@ -59,6 +71,32 @@ def load_weights(vit: VisionTransformer, weights: str) -> None:
             f"differ, first {wrong[0]}; check model.backbone.name and model.backbone.options."
         )
     vit.load_state_dict(state)
+
+
+def load_bilinear_positions(vit: VisionTransformer) -> None:
+    """Put timm's published position embeddings, resampled bilinearly, in place of bicubic ones.
+
+    Raises:
+        UserError: timm does not hand over the weights it loads, so they can't be resampled.
+    """
+    found: dict[str, Tensor] = {}
+
+    def positions_only(state: dict[str, Tensor], model: VisionTransformer) -> dict[str, Tensor]:
+        found.update(_bilinear_positions(state, model))
+        return dict(found)
+
+    load_pretrained(vit, num_classes=0, filter_fn=positions_only, strict=False)
+    if not found:
+        raise UserError(
+            "model.backbone.position_resampling=bilinear is not possible for these published "
+            "weights: timm reads them itself; choose bicubic or give model.backbone.weights=FILE."
+        )
+
+
+def _bilinear_positions(state: dict[str, Any], vit: VisionTransformer) -> dict[str, Tensor]:
+    """Resampled as torch's interpolate does, without antialiasing (SETR, M3ViT)."""
+    resampled = checkpoint_filter_fn(state, vit, interpolation="bilinear", antialias=False)
+    return {"pos_embed": resampled["pos_embed"]}
 
 
 def save_weights(state: dict[str, Tensor], path: Path) -> None:

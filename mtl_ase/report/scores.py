@@ -77,11 +77,15 @@ def details(scores: Scores, tasks: Mapping[str, Task]) -> dict[str, Any]:
         "name": scores.name,
         "dataset": scores.dataset,
         "protocol": scores.protocol,
+        "order": scores.order,
         "images": len(scores.image_ids),
         "scores": {},
     }
     for key, interval in scores.intervals.items():
         content["scores"][key] = None if interval is None else dataclasses.asdict(interval)
+    if scores.resize_first is not None:
+        other = scores.resize_first
+        content["scores resize_first"] = {key: other.value(key) for key in other.metrics}
     for key, metric in scores.metrics.items():
         if isinstance(metric, OdsF):
             curve = metric.curve(scores.tables[key])

@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.evaluation import Interval, Scorer, Scores, published
+from mtl_ase.evaluation import Interval, Published, Scorer, Scores, published
+from mtl_ase.evaluation.protocol import ACTIVATE_FIRST, RESIZE_FIRST
 
 Results = Mapping[str, float | None]
+ORDERS = {ACTIVATE_FIRST: "activated first", RESIZE_FIRST: "resized first", None: ""}
+"""What heads a column, by the order of scoring; nothing for files, which are as they are."""
 
 
 def results_table(columns: Mapping[str, Results], scorer: Scorer) -> Table:
     """One row a metric, one column a network; an arrow says which way is better."""
-    table = Table("metric", "better", title="Results")
+    first = scorer.protocol.activate_first
+    title = "Results (activated, then resized, as the reference was)" if first else "Results"
+    table = Table("metric", "better", title=title)
     for name in columns:
         table.add_column(name, justify="right")
     for key in next(iter(columns.values())):
@@ -37,18 +42,30 @@ def print_scores(found: Sequence[Scores]) -> None:
     rows = published(first.dataset, first.protocol)
     title = f"{first.dataset}, protocol {first.protocol}, {len(first.image_ids):,} images"
     table = Table("metric", "better", title=title)
+    ours = [scores.resize_first for scores in found if scores.resize_first is not None]
     for scores in found:
-        table.add_column(scores.name, justify="right")
+        table.add_column(f"{scores.name}\n{ORDERS[scores.order]}", justify="right")
+    for other in ours:
+        table.add_column(f"{other.name}\n{ORDERS[other.order]}", justify="right")
     for row in rows:
-        table.add_column(f"{row.name}\n(published)", justify="right", style="dim")
+        header = f"{row.name}\n(published)\n{ORDERS[row.order]}"
+        table.add_column(header, justify="right", style="dim")
     for key in first.keys:
         better = "up" if key not in first.metrics or first.metrics[key].higher_is_better else "down"
         cells = [_cell(scores.intervals[key]) if key in scores.keys else "-" for scores in found]
-        others = [_number(row.values[key]) if key in row.values else "-" for row in rows]
-        table.add_row(key, better, *cells, *others)
+        cells += [_known(other.value(key)) if key in other.keys else "-" for other in ours]
+        cells += [_number(row.values[key]) if key in row.values else "-" for row in rows]
+        table.add_row(key, better, *cells)
     console = Console()
     console.print(table)
+    _print_notes(console, rows, bool(ours))
+
+
+def _print_notes(console: Console, rows: Sequence[Published], two_orders: bool) -> None:
     console.print("in brackets: 95 % bootstrap interval over images, not over seeds", style="dim")
+    if two_orders:
+        note = "delta_m is of the reference's order: activated at the input's size, then resized"
+        console.print(note, style="dim", soft_wrap=True)
     for source in dict.fromkeys(row.source for row in rows):
         names = ", ".join(row.name for row in rows if row.source == source)
         console.print(f"published: {names}: {source}", style="dim", soft_wrap=True)
@@ -75,6 +92,10 @@ def _cell(interval: Interval | None) -> str:
     decimals = _decimals(interval.value)
     value, low, high = (f"{v:.{decimals}f}" for v in (interval.value, interval.low, interval.high))
     return f"{value} [{low}, {high}]"
+
+
+def _known(value: float | None) -> str:
+    return "-" if value is None else _number(value)
 
 
 def _number(value: float) -> str:

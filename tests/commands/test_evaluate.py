@@ -20,6 +20,8 @@ from mtl_ase.evaluation import Reference
 from tests.commands.conftest import Run
 from tests.conftest import NUM_VAL, SIZE
 
+HEADLINES = ("semseg/miou", "human_parts/miou", "saliency/miou", "normals/merr", "edge/odsf")
+
 
 @pytest.fixture(scope="module")
 def evaluated(script: Run, finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -88,6 +90,59 @@ def test_everything_is_left_on_disk(evaluated: Path) -> None:
     pictures = {"semseg_miou_confusion.png", "edge_odsf_curve.png", "worst.png"}
     assert pictures | {"human_parts_miou_confusion.csv", "edge_odsf_curve.csv"} <= left
     assert all(cv2.imread(str(evaluated / "evaluation" / name)).std() > 5 for name in pictures)
+
+
+def with_reference(run: Path, **order: bool) -> Path:
+    """The run with a fitting reference, as newer runs have it, or as older ones do."""
+    config = OmegaConf.load(run / "config.yaml")
+    keys = [f"{name}/{task.headline}" for name, task in config.tasks.items()]
+    config.training.reference = {
+        "_target_": "mtl_ase.evaluation.Reference",
+        "dataset": "scenes",
+        "protocol": "astmt",
+        "values": dict.fromkeys(keys, 50.0),
+        "sources": dict.fromkeys(keys, "made up"),
+        **order,
+    }
+    (run / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    return run
+
+
+def test_a_reference_of_the_lineage_s_order_is_met_in_its_order(
+    here: Run, finished_run: Path, evaluated: Path, tmp_path: Path
+) -> None:
+    """Both orders are shown; where the reference does not say its own, ours, with a warning.
+
+    Scenes are as large as the input, so that values are alike; test_scoring_order has others.
+    """
+    run = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    done = here("evaluate.py", f"run={with_reference(run, activate_first=True)}")
+    assert done.returncode == 0, done.stderr
+    assert "activated first" in done.stdout
+    assert "resized first" in done.stdout
+    assert "may mix two orders" not in done.stdout
+    first, ours = details(run), details(evaluated)
+    assert (first["order"], ours["order"]) == ("activate_first", "resize_first")
+    for key, score in ours["scores"].items():
+        if key != "delta_m":
+            value = None if score is None else pytest.approx(score["value"])
+            assert first["scores resize_first"][key] == value
+    assert "scores resize_first" not in ours
+    gains = [(first["scores"][key]["value"] - 50) / 50 for key in HEADLINES]
+    gains[HEADLINES.index("normals/merr")] *= -1
+    assert first["scores"]["delta_m"]["value"] == pytest.approx(100 * sum(gains) / 5, abs=1e-4)
+
+    done = here("evaluate.py", f"run={with_reference(run)}")
+    assert done.returncode == 0, done.stderr
+    assert "delta_m may mix two orders" in done.stdout
+    assert details(run)["order"] == "resize_first"
+    assert details(run)["scores"]["delta_m"] is not None
+
+    with_reference(run, activate_first=True)
+    done = here("evaluate.py", f"run={run}", "protocol.activate_first=false")
+    assert done.returncode == 0, done.stderr
+    assert "no delta_m: the reference was measured on what was activated, then" in done.stdout
+    assert details(run)["scores"]["delta_m"] is None
 
 
 def write_predictions(folder: Path, root: Path, noise: float) -> None:
@@ -230,10 +285,22 @@ def test_single_task_runs_become_a_reference(tmp_path: Path) -> None:
     assert content.pop("_target_") == "mtl_ase.evaluation.Reference"
     reference = Reference(**content)
     assert reference.mismatch("scenes", "astmt", ["normals/merr", "semseg/miou"]) is None
+    assert reference.activate_first is None, "what was evaluated by older code does not say"
     assert reference.values["semseg/miou"] == 61.5
     assert reference.sources["semseg/miou"] == "run seg at abcdef012345"
     with pytest.raises(UserError, match=r"mine\.yaml is there already"):
         make_reference(runs, "mine", tmp_path)
+
+
+@pytest.mark.parametrize("order", ["activate_first", "resize_first"])
+def test_a_reference_says_in_which_order_its_runs_were_scored(tmp_path: Path, order: str) -> None:
+    (tmp_path / "reference").mkdir()
+    run = single_task_run(tmp_path / "seg", "semseg", "semseg/miou", 61.5, order=order)
+    content = OmegaConf.load(make_reference([run], "mine", tmp_path))
+    assert content.activate_first is (order == "activate_first")
+    other = single_task_run(tmp_path / "nor", "normals", "normals/merr", 14.5)
+    with pytest.raises(UserError, match=f"with order None, but .* with {order}"):
+        make_reference([run, other], "another", tmp_path)
 
 
 def test_what_can_be_no_reference_is_refused(tmp_path: Path, evaluated: Path) -> None:

@@ -27,16 +27,25 @@ def test_the_same_config_may_go_on(composed: Compose, tmp_path: Path) -> None:
     check_same_run(checkpoint, composed("experiment=ase_finegrained", *others))
 
 
-def test_a_run_of_before_granularity_may_go_on(composed: Compose, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "did", "does"),
+    [
+        ("model.adapter.granularity", 1, 2),
+        ("model.backbone.position_resampling", "bicubic", "bilinear"),
+    ],
+)
+def test_a_run_of_before_a_key_was_added_may_go_on(
+    composed: Compose, tmp_path: Path, key: str, did: object, does: object
+) -> None:
     checkpoint = saved(composed, tmp_path)
     config = tmp_path / "config.yaml"
     text = config.read_text()
-    config.write_text(text.replace("    granularity: 1\n", ""))
+    config.write_text(text.replace(f"    {key.split('.')[-1]}: {did}\n", ""))
     assert config.read_text() != text
     check_same_run(checkpoint, composed("experiment=ase_finegrained"))
-    split = composed("experiment=ase_finegrained", "model.adapter.granularity=2")
-    with pytest.raises(UserError, match=r"model\.adapter\.granularity: 1 -> 2"):
-        check_same_run(checkpoint, split)
+    other = composed("experiment=ase_finegrained", f"{key}={does}")
+    with pytest.raises(UserError, match=f"{key}: {did} -> {does}"):
+        check_same_run(checkpoint, other)
 
 
 @pytest.mark.parametrize(

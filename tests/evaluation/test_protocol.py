@@ -5,13 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf, open_dict
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config import CONFIGS
 from mtl_ase.data import Batch, Box
 from mtl_ase.data.official import official_lists
 from mtl_ase.evaluation import EvalProtocol, PerImageCounts, Reference, Scorer
 from mtl_ase.evaluation.protocol import inside, resized
-from mtl_ase.metrics import MaxF, SaliencyIoU
+from mtl_ase.metrics import MaxF, MaxMeanF, SaliencyIoU
 
 PLAIN = EvalProtocol("plain", "made up")
 
@@ -25,6 +28,20 @@ def test_metrics_and_headlines_are_the_protocols(tasks):
     assert changed["saliency"].headline_key == "saliency/maxf"
     assert changed["semseg"] == tasks["semseg"]
     assert tasks["saliency"].headline_key == "saliency/miou"
+
+
+def test_saliency_has_the_f_measures_of_both_sources(composed):
+    """A key means one thing everywhere: maxf is ATRC's, maxf_astmt ASTMT's; headlines stay."""
+    for name, headline in (("astmt", "miou"), ("invpt", "maxf")):
+        config = composed()
+        with open_dict(config):
+            config.protocol = OmegaConf.load(CONFIGS / "protocol" / f"{name}.yaml")
+        metrics = instantiate(config.protocol.metrics.saliency)
+        assert isinstance(metrics["maxf"], MaxF)
+        assert metrics["maxf"].beta2 == 0.3
+        assert ("maxf_astmt" in metrics) is (name == "astmt")
+        assert isinstance(metrics.get("maxf_astmt", MaxMeanF()), MaxMeanF)
+        assert config.protocol.headlines.saliency == headline
 
 
 def test_subsets_are_published_lists_of_the_data_set():

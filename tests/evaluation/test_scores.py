@@ -82,7 +82,12 @@ def test_differences_have_their_sign():
 
 @pytest.mark.parametrize(
     ("what", "value"),
-    [("dataset", "other"), ("protocol", "invpt"), ("image_ids", list("abcdeg"))],
+    [
+        ("dataset", "other"),
+        ("protocol", "invpt"),
+        ("order", "resize_first"),
+        ("image_ids", list("abcdeg")),
+    ],
 )
 def test_unlike_scores_are_not_compared(what, value):
     with pytest.raises(UserError, match=f"one and two were scored with different {what}"):

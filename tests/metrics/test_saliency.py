@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_ase.metrics import MaxF, SaliencyIoU
+from mtl_ase.metrics import MaxF, MaxMeanF, SaliencyIoU
 
 
 def make_images(seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -77,4 +77,43 @@ def test_max_f_takes_the_threshold_itself_as_predicted():
 def test_max_f_without_anything_salient_is_zero():
     metric = MaxF()
     metric.update(torch.zeros(2, 2), torch.zeros(2, 2, dtype=torch.uint8))
+    assert metric.compute().item() == 0
+
+
+def test_max_mean_f_equals_the_definition():
+    """ASTMT's: precision and recall of each image, their means over images, F, best threshold."""
+    metric, images = MaxMeanF(), make_images(2)
+    table = []
+    for probability, label in images:
+        metric.update(probability, label)
+        valid = label.numpy() != 255
+        true, rows = label.numpy()[valid] == 1, []
+        for threshold in np.linspace(0.2, 0.9, 15).astype(np.float32):
+            predicted = probability.numpy()[valid] > threshold
+            hits = (true & predicted).sum()
+            rows.append((hits / (predicted.sum() + 1e-12), hits / (true.sum() + 1e-12)))
+        table.append(rows)
+    precision, recall = np.mean(table, axis=0).T
+    f = 2 * precision * recall / (precision + recall + 1e-12)
+    assert metric.compute().item() == pytest.approx(100 * f.max(), abs=1e-6)
+    pooled = MaxF(1.0)
+    for image in images:
+        pooled.update(*image)
+    assert metric.compute().item() != pytest.approx(pooled.compute().item(), abs=0.1)
+
+
+def test_max_mean_f_by_hand():
+    """One image all right, one with nothing salient and nothing predicted: P = R = 1/2."""
+    metric = MaxMeanF()
+    metric.update(torch.tensor([[0.95, 0.1]]), torch.tensor([[1, 0]], dtype=torch.uint8))
+    metric.update(torch.zeros(1, 2), torch.zeros(1, 2, dtype=torch.uint8))
+    assert metric.compute().item() == pytest.approx(50, abs=1e-6)
+    strict = MaxMeanF(num_thresholds=1)
+    strict.update(torch.tensor([[0.2, 0.3]]), torch.tensor([[1, 1]], dtype=torch.uint8))
+    assert strict.compute().item() == pytest.approx(100 * 2 / 3, abs=1e-6)
+
+
+def test_max_mean_f_of_nothing_right_is_zero():
+    metric = MaxMeanF()
+    metric.update(torch.ones(2, 2), torch.zeros(2, 2, dtype=torch.uint8))
     assert metric.compute().item() == 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+import timm
 import torch
 from safetensors.torch import load_file, save_file
 from timm.layers import resample_abs_pos_embed
+from timm.models.vision_transformer import checkpoint_filter_fn
+from torch.nn.functional import interpolate
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.model import ViTBackbone, save_weights
@@ -18,11 +21,12 @@ NAMES = [
 ]
 
 
-def make(name="vit_tiny_patch16_224", grid=(4, 4), weights=None, **options):
+def make(name="vit_tiny_patch16_224", grid=(4, 4), weights=None, positions=None, **options):
     patch = int(name.split("_patch")[1].split("_")[0])
     sizes = {"embed_dim": 48, "depth": 2, "num_heads": 2} | options
     size = [patch * cells for cells in grid]
-    return ViTBackbone(name, size, pretrained=False, weights=weights, options=sizes)
+    more = {} if positions is None else {"position_resampling": positions}
+    return ViTBackbone(name, size, pretrained=False, weights=weights, options=sizes, **more)
 
 
 @pytest.fixture
@@ -70,6 +74,71 @@ def test_position_embeddings_are_resampled(saved, name, grid):
     torch.testing.assert_close(read.vit.pos_embed, expected, rtol=1e-3, atol=1e-5)
     others = {key: v for key, v in written.vit.state_dict().items() if key != "pos_embed"}
     assert all(torch.equal(read.vit.state_dict()[k], v.half().float()) for k, v in others.items())
+
+
+def bilinear(pos_embed_1LD, prefix, grid):
+    """What SETR and M3ViT do to a grid of 4 x 4, by torch alone."""
+    patches_1DHW = pos_embed_1LD[:, prefix:].mT.unflatten(-1, (4, 4))
+    patches_1DHW = interpolate(patches_1DHW, grid, mode="bilinear", align_corners=False)
+    return torch.cat([pos_embed_1LD[:, :prefix], patches_1DHW.flatten(2).mT], 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("grid", [(6, 6), (3, 5), (2, 2), (4, 4)])
+def test_position_embeddings_are_resampled_bilinearly_if_asked(saved, name, grid):
+    written = make(name)
+    path = saved(written)
+    prefix = 0 if written.vit.no_embed_class else written.num_prefix
+    read = make(name, grid, path, positions="bilinear").vit.state_dict()
+    stored_1LD = written.vit.pos_embed.half().float()
+    expected = bilinear(stored_1LD, prefix, grid)
+    torch.testing.assert_close(read.pop("pos_embed"), expected, rtol=1e-3, atol=1e-5)
+    usual = make(name, grid, path).vit.state_dict()
+    assert torch.equal(
+        make(name, grid, path, positions="bicubic").vit.pos_embed, usual["pos_embed"]
+    )
+    timm_s = checkpoint_filter_fn(
+        load_file(path), written.vit if grid == (4, 4) else make(name, grid).vit
+    )
+    assert torch.equal(usual.pop("pos_embed"), timm_s["pos_embed"].float())
+    assert all(torch.equal(read[key], value) for key, value in usual.items())
+
+
+@pytest.mark.parametrize("positions", ["bicubic", "bilinear"])
+def test_published_weights_are_resampled_as_asked(tmp_path, positions):
+    """Timm's own loading, from a local file in place of a download."""
+    small = {"embed_dim": 48, "depth": 2, "num_heads": 2}
+    written = timm.create_model("vit_tiny_patch16_224", img_size=(64, 64), num_classes=0, **small)
+    save_file(written.state_dict(), tmp_path / "vit.safetensors")
+    overlay = {"file": str(tmp_path / "vit.safetensors"), "num_classes": 0}
+    options = small | {"pretrained_cfg_overlay": overlay}
+    read = ViTBackbone(
+        "vit_tiny_patch16_224", (96, 48), options=options, position_resampling=positions
+    ).vit.state_dict()
+    timm_s = timm.create_model(
+        "vit_tiny_patch16_224", pretrained=True, img_size=(96, 48), num_classes=0, **options
+    ).state_dict()
+    expected = timm_s["pos_embed"]
+    if positions == "bilinear":
+        expected = bilinear(written.pos_embed, 1, (6, 3))
+    torch.testing.assert_close(read.pop("pos_embed"), expected, rtol=1e-3, atol=1e-5)
+    assert all(torch.equal(value, timm_s[key]) for key, value in read.items())
+
+
+def test_published_weights_that_timm_resamples_itself_are_refused(tmp_path, monkeypatch):
+    """Files of the first ViT (npz) never come to the filter: bilinear would silently be bicubic."""
+    monkeypatch.setattr("timm.models.vision_transformer.VisionTransformer.load_pretrained", print)
+    overlay = {"file": str(tmp_path / "vit.npz"), "custom_load": True}
+    options = {"embed_dim": 48, "depth": 2, "num_heads": 2, "pretrained_cfg_overlay": overlay}
+    with pytest.raises(UserError, match="bilinear is not possible for these published"):
+        ViTBackbone(
+            "vit_tiny_patch16_224", (96, 48), options=options, position_resampling="bilinear"
+        )
+
+
+def test_another_way_of_resampling_is_refused():
+    with pytest.raises(UserError, match="position_resampling=nearest is neither bicubic nor"):
+        make(positions="nearest")
 
 
 def test_a_smooth_embedding_stays_what_it_is_at_another_size(saved):

@@ -18,19 +18,22 @@ Shares = NDArray[np.float64]
 class EdgeCurve:
     """The precision-recall curve of a data set, with the benchmark's three numbers (shares of 1).
 
-    Source: `edgesEvalDir` of Structured Edge Detection, as SEISM calls it. With one ground truth an
-    image, as here, the matched predicted and the matched true pixels are equally many.
+    Source: SEISM's scripts `gather_measure.m` (sums, precision, recall), `general_ods.m`,
+    `general_ois.m` and `general_ap.m`. With one ground truth an image, as here, the matched
+    predicted and the matched true pixels are equally many. Our deviation: where no pixel of the
+    data set is true, recall is 0, not 1.
 
     Attributes:
         thresholds_N: in rising order.
-        precision_N: matched / predicted pixels of all images; 0 where none are predicted.
+        precision_N: matched / predicted pixels of all images; 1 where none are predicted.
         recall_N: matched / true pixels of all images.
         f_N: their harmonic mean.
         ods: the best F at one threshold for all images (no interpolation between thresholds).
         ods_threshold: the first that reaches it.
         ois: F of the counts that every image has at its own best threshold.
-        ap: area under the curve: precision interpolated at recall 0, 0.01, ... 1 (0 outside the
-            recalls that occur), divided by 100.
+        ap: area under the curve: the sum of precision interpolated at recall 0, 0.01, ... 1 (0
+            outside the recalls that occur), divided by 100. Where nothing is predicted the curve
+            begins at recall 0 with precision 1; of equal recalls the lowest threshold's counts.
     """
 
     thresholds_N: Shares
@@ -55,7 +58,8 @@ def edge_curve(
         thresholds_N: in rising order.
     """
     matched_N, predicted_N, true = matched_IN.sum(0), predicted_IN.sum(0), true_I.sum()
-    precision_N, recall_N = _ratio(matched_N, predicted_N), _ratio(matched_N, true)
+    precision_N = np.where(predicted_N > 0, _ratio(matched_N, predicted_N), 1.0)
+    recall_N = _ratio(matched_N, true)
     f_N = f_measure(matched_N, predicted_N, true)
     best = int(f_N.argmax())
     own_I = f_measure(matched_IN, predicted_IN, true_I[:, None]).argmax(1)[:, None]
@@ -84,9 +88,9 @@ def _ratio(part: Counts, whole: Counts) -> Shares:
 
 
 def _average_precision(precision_N: Shares, recall_N: Shares) -> float:
-    recalls, last = np.unique(recall_N[::-1], return_index=True)
+    recalls, first = np.unique(recall_N, return_index=True)
     if len(recalls) < 2:
         return 0.0
     grid = np.arange(101) / 100
-    at = np.interp(grid, recalls, precision_N[::-1][last], left=0.0, right=0.0)
+    at = np.interp(grid, recalls, precision_N[first], left=0.0, right=0.0)
     return float(at.sum() / 100)
