@@ -13,7 +13,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.config import run_once
-from mtl_ase.launch.child_training import STOPPED
+from mtl_ase.launch.child_training import STOP_EXIT_CODES
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
 from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides
@@ -87,7 +87,7 @@ def run_trials(study: Study, run: Run) -> int:
         code = (
             0 if RunFiles(folder).done.is_file() else run(folder, [*wanted.fixed, *trial.overrides])
         )
-        if code in STOPPED:
+        if code in STOP_EXIT_CODES:
             print(f"stopped; the same command goes on with trial {trial.number}")
             return code
         _finish(study, trial, folder, code)

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import Any
 
 from mtl_ase.base.run_files import RunFiles
-from mtl_ase.launch.child_training import TRAIN, exit_code, quoted, start_training
+from mtl_ase.launch.child_training import TRAIN_SCRIPT, quoted, shell_exit_code, start_training
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -50,7 +50,7 @@ class Trainings:
         if self.received is not None:
             return 128 + self.received
         run.mkdir(parents=True, exist_ok=True)
-        command = [str(TRAIN), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
+        command = [str(TRAIN_SCRIPT), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
         with RunFiles(run).output_log.open("ab") as log:
             self.process = start_training(
                 command,
@@ -67,7 +67,7 @@ class Trainings:
         self.process = None
         if code != 0 and self.received is not None:
             return 128 + self.received
-        return exit_code(code)
+        return shell_exit_code(code)
 
     def _pass_on(self, number: int, _: FrameType | None) -> None:
         self.received = number

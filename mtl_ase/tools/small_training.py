@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.launch.child_training import TRAIN, start_training
+from mtl_ase.launch.child_training import TRAIN_SCRIPT, start_training
 
-ROOT = TRAIN.parent
+ROOT = TRAIN_SCRIPT.parent
 SMALL = (
     "experiment=ase_finegrained",
     "setting=scenes",
