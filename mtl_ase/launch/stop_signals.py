@@ -43,7 +43,7 @@ class StopSignals(_SignalConnector):
         }
 
     def agreed(self) -> int:
-        """The signal that any rank received, or 0; a collective operation that all ranks must call."""
+        """The signal that any rank received, or 0; a collective operation of all ranks."""
         if self.trainer.world_size == 1:
             return self.first
         number = torch.tensor(self.first, device=self.trainer.strategy.root_device)

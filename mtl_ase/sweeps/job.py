@@ -38,7 +38,7 @@ class Job:
 
     @property
     def failure(self) -> str | None:
-        """The error in one line, e.g. "RuntimeError: ... (exit code 1)"; None if the job did not fail."""
+        """The error in one line, e.g. "ValueError: ... (exit code 1)"; None if it did not fail."""
         try:
             ending, *lines = self.files.failed.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
