@@ -1,4 +1,4 @@
-"""Learning-rate schedules: warm-up, then decay; a factor for every step."""
+"""Learning-rate schedules: linear warm-up, then a decay; a factor for every step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Schedule(ABC):
     """Linear warm-up to 1, then a decay to 0 over the remaining steps.
 
     Args:
-        warmup: share of all steps spent warming up, 0 to below 1.
+        warmup: warm-up steps as a share of all steps, 0 <= warmup < 1.
 
     Raises:
         UserError: the share is out of range.
@@ -20,11 +20,13 @@ class Schedule(ABC):
 
     def __init__(self, warmup: float = 0.0) -> None:
         if not 0 <= warmup < 1:
-            raise UserError(f"schedule.warmup={warmup} is no share of the steps; choose 0 to <1.")
+            raise UserError(
+                f"schedule.warmup={warmup} is not a share of the steps; choose 0 to <1."
+            )
         self.warmup = warmup
 
     def __call__(self, step: int, num_steps: int) -> float:
-        """The factor on the learning rate at a step, counted from 0."""
+        """The factor on the learning rate at optimiser step `step`, counted from 0."""
         warmup_steps = self.warmup * num_steps
         if step < warmup_steps:
             return (step + 1) / (warmup_steps + 1)
@@ -33,15 +35,15 @@ class Schedule(ABC):
 
     @abstractmethod
     def decay(self, progress: float) -> float:
-        """The factor at a progress of 0 to 1 after the warm-up."""
+        """The factor after the warm-up, at a progress from 0 (its end) to 1 (last step)."""
 
 
 class Poly(Schedule):
-    """(1 - progress)^power, per step (M3ViT: power 0.9, there per epoch).
+    """Polynomial decay (1 - progress)^power per step (M3ViT: power 0.9, updated per epoch).
 
     Args:
         power: exponent of the decay.
-        warmup: share of all steps spent warming up.
+        warmup: warm-up steps as a share of all steps.
     """
 
     def __init__(self, power: float = 0.9, warmup: float = 0.0) -> None:
@@ -49,13 +51,13 @@ class Poly(Schedule):
         self.power = power
 
     def decay(self, progress: float) -> float:
-        """Polynomial decay."""
+        """(1 - progress)^power."""
         return float((1 - progress) ** self.power)
 
 
 class Cosine(Schedule):
-    """Half a cosine from 1 to 0 (arXiv 1608.03983, without restarts)."""
+    """Cosine decay from 1 to 0 (arXiv 1608.03983, without restarts)."""
 
     def decay(self, progress: float) -> float:
-        """Cosine decay."""
+        """(1 + cos(pi * progress)) / 2."""
         return 0.5 * (1 + math.cos(math.pi * progress))
