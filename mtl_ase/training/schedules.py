@@ -20,9 +20,7 @@ class Schedule(ABC):
 
     def __init__(self, warmup: float = 0.0) -> None:
         if not 0 <= warmup < 1:
-            raise UserError(
-                f"schedule.warmup={warmup} is not a share of the steps; choose 0 to <1."
-            )
+            raise UserError(f"schedule.warmup={warmup} is no share of the steps; choose 0 to <1.")
         self.warmup = warmup
 
     def __call__(self, step: int, num_steps: int) -> float:
