@@ -1,4 +1,4 @@
-"""Benchmarks: `python scripts/bench.py WHAT [overrides] [--json FILE]`; it ends in a ratio."""
+"""Run a benchmark: `python scripts/bench.py data|odsf [overrides] [--json FILE]`."""
 
 import argparse
 import json
@@ -16,7 +16,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=sorted(BENCHMARKS))
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the result in a file too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result to a file")
     given = parser.parse_intermixed_args()
     result = run_once(BENCHMARKS[given.what], given.overrides)
     text = json.dumps(result, indent=1)

@@ -1,4 +1,4 @@
-"""Draws docs/figures/edges_shrunk.png: `python scripts/draw_edges_shrunk.py [FILE]`."""
+"""Draw docs/figures/edges_shrunk.png: `python scripts/draw_edges_shrunk.py [FILE]`."""
 
 import sys
 from pathlib import Path
@@ -22,7 +22,7 @@ DEFAULT = Path(__file__).parents[1] / "docs" / "figures" / "edges_shrunk.png"
 
 
 def main(path: Path) -> None:
-    """A row a scene: the thin lines at full size, the nearest pixel alone, and our target."""
+    """Draw one row per scene: edges at full size, resized by nearest neighbour, our target."""
     rows = []
     for index in SCENES:
         label_map_HW = render_image(0, "train", index, SOURCE_HW).label_map_HW

@@ -1,4 +1,4 @@
-"""Single-task runs become a reference: `python scripts/make_reference.py RUN ... --name NAME`."""
+"""Make a delta_m reference of runs: `python scripts/make_reference.py RUN ... --name NAME`."""
 
 import argparse
 import sys
@@ -11,7 +11,7 @@ from mtl_ase.config import exit_on_wrong_use
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="evaluated, one a task")
-    parser.add_argument("--name", required=True, help="for reference=NAME")
+    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="evaluated, single-task")
+    parser.add_argument("--name", required=True, help="name, for reference=NAME")
     given = parser.parse_args()
     exit_on_wrong_use(lambda: print(make_reference(given.runs, given.name)))

@@ -1,4 +1,4 @@
-"""Parameters and cost as JSON: `python scripts/model_info.py experiment=NAME [overrides]`."""
+"""Print parameters and FLOPs as JSON: `python scripts/model_info.py experiment=NAME`."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""Get, verify and pack a data set.
+"""Download, verify and pack a data set.
 
 python scripts/prepare_data.py data=pascal_context data.root=DIR [--download] [--json] [--no-pack]
 """
@@ -15,9 +15,9 @@ from mtl_ase.config import run_once
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. data.root=DIR")
-    parser.add_argument("--download", action="store_true", help="get the archive if need be")
+    parser.add_argument("--download", action="store_true", help="download a missing archive")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
-    parser.add_argument("--no-pack", action="store_true", help="stop after the report")
+    parser.add_argument("--no-pack", action="store_true", help="do not pack the labels")
     given = parser.parse_intermixed_args()
     sys.exit(
         run_once(

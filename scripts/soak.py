@@ -1,4 +1,4 @@
-"""Watch the memory and open files of a long training: `python scripts/soak.py steps=2000`."""
+"""Measure memory and open files of a long training: `python scripts/soak.py steps=2000`."""
 
 import json
 import sys
@@ -11,11 +11,11 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.config import exit_on_wrong_use
 from mtl_ase.tools.soak import soak
 
-MOST_MEGABYTES = 1.0
+MAX_MEGABYTES_PER_100_STEPS = 1.0
 
 
 def main(arguments: list[str]) -> None:
-    """Print the figures; exit code 1 if memory grows by 1 MB per 100 steps, or files stay open."""
+    """Print the figures; exit code 1 if memory grows by 1 MB per 100 steps, or open files grow."""
     match [argument.partition("=")[::2] for argument in arguments]:
         case [("steps", text)] if text.isdigit() and int(text) >= 100:
             steps = int(text)
@@ -25,7 +25,7 @@ def main(arguments: list[str]) -> None:
         figures = soak(Path(folder), steps)
     print(json.dumps(figures, indent=1))
     early, late = figures["most_open_files"]
-    if figures["megabytes_per_100_steps"] >= MOST_MEGABYTES or late > early:
+    if figures["megabytes_per_100_steps"] >= MAX_MEGABYTES_PER_100_STEPS or late > early:
         sys.exit(1)
 
 

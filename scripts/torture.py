@@ -1,4 +1,4 @@
-"""Kill a training again and again: `python scripts/torture.py kills=25 [tmpdir=DIR]`."""
+"""Kill a training at random moments: `python scripts/torture.py kills=25 [tmpdir=DIR]`."""
 
 import json
 import sys
@@ -15,7 +15,7 @@ USAGE = "python scripts/torture.py kills=25 [epochs=300] [seed=0] [stops=3] [tmp
 
 
 def main(arguments: list[str]) -> None:
-    """Print the figures; exit code 1 if the run was not what an undisturbed one is."""
+    """Print the figures; exit code 1 if the killed run differs from the undisturbed one."""
     given = dict(argument.partition("=")[::2] for argument in arguments)
     numbers = {key: given.pop(key) for key in ("kills", "epochs", "seed", "stops") if key in given}
     tmpdir = given.pop("tmpdir", None)

@@ -1,4 +1,4 @@
-"""Files that are there wholly or not at all, also after a kill or a loss of power."""
+"""Atomic writing: a file exists complete or not at all, also after a kill or a power failure."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ DRAFT = ".draft"
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write to that becomes `path` when all is written, in one step.
+    """Open a temporary file that atomically replaces `path` when the block ends without an error.
 
-    It is written beside `path`, so never moved between file systems, and is on the disk before it
-    takes the place of an older one. What a kill leaves is called `.NAME.*.draft`.
+    The temporary file lies in the same folder, so the rename never crosses file systems, and is
+    flushed to disk (fsync) before the rename. A killed process leaves it as `.NAME.*.draft`.
     """
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{DRAFT}")
     try:
@@ -33,26 +33,26 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a whole file."""
+    """Write a file atomically."""
     with atomic_file(path) as file:
         file.write(content)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a whole JSON file."""
+    """Write a JSON file atomically."""
     write_atomically(path, (json.dumps(content, indent=2) + "\n").encode())
 
 
 def sync_folder(folder: Path) -> None:
-    """Bring a folder's names to the disk."""
-    number = os.open(folder, os.O_RDONLY)
+    """Flush a folder's directory entries to disk, so that a rename survives a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(number)
+        os.fsync(descriptor)
     finally:
-        os.close(number)
+        os.close(descriptor)
 
 
 def remove_drafts(folder: Path) -> None:
-    """Remove what killed processes left; only where nobody else writes."""
+    """Delete temporary files of killed processes; no other process may be writing in the folder."""
     for draft in folder.glob(f".*{DRAFT}"):
         draft.unlink(missing_ok=True)

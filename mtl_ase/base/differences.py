@@ -1,18 +1,18 @@
-"""In what two sets of values differ, for a sentence."""
+"""Differences between two mappings, as text for an error message."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-SHOWN = 6
+MAX_LISTED = 6
 
 
 def differences(before: Mapping[str, object], now: Mapping[str, object]) -> str:
-    """The keys that differ, each with both values, the first few; empty if none does."""
+    """The differing keys as "key: before -> now; ...", at most six of them; "" if none differs."""
     found = [
         f"{key}: {before.get(key, 'none')} -> {now.get(key, 'none')}"
         for key in sorted(before.keys() | now.keys())
         if before.get(key) != now.get(key)
     ]
-    more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return "; ".join(found[:SHOWN]) + more
+    more = f" and {len(found) - MAX_LISTED} more" if len(found) > MAX_LISTED else ""
+    return "; ".join(found[:MAX_LISTED]) + more

@@ -1,4 +1,4 @@
-"""The exceptions for what the user can mend: entry points print the sentence and exit with 2."""
+"""Exceptions for errors that the user can correct; entry points print them and exit with code 2."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import NoReturn
 
 
 class UserError(Exception):
-    """Wrong use of the program: one sentence that says what, where, and the next step."""
+    """Wrong use of the program; the message is one sentence: what, where, and the next step."""
 
 
 class BadFile(UserError):
-    """A file of a data set that can't be used; `data.on_bad_sample=skip` passes over it."""
+    """A missing or unreadable data file; `data.on_bad_sample=skip` leaves out such files."""
 
 
 def exit_with(sentence: str) -> NoReturn:
-    """End the process for wrong use: one sentence on stderr, exit code 2."""
+    """Print an error message to stderr and end the process with exit code 2."""
     print(f"error: {sentence}", file=sys.stderr)
     sys.exit(2)

@@ -1,4 +1,4 @@
-"""One program at a time in a folder."""
+"""A lock on a folder, so that only one program works in it at a time."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ from pathlib import Path
 
 from mtl_ase.base.errors import UserError
 
-PATIENCE_S = 30.0
-"""How long the last processes of a killed program may take to end."""
-PERIOD_S = 0.2
-NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What file systems of clusters say that are mounted without locks."""
+TIMEOUT_S = 30.0
+"""Long enough for the remaining processes of a killed program to end."""
+RETRY_PERIOD_S = 0.2
+LOCKS_UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""Error numbers of file systems without locks, such as some network mounts of clusters."""
 
 
 @contextmanager
-def folder_lock(folder: Path, key: str, patience_s: float = PATIENCE_S) -> Iterator[int]:
-    """Hold a folder, made if there is none; gives the number of the open file that holds it.
+def folder_lock(folder: Path, key: str, timeout_s: float = TIMEOUT_S) -> Iterator[int]:
+    """Create a folder if needed and hold an exclusive lock (flock) on it.
 
-    The system lets go when all processes that have the file are gone, however they end.
+    Yields the file descriptor of the lock file. The operating system releases the lock when every
+    process that inherited the descriptor has ended, even after kill -9.
 
     Args:
-        folder: to hold; `.lock` in it says who does.
-        key: by which the user named it, e.g. "run_dir".
-        patience_s: seconds to wait for it.
+        folder: the folder to lock; its file `.lock` names the process that holds the lock.
+        key: config key of the folder, e.g. "run_dir", for error messages.
+        timeout_s: seconds to wait for another process to release the lock.
 
     Raises:
-        UserError: another process holds it and goes on holding it, or it can't be written to.
+        UserError: another process still holds the lock, or the folder can't be written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -43,18 +44,18 @@ def folder_lock(folder: Path, key: str, patience_s: float = PATIENCE_S) -> Itera
             f"{key}={folder} can't be written to ({error.strerror}); give another one."
         ) from error
     with file:
-        _take(file.fileno(), folder, key, patience_s)
+        _acquire(file.fileno(), folder, key, timeout_s)
         file.truncate(0)
         file.write(f"process {os.getpid()} on {platform.node()}\n")
         file.flush()
         yield file.fileno()
 
 
-def _take(number: int, folder: Path, key: str, patience_s: float) -> None:
-    deadline = time.monotonic() + patience_s
+def _acquire(descriptor: int, folder: Path, key: str, timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
     while True:
         try:
-            fcntl.flock(number, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return
         except BlockingIOError:
             if time.monotonic() > deadline:
@@ -63,12 +64,12 @@ def _take(number: int, folder: Path, key: str, patience_s: float) -> None:
                     f"{key}={folder} is in use by {holder or 'another process'}; wait until it "
                     "ends, stop it, or give another folder."
                 ) from None
-            time.sleep(PERIOD_S)
+            time.sleep(RETRY_PERIOD_S)
         except OSError as error:
-            if error.errno not in NO_LOCKS:
+            if error.errno not in LOCKS_UNSUPPORTED:
                 raise
             warnings.warn(
-                f"{folder} lies on a file system without locks: see to it yourself that no other "
+                f"{folder} is on a file system without locks: make sure yourself that no other "
                 "program works there.",
                 stacklevel=2,
             )

@@ -1,4 +1,4 @@
-"""Arithmetic that must not lose digits: 32 bits at least, and 64 where the tensors have them."""
+"""Numerical precision: float32 inside autocast regions."""
 
 from __future__ import annotations
 
@@ -7,5 +7,5 @@ from torch import Tensor
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """The tensor in float32, whatever autocast made it; float64 stays float64."""
+    """Cast bfloat16 and float16 tensors to float32; float32 and float64 stay as they are."""
     return x.to(torch.promote_types(x.dtype, torch.float32))

@@ -1,4 +1,4 @@
-"""Where the files of a run lie."""
+"""The file names of a run folder."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ from pathlib import Path
 
 
 class RunFiles:
-    """The files of one run folder, by what they hold; they need not be there.
+    """The paths of all files of one run folder; the files may not exist yet.
 
     Args:
-        folder: of the run.
+        folder: the run folder.
 
     Attributes:
-        path: the folder itself.
-        config: the resolved config.
-        environment: versions, git revision, fingerprint of the data.
+        path: the run folder.
+        config: the resolved config (YAML).
+        environment: package versions, git revision, fingerprint of the data (JSON).
         log: losses and scores by step (CSV).
-        router_log: gate weights and loads by step, layer, task and expert (CSV).
-        output_log: what a training printed that a search started.
-        wandb_id: the id under which Weights & Biases knows the run.
+        router_log: gate weights and token shares by step, layer, task and expert (CSV).
+        output_log: stdout and stderr of a training that a search started.
+        wandb_id: the run id of Weights & Biases.
         checkpoints: folder of the checkpoints.
-        last: the checkpoint that a run goes on from.
+        last: the checkpoint from which the run is resumed.
         best: the checkpoint with the lowest validation loss.
         metrics: scores of the final validation (JSON).
-        trivial_metrics: the same of the best constant prediction.
+        trivial_metrics: scores of the best constant prediction (JSON, same keys as `metrics`).
         predictions: folder of contact sheets.
         figures: folder of figures.
-        scores: what evaluate.py found, the keys of `metrics` (JSON).
-        evaluation: folder of all else that evaluate.py found.
-        details: in it, intervals, classes and curves (JSON).
-        done: there when the run came to its end.
-        failed: why a job of a sweep failed.
+        scores: scores by evaluate.py (JSON, same keys as `metrics`).
+        evaluation: folder of the other files that evaluate.py writes.
+        details: confidence intervals, scores by class, summaries of curves by evaluate.py (JSON).
+        done: marker file, written when the run has finished.
+        failed: exit code and last output of a failed job of a sweep.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -56,15 +56,15 @@ class RunFiles:
 
     @property
     def losses_figure(self) -> Path:
-        """Training losses over steps."""
+        """Plot of the training losses over steps."""
         return self.figures / "losses.png"
 
     @property
     def routers_figure(self) -> Path:
-        """Gate weights by layer, task and expert."""
+        """Heat map of the gate weights by layer, task and expert."""
         return self.figures / "routers.png"
 
 
 def run_of(checkpoint: Path) -> RunFiles:
-    """The run in whose folder of checkpoints a checkpoint lies."""
+    """The run of a checkpoint at RUN/checkpoints/NAME.ckpt."""
     return RunFiles(checkpoint.parent.parent)

@@ -1,4 +1,4 @@
-"""What the entry points do: train, evaluate, model_info, prepare and browse data."""
+"""The commands behind train.py, evaluate.py and scripts/*.py."""
 
 from mtl_ase.commands.browse_data import browse_data
 from mtl_ase.commands.evaluate import evaluate

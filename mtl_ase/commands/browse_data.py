@@ -1,4 +1,4 @@
-"""Contact sheets of a data set, before and after augmentation."""
+"""The browse_data command: contact sheets of samples before and after augmentation."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ SAMPLES_PER_SHEET = 4
 
 
 def browse_data(config: DictConfig, out: Path, count: int, epoch: int) -> list[Path]:
-    """Write sheets of training samples: a row as they lie on disk, a row as they are trained on.
+    """Write contact sheets of training samples: one row as stored, one row augmented.
 
     Args:
         config: the whole config; `data` and `tasks` are used.
-        out: folder of the sheets.
-        count: samples, spread over the training split.
-        epoch: whose augmentation to show.
+        out: folder of the sheets, created if needed.
+        count: number of samples, evenly spaced over the training split.
+        epoch: epoch whose random augmentation is shown.
 
     Returns:
-        The files written.
+        The written files.
     """
     tasks: dict[str, Task] = build_tasks(config)
     data: DataModule = build_data(config, tasks)

@@ -1,4 +1,4 @@
-"""A reference for delta_m from one's own single-task runs."""
+"""The make_reference command: a reference for delta_m from evaluated single-task runs."""
 
 from __future__ import annotations
 
@@ -26,16 +26,17 @@ def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> 
     """Write configs/reference/NAME.yaml from evaluated runs of one task each.
 
     Args:
-        runs: folders, one for each task, scored by evaluate.py on one data set by one protocol.
-        name: of the reference, for `reference=NAME`.
-        configs: folder of configs.
+        runs: run folders, one per task, all scored by evaluate.py on the same data set and by the
+            same protocol.
+        name: name of the reference, to select it by `reference=NAME`.
+        configs: the folder of configs.
 
     Returns:
-        The file.
+        The written file.
 
     Raises:
-        UserError: a run is not evaluated, has several tasks or none of its own, or differs from the
-            others in data set or protocol; or the name is taken or no name.
+        UserError: a run is not evaluated, has several tasks, repeats the task of another run, or
+            differs from the others in data set or protocol; or the name is taken or invalid.
     """
     path = configs / "reference" / f"{name}.yaml"
     if not name.replace("_", "").replace("-", "").isalnum():
@@ -74,7 +75,7 @@ def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> 
 
 
 def _headline(run: Path) -> tuple[dict[str, Any], str, float]:
-    """What evaluate.py found of a single-task run: all details, and its one headline."""
+    """A single-task run's details.json, and key and value of its headline metric."""
     config = RunFolder(run).read_config()
     tasks = list(config.tasks)
     if len(tasks) != 1:
@@ -97,7 +98,7 @@ def _headline_key(task: str, own: str, protocol: str) -> str:
 
 
 def _source(run: Path) -> str:
-    """The run's folder and the revision of the code that trained it."""
+    """Name of the run folder, and git revision of the code that trained it."""
     path = RunFiles(run).environment
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     revision = known.get("git_revision")

@@ -1,4 +1,4 @@
-"""How large a network is and what a forward pass costs."""
+"""The model_info command: parameter counts and forward FLOPs."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ from mtl_ase.model import count_parameters
 
 
 def model_info(config: DictConfig) -> dict[str, Any]:
-    """Parameters, also by component, and forward GFLOPs per image (2 per multiply-add).
+    """Parameters in total and by component, and forward GFLOPs per image (2 per multiply-add).
 
-    The weights are random: nothing is downloaded.
+    The network is built with random weights: nothing is downloaded.
+
+    Args:
+        config: the whole config; its `model` node is changed.
     """
     config.model.backbone.pretrained, config.model.backbone.weights = False, None
     network = build_network(config, build_tasks(config)).eval()

@@ -1,4 +1,4 @@
-"""Getting, verifying and packing a data set."""
+"""The prepare_data command: download, verify and pack a data set."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from mtl_ase.data.official import official_file
 from mtl_ase.data.verification import Verification, percentages, verify
 from mtl_ase.machine.cores import usable_cores
 
-SHOWN = 20
-"""Problems printed in full; the rest is counted."""
+MAX_LISTED = 20
+"""Problems printed in full; the others are only counted."""
 
 
 def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bool) -> int:
-    """See that a data set is there, read all its files once, and pack its labels.
+    """Obtain or render a data set, read all its files once, and pack its labels.
 
     Args:
         config: the whole config; only `data` is used.
-        may_download: get the data set's archive from its public link if need be.
+        may_download: download the data set's archive from its public link if it is missing.
         as_json: print the report as JSON instead of tables.
         pack: pack the labels after the report.
 
     Returns:
-        The exit code: 0, or 1 if something is wrong with the files.
+        The exit code: 0, or 1 if the report lists problems.
 
     Raises:
-        UserError: the data set can't be had, or the pack can't be written.
+        UserError: the data set is missing or can't be downloaded, or the pack can't be written.
     """
     data: DataModule = build_data(config, {})
     if data.generator is None:
@@ -58,7 +58,7 @@ def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bo
 
 
 def _pack(data: DataModule) -> None:
-    """Pack every split; a label that can't be read, which the report names too, prevents it."""
+    """Pack every split, unless a label can't be read, which the report lists too."""
     try:
         for split in data.splits:
             print("packed:", data.pack(split).folder, file=sys.stderr)
@@ -67,7 +67,7 @@ def _pack(data: DataModule) -> None:
 
 
 def _restore_lists(data: DataModule) -> None:
-    """Put the published lists of the splits where they are missing."""
+    """Copy the published split lists that ship with the package to where they are missing."""
     assert data.root is not None
     for split in data.splits.values():
         path, official = data.layout.split_path(data.root, split), official_file(data.name, split)
@@ -77,20 +77,20 @@ def _restore_lists(data: DataModule) -> None:
 
 
 def print_report(root: Path, report: Verification) -> None:
-    """Coverage, class frequencies and problems, as tables."""
+    """Print label coverage, class frequencies and problems."""
     console = Console()
     console.print(_coverage(root, report))
-    for name, (here, named) in report.official.items():
-        console.print(f"{here:,} of the {named:,} images of the published list {name} are here.")
+    for name, (present, listed) in report.official.items():
+        console.print(f"{present:,} of {listed:,} images of the published list {name} are present.")
     for split, found in report.splits.items():
         for task, counts in found.pixels.items():
             shares = ", ".join(f"{k}: {v:.2f}" for k, v in percentages(counts).items())
             console.print(f"{split} {task}, percent of pixels by class: {shares}")
-    for problem in report.problems[:SHOWN]:
+    for problem in report.problems[:MAX_LISTED]:
         console.print(problem, markup=False, soft_wrap=True)
     count = len(report.problems)
-    if count > SHOWN:
-        console.print(f"and {count - SHOWN} more; --json lists all.")
+    if count > MAX_LISTED:
+        console.print(f"and {count - MAX_LISTED} more; --json lists all.")
     console.print(f"{count} problems" if count else "no problems")
 
 
@@ -101,5 +101,5 @@ def _coverage(root: Path, report: Verification) -> Table:
         table.add_column(column.replace("_", " "), justify="right")
     for split, found in report.splits.items():
         counts = [f"{found.labelled[task]:,}" for task in tasks]
-        table.add_row(split, f"{found.images:,}", *counts, f"{len(found.bare):,}")
+        table.add_row(split, f"{found.images:,}", *counts, f"{len(found.unlabelled):,}")
     return table

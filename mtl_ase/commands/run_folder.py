@@ -1,4 +1,4 @@
-"""When a run may start in a folder, and what it writes there first."""
+"""The start of a run in its folder: which checkpoint to resume from, the first files."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-
 
 
 class RunFolder(RunFiles):
-    """The files of one run: which of them to start from, and which to write first."""
+    """The files of a run, with resuming and the files that are written at the start."""
 
     def checkpoint_to_resume(self, resume: str) -> Path | None:
-        """The checkpoint to go on from.
+        """The checkpoint to resume from; None to start a new run.
 
         Args:
-            resume: never, auto (the folder's last checkpoint, if any) or a path.
+            resume: "never", "auto" (the folder's last checkpoint, if any) or a checkpoint's path.
 
         Raises:
-            UserError: never, but the folder holds a run; or the path is no file; or all checkpoints
-                are damaged.
+            UserError: `resume` is "never" but the folder holds a run, or is not a file, or all
+                checkpoints are damaged.
         """
         if resume == "auto":
             remove_drafts(self.checkpoints)
@@ -49,7 +49,7 @@ class RunFolder(RunFiles):
         return path
 
     def write_start(self, config: DictConfig, data: DataModule) -> None:
-        """The resolved config and the environment."""
+        """Write config.yaml and environment.json, and delete the DONE file of an earlier start."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.done.unlink(missing_ok=True)
         write_atomically(self.config, OmegaConf.to_yaml(config, resolve=True).encode())
@@ -59,7 +59,7 @@ class RunFolder(RunFiles):
         """The resolved config of the run.
 
         Raises:
-            UserError: the folder holds no run.
+            UserError: the folder has no config.yaml.
         """
         if not self.config.is_file():
             raise UserError(
@@ -71,7 +71,7 @@ class RunFolder(RunFiles):
 
 
 def environment(data: DataModule) -> dict[str, Any]:
-    """Versions, git revision and the data's fingerprint and coverage."""
+    """Package versions, git revision, and fingerprint and label coverage of the data."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),

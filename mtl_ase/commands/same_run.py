@@ -1,4 +1,4 @@
-"""Whether a checkpoint belongs to the config that wants to go on from it."""
+"""A check that a checkpoint belongs to a run with the same config."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ MAY_DIFFER = (
     "model.backbone.pretrained",
     "model.activation_checkpointing",
 )
-"""Keys of the network that may differ: where its weights come from, and how memory is saved."""
+"""Keys of `model` that may change on resuming: source of the weights, memory saving."""
 OLD_DEFAULTS = {"model.adapter.granularity": 1, "model.backbone.position_resampling": "bicubic"}
-"""Keys that older runs do not have, and what these did."""
+"""Values of keys that configs of older runs lack."""
 
 
 def check_same_run(checkpoint: Path, config: DictConfig) -> None:
     """Refuse a checkpoint of another network, other tasks or other data.
 
     Args:
-        checkpoint: in the `checkpoints` folder of a run, whose config.yaml is compared if there.
-        config: that is to go on from it.
+        checkpoint: a file RUN/checkpoints/NAME.ckpt; RUN/config.yaml is compared if it exists.
+        config: the config of the run that resumes from the checkpoint.
 
     Raises:
-        UserError: they differ; says where.
+        UserError: the configs differ; the message lists the keys.
     """
     path = run_of(checkpoint).config
     if not path.is_file():
@@ -45,7 +45,7 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
 
 
 def run_identity(config: DictConfig) -> dict[str, Any]:
-    """What must not change in a run, flat: the network, the data set and the tasks' outputs."""
+    """The values that must stay the same in a run, by dotted key: network, data set, tasks."""
     content = {
         "model": OmegaConf.to_container(config.model, resolve=True),
         "data": {"name": config.data.name, "image_size": list(config.data.image_size)},

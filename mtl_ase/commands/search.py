@@ -1,4 +1,4 @@
-"""A search for hyper-parameters: trials one after another, from where an earlier start stopped."""
+"""The search command: runs trials one after another and continues an interrupted search."""
 
 from __future__ import annotations
 
@@ -13,107 +13,119 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.config import run_once
-from mtl_ase.launch.child_training import STOPPED
+from mtl_ase.launch.child_training import STOP_EXIT_CODES
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
 from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides
 from mtl_ase.search.summary import print_summary, write_trials
 from mtl_ase.search.trainings import Trainings
-from mtl_ase.search.trial import Trial, last_words, read_result
+from mtl_ase.search.trial import Trial, last_line, read_result
 
 if TYPE_CHECKING:
     from mtl_ase.search.study import Study
 
 Run = Callable[[Path, Sequence[str]], int]
-"""Trains in a run folder with these overrides; gives the exit code."""
-SOMEWHERE = "hydra.runtime.output_dir=somewhere"
-"""Stands for the run folder where a config is only looked at."""
+"""Trains in a run folder with overrides; returns the exit code."""
+NO_OUTPUT_DIR = "hydra.runtime.output_dir=somewhere"
+"""A value for the run folder, which a config needs even where it is only checked."""
 
 
 def search(arguments: Sequence[str]) -> int:
-    """Search, print and write what was found.
+    """Run a search, write `trials.csv` and print the best trials.
 
     Args:
         arguments: the command line; see `mtl_ase.search.command_line.USAGE`.
 
     Returns:
-        The exit code: 0, 1 if a trial failed, 143 or 130 if a signal stopped the search.
+        The exit code: 0, or 1 if a trial failed, or 143 or 130 if a signal stopped the search.
 
     Raises:
-        UserError: wrong use.
+        UserError: the command line is wrong, or the folder belongs to another search.
     """
-    wanted = read_command_line(arguments)
+    command_line = read_command_line(arguments)
     if importlib.util.find_spec("optuna") is None:
-        raise UserError("optuna is missing, which proposes the trials; pip install 'optuna>=5'.")
+        raise UserError("optuna is missing (it proposes the trials); pip install 'optuna>=5'.")
     from mtl_ase.search.study import open_study
 
-    direction = check(wanted)
-    with folder_lock(wanted.folder, "folder") as lock, open_study(wanted, direction) as study:
+    direction = check(command_line)
+    with (
+        folder_lock(command_line.folder, "folder") as lock,
+        open_study(command_line, direction) as study,
+    ):
         with Trainings(lock) as run:
             code = run_trials(study, run)
         trials = study.trials()
-        write_trials(wanted, trials)
-        print_summary(wanted, study.ranked(), trials)
+        write_trials(command_line, trials)
+        print_summary(command_line, study.ranked(), trials)
     return code or int(any(trial.failure is not None for trial in trials))
 
 
-def check(wanted: CommandLine) -> Direction:
-    """Compose and check trials that together have all choices; gives the direction."""
+def check(command_line: CommandLine) -> Direction:
+    """Check a config with every option of the search space; returns the direction."""
     directions = [
-        run_once(lambda config: _checked(config, wanted), [*wanted.fixed, *overrides, SOMEWHERE])
-        for overrides in sample_overrides(wanted.space)
+        run_once(
+            lambda config: _checked(config, command_line),
+            [*command_line.shared_overrides, *overrides, NO_OUTPUT_DIR],
+        )
+        for overrides in sample_overrides(command_line.space)
     ]
-    return wanted.direction or directions[0]
+    return command_line.direction or directions[0]
 
 
 def run_trials(study: Study, run: Run) -> int:
-    """Finish the trial that was interrupted, then go on until as many as wanted are finished.
+    """Resume the interrupted trial, if any, then run new ones until enough are finished.
+
+    Args:
+        study: the study of the search.
+        run: trains in a run folder; returns the exit code.
 
     Returns:
-        0, or the exit code of a training that a signal ended; its trial stays unfinished.
+        0, or the exit code of a training that a signal stopped; its trial stays unfinished.
 
     Raises:
-        UserError: the run folder of a new trial is there already.
+        UserError: the run folder of a new trial exists already.
     """
-    wanted = study.wanted
+    command_line = study.command_line
     while True:
         trial = study.interrupted()
         if trial is None:
-            if len(study.finished()) >= wanted.trials:
+            if len(study.finished()) >= command_line.trials:
                 return 0
             trial = _begin(study)
         print(f"trial {trial.number}: {' '.join(trial.overrides)}", flush=True)
-        folder = wanted.folder / trial.name
+        folder = command_line.folder / trial.name
         code = (
-            0 if RunFiles(folder).done.is_file() else run(folder, [*wanted.fixed, *trial.overrides])
+            0
+            if RunFiles(folder).done.is_file()
+            else run(folder, [*command_line.shared_overrides, *trial.overrides])
         )
-        if code in STOPPED:
-            print(f"stopped; the same command goes on with trial {trial.number}")
+        if code in STOP_EXIT_CODES:
+            print(f"stopped; the same command continues with trial {trial.number}")
             return code
         _finish(study, trial, folder, code)
 
 
-def _checked(config: DictConfig, wanted: CommandLine) -> Direction:
-    return check_trial(config, wanted.metric)
+def _checked(config: DictConfig, command_line: CommandLine) -> Direction:
+    return check_trial(config, command_line.metric)
 
 
 def _begin(study: Study) -> Trial:
-    """A new trial, whose run folder must not be there yet."""
-    folder = study.wanted.folder
+    """Start a new trial, whose run folder must not exist yet."""
+    folder = study.command_line.folder
     number = len(study.trials())
     path = folder / Trial(number, {}).name
     if path.exists():
         raise UserError(
-            f"{path} is there, but {folder / 'study.db'} knows no trial {number}; "
+            f"{path} exists, but {folder / 'study.db'} has no trial {number}; "
             "move it away, or give another folder."
         )
     return study.ask()
 
 
 def _finish(study: Study, trial: Trial, folder: Path, code: int) -> None:
-    metric = study.wanted.metric
+    metric = study.command_line.metric
     if code != 0:
-        failure = f"exit code {code}: {last_words(RunFiles(folder).output_log)}"
+        failure = f"exit code {code}: {last_line(RunFiles(folder).output_log)}"
     else:
         result = read_result(folder, metric)
         if result is not None:

@@ -1,4 +1,4 @@
-"""What libraries print that tells a user of this framework nothing."""
+"""Hiding messages and warnings of libraries that need no action by the user."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import logging
 import warnings
 
 IGNORED = (
-    r".*isinstance\(treespec, LeafSpec\).*",  # Lightning 2.6 on torch 2.14, theirs to mend
-    r".*does not have many workers.*",  # data.num_workers is chosen from the cores
-    r".*dataloader is not resumable.*",  # the order of samples comes from (seed, epoch)
+    r".*isinstance\(treespec, LeafSpec\).*",  # a deprecation inside Lightning 2.6 on torch 2.14
+    r".*does not have many workers.*",  # data.num_workers is derived from the number of cores
+    r".*dataloader is not resumable.*",  # it is: the sample order is a function of (seed, epoch)
     r".*number of training batches .* is smaller than the logging interval.*",
 )
 
 
 def silence_libraries() -> None:
-    """Hide Lightning's notices and the warnings that need no action."""
+    """Hide Lightning's info messages and the warnings in `IGNORED`."""
     for name in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in IGNORED:

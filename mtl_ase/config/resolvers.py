@@ -1,6 +1,6 @@
-"""What configs may ask: a choice's name, a precision, the folders of sweeps.
+"""OmegaConf resolvers for configs: names of chosen options, precision, folders of runs and sweeps.
 
-They are known once this module is imported, also in the worker processes of a sweep.
+They are registered on import, so that the worker processes of a sweep have them too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEVERAL = "several"
 
 
 def register_resolvers() -> None:
-    """Make them known to OmegaConf."""
+    """Register all resolvers with OmegaConf."""
     OmegaConf.register_new_resolver("chosen", _chosen, replace=True)
     OmegaConf.register_new_resolver("folder_name", _folder_name, replace=True)
     OmegaConf.register_new_resolver("sweep_or", _sweep_or, replace=True)
@@ -30,9 +30,9 @@ def register_resolvers() -> None:
 
 
 def _chosen(group: str, _root_: Container) -> Any:
-    """Name of the option chosen from a config group; "several" if a sweep goes over some.
+    """Name of the chosen option of a config group; "several" if the group is swept.
 
-    Hydra's own `${hydra:runtime.choices.GROUP}` is not known yet where a sweep names its folder.
+    Hydra's own `${hydra:runtime.choices.GROUP}` is not set yet when the folder of a sweep is named.
     """
     hydra = _hydra(_root_)
     if any(key_of(item) == group and is_swept(item) for item in hydra.overrides.task):
@@ -41,10 +41,10 @@ def _chosen(group: str, _root_: Container) -> Any:
 
 
 def _folder_name(name: str) -> str:
-    """The name, if it names a folder here and not one elsewhere.
+    """The name, after a check that it is a single folder name and not a path.
 
     Raises:
-        UserError: it leads elsewhere.
+        UserError: it contains slashes or control characters, or consists of dots.
     """
     if not re.fullmatch(r"(?!\.+$)[^/\\\x00-\x1f]{1,200}", str(name)):
         raise UserError(
@@ -55,14 +55,14 @@ def _folder_name(name: str) -> str:
 
 
 def _sweep_or(name: str, _root_: Container) -> str:
-    """The name, e.g. a time; but a sweep has the same whenever it goes on."""
+    """The name, e.g. a time; "sweep" in a multirun, so that a continued sweep finds its folder."""
     return "sweep" if _hydra(_root_).mode == RunMode.MULTIRUN else name
 
 
 def _once(value: Any) -> Any:
-    """The value in the config of the whole sweep, where its jobs' configs would give others.
+    """The value as first resolved in the config of the whole sweep, also in its jobs' configs.
 
-    Hydra hands on what is cached to the jobs, for the sake of `${now:...}`.
+    It is registered with OmegaConf's cache, which Hydra copies to the jobs for `${now:...}`.
     """
     return value
 

@@ -10,15 +10,16 @@ Levels = NDArray[np.float64]
 
 
 class ColourJitter:
-    """Each of four changes with probability one half; contrast comes second or last.
+    """Changes brightness, contrast, saturation and hue, each with probability one half.
 
-    Source: PhotoMetricDistortion of ATRC and InvPT (from SSD). A change is a table of 256 levels.
+    Source: PhotoMetricDistortion of ATRC and InvPT (from SSD). Contrast is changed after brightness
+    or after hue, at random. Changes are applied by lookup tables of 256 levels.
 
     Args:
-        brightness: largest shift either way, in levels.
-        contrast: largest relative change either way.
-        saturation: largest relative change either way.
-        hue: largest turn either way, in degrees of OpenCV's 180.
+        brightness: largest shift, in levels of 0 to 255.
+        contrast: largest relative change, e.g. 0.5 for factors of 0.5 to 1.5.
+        saturation: largest relative change.
+        hue: largest shift, on OpenCV's circle of 180 units (2 degrees each).
     """
 
     def __init__(
@@ -32,19 +33,24 @@ class ColourJitter:
         self.saturation, self.hue = saturation, hue
 
     def __call__(self, rng: np.random.Generator, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The image in other colours."""
+        """Apply random changes to an RGB image.
+
+        Args:
+            rng: source of the random changes.
+            image_HWC: bytes, RGB.
+        """
         levels = np.arange(256.0)
         shift = _draw(rng, self.brightness)
         gain = 1 + _draw(rng, self.contrast)
         contrast_last = rng.random() < 0.5
         strength = 1 + _draw(rng, self.saturation)
-        turn = _draw(rng, self.hue)
+        hue_shift = _draw(rng, self.hue)
         first = _bytes(levels + shift)
         first = first if contrast_last else _bytes(first * gain)
         image_HWC = cv2.LUT(image_HWC, first).astype(np.uint8, copy=False)
-        if strength != 1 or turn != 0:
+        if strength != 1 or hue_shift != 0:
             hsv_HWC = cv2.cvtColor(image_HWC, cv2.COLOR_RGB2HSV)
-            hue = np.rint(levels + turn) % 180
+            hue = np.rint(levels + hue_shift) % 180
             table = np.stack([hue.astype(np.uint8), _bytes(levels * strength), _bytes(levels)], 1)
             hsv_HWC = cv2.LUT(hsv_HWC, table[None])
             image_HWC = cv2.cvtColor(hsv_HWC, cv2.COLOR_HSV2RGB).astype(np.uint8, copy=False)
@@ -54,7 +60,7 @@ class ColourJitter:
 
 
 def _draw(rng: np.random.Generator, largest: float) -> float:
-    """A change within the bounds with probability one half, else none."""
+    """Uniform in [-largest, largest] with probability one half, else 0."""
     amount = rng.uniform(-largest, largest)
     return amount if rng.random() < 0.5 else 0.0
 

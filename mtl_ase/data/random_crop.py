@@ -1,4 +1,4 @@
-"""Where an enlarged image is cut. Shapes: H W pixels."""
+"""The choice of a random crop window. Shapes: H W pixels."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from numpy.typing import NDArray
 from mtl_ase.data.labels.label import IGNORE
 from mtl_ase.data.warp import Warp
 
-COARSE = 8
+CLASS_STRIDE = 8
+"""Classes are counted on every eighth output pixel along each axis."""
 
 
 class RandomCrop:
-    """A window at random, not one that a single class fills.
+    """Draws random crop windows until none of the classes dominates the window.
 
     Source: ATRC's RandomCrop (from mmsegmentation). Our deviation: classes are counted on every
     eighth output pixel.
 
     Args:
-        task: whose label map tells the classes.
-        max_class_share: of the most frequent class among the window's labelled pixels.
-        tries: windows to draw before the last one is taken as it is.
+        task: task whose label map gives the classes.
+        max_class_share: largest share of the most frequent class among the labelled pixels.
+        tries: number of windows to draw; the last one is used in any case.
     """
 
     def __init__(
@@ -36,18 +37,18 @@ class RandomCrop:
         warp: Callable[[tuple[float, float]], Warp],
         classes_HW: NDArray[np.uint8] | None,
     ) -> Warp:
-        """A warp shifted at random so far as the enlarged image reaches over the output.
+        """The warp of a crop window, drawn uniformly among the windows inside the enlarged image.
 
         Args:
-            rng: of the shift.
-            warp: the warp for a shift.
-            classes_HW: of the source image, or None to take the first window.
+            rng: source of the random shifts.
+            warp: makes the warp for a shift (x, y) in output pixels.
+            classes_HW: class label map of the source image; None accepts the first window.
         """
         overhang = _overhang(warp((0.0, 0.0)))
         for _ in range(self.tries):
             x, y = (rng.uniform(-1, 1, 2) * overhang).tolist()
             chosen = warp((x, y))
-            if classes_HW is None or self._is_varied(chosen.coarser(COARSE), classes_HW):
+            if classes_HW is None or self._is_varied(chosen.coarser(CLASS_STRIDE), classes_HW):
                 break
         return chosen
 
@@ -58,7 +59,7 @@ class RandomCrop:
 
 
 def _overhang(warp: Warp) -> NDArray[np.float64]:
-    """Half of what the warped image's (width, height) exceed the output's by, at least 0."""
+    """Half of the excess of the warped image over the output, (width, height), at least 0."""
     source_wh, size_wh = np.array(warp.source_hw[::-1]), np.array(warp.size_hw[::-1])
     warped_wh = np.abs(warp.matrix_23[:, :2]) @ source_wh
     return np.maximum(warped_wh - size_wh, 0) / 2

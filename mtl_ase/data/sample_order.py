@@ -1,4 +1,4 @@
-"""The order of samples, from (seed, epoch) alone."""
+"""The order of samples, a function of (seed, epoch)."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ Key = tuple[int, int]
 
 
 class SampleOrder(Sampler[Key]):
-    """Keys (epoch, index) of one process's samples.
+    """A distributed sampler of keys (epoch, index) for one rank.
 
-    Training: a permutation drawn from (seed, epoch); every process takes every world-th key, and
-    the few that would make them uneven are left out for this epoch. Scoring: file order, none left
-    out, none repeated.
+    Training (`shuffle`): a permutation seeded by (seed, epoch); the rank takes every world-th key,
+    and the remainder of num_samples / world is left out in this epoch. Scoring: file order; no
+    sample is left out or repeated, so ranks may have one sample more than others.
 
     Args:
-        num_samples: samples in the split.
-        seed: of the permutations.
-        shuffle: training order, or file order.
-        rank: this process.
-        world: processes.
-        start: where a resumed training goes on: the epoch, and how many of its keys are done.
+        num_samples: number of samples in the split.
+        seed: seed of the permutations.
+        shuffle: True for training order, False for file order.
+        rank: rank of this process.
+        world: number of processes.
+        start: position of a resumed training: epoch, and number of this rank's keys already used.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class SampleOrder(Sampler[Key]):
         self.num_samples, self.seed, self.shuffle = num_samples, seed, shuffle
         self.rank, self.world = rank, world
         self.start = start
-        self.epoch = start[0]  # until it is set: loaders begin to read before
+        self.epoch = start[0]  # loaders may start to iterate before set_epoch is called
 
     def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before every epoch."""
+        """Set the epoch; Lightning calls this before every epoch."""
         self.epoch = epoch
 
     @property
@@ -50,15 +50,16 @@ class SampleOrder(Sampler[Key]):
         return self.start[1] if self.epoch == self.start[0] else 0
 
     def __len__(self) -> int:
-        return len(range(self.rank, self._shared(), self.world))
+        return len(range(self.rank, self._num_used(), self.world))
 
     def __iter__(self) -> Iterator[Key]:
         order = np.arange(self.num_samples)
         if self.shuffle:
             order = np.random.default_rng((self.seed, self.epoch)).permutation(order)
-        mine = order[: self._shared()][self.rank :: self.world]
+        mine = order[: self._num_used()][self.rank :: self.world]
         return ((self.epoch, int(index)) for index in mine[self.done :])
 
-    def _shared(self) -> int:
+    def _num_used(self) -> int:
+        """Samples of all ranks in an epoch."""
         uneven = self.num_samples % self.world if self.shuffle else 0
         return self.num_samples - uneven

@@ -1,4 +1,4 @@
-"""Reading every file of a data set once, and saying what is there and what is wrong."""
+"""Verification of a data set: every file is read once; counts and problems are reported."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ Job = tuple[Path, FolderLayout, dict[str, Label], list[str]]
 
 @dataclass
 class Findings:
-    """What some images and their labels are like.
+    """Counts and problems of a set of images.
 
     Attributes:
-        images: how many there are, readable or not.
-        labelled: readable label files, by task.
-        pixels: pixels of every class, by task.
-        bare: images without any label.
-        problems: one sentence for everything that is wrong.
+        images: number of images, readable or not.
+        labelled: number of readable label files, by task.
+        pixels: number of pixels of every class, by task with class labels.
+        unlabelled: ids of images without any label.
+        problems: one sentence per problem.
     """
 
     images: int = 0
     labelled: Counter[str] = field(default_factory=Counter)
     pixels: dict[str, Counter[int]] = field(default_factory=dict)
-    bare: list[str] = field(default_factory=list)
+    unlabelled: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     def add(self, other: Findings) -> None:
-        """Take another's findings in."""
+        """Add the counts and problems of other images."""
         self.images += other.images
         self.labelled.update(other.labelled)
         for task, counts in other.pixels.items():
             self.pixels.setdefault(task, Counter()).update(counts)
-        self.bare += other.bare
+        self.unlabelled += other.unlabelled
         self.problems += other.problems
 
     def as_json(self) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Findings:
         return {
             "images": self.images,
             "labelled": dict(self.labelled),
-            "without_any_label": sorted(self.bare),
+            "without_any_label": sorted(self.unlabelled),
             "class_percent": {task: percentages(counts) for task, counts in self.pixels.items()},
             "problems": sorted(self.problems),
         }
@@ -64,11 +64,11 @@ class Findings:
 
 @dataclass
 class Verification:
-    """What a whole data set is like.
+    """The report on a data set.
 
     Attributes:
         splits: findings by split.
-        official: of every published list, how many images are here, and how many it names.
+        official: by published list, the number of its images that are present, and its length.
     """
 
     splits: dict[str, Findings]
@@ -76,7 +76,7 @@ class Verification:
 
     @property
     def problems(self) -> list[str]:
-        """Everything that is wrong, each once."""
+        """All problems, sorted, without repetitions."""
         return sorted({problem for found in self.splits.values() for problem in found.problems})
 
     def as_json(self) -> dict[str, Any]:
@@ -95,24 +95,24 @@ def verify(
     splits: Sequence[str],
     workers: int,
 ) -> Verification:
-    """Read every image and label of the splits once, on several processes.
+    """Read every image and label of the splits once, in parallel.
 
     Args:
         root: folder of the data set.
-        name: of the data set, for the published lists.
-        layout: where images and lists lie.
-        labels: kinds, by task.
-        splits: names of lists.
-        workers: processes.
+        name: name of the data set, which selects the published split lists.
+        layout: paths of images and split lists.
+        labels: the labels by task.
+        splits: names of the split lists to read.
+        workers: number of processes.
 
     Raises:
-        UserError: a list is missing or wrong.
+        UserError: a split list is missing or malformed.
     """
     found: dict[str, Findings] = {}
-    here: set[str] = set()
+    present: set[str] = set()
     for split in splits:
         image_ids = layout.read_split(root, split)
-        here.update(image_ids)
+        present.update(image_ids)
         jobs: list[Job] = [
             (root, layout, dict(labels), image_ids[start : start + CHUNK])
             for start in range(0, len(image_ids), CHUNK)
@@ -122,12 +122,13 @@ def verify(
         for part in track(done, f"verifying {split}", total=len(jobs), transient=True):
             findings.add(part)
         found[split] = findings
-    named = official_lists(name)
-    return Verification(found, {k: (len(here & set(ids)), len(ids)) for k, ids in named.items()})
+    official = official_lists(name)
+    counts = {key: (len(present & set(ids)), len(ids)) for key, ids in official.items()}
+    return Verification(found, counts)
 
 
 def examine(job: Job) -> Findings:
-    """The findings of some images."""
+    """Read the images and labels of one job."""
     root, layout, labels, image_ids = job
     findings = Findings()
     for image_id in image_ids:
@@ -142,7 +143,7 @@ def examine(job: Job) -> Findings:
             for task, label in labels.items()
         ]
         if not any(found):
-            findings.bare.append(image_id)
+            findings.unlabelled.append(image_id)
     return findings
 
 
@@ -154,7 +155,7 @@ def _examine_label(
     image_id: str,
     size_hw: tuple[int, ...] | None,
 ) -> bool:
-    """Examine one label; whether there is a file."""
+    """Read one label and add to the findings; returns whether a label file exists."""
     path = label.find(root, image_id)
     if path is None:
         return False
@@ -185,7 +186,7 @@ def _size(shape: Sequence[int]) -> str:
 
 
 def percentages(counts: Mapping[int, int]) -> dict[str, float]:
-    """Share of every class in percent of the labelled pixels."""
+    """Percent of the labelled pixels, by class."""
     labelled = {value: count for value, count in sorted(counts.items()) if value != IGNORE}
     total = max(1, sum(labelled.values()))
     return {str(value): round(100 * count / total, 3) for value, count in labelled.items()}

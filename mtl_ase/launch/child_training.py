@@ -1,4 +1,4 @@
-"""Trainings as child processes: how sweeps, searches and tools start one and read its end."""
+"""Trainings as child processes, as sweeps, searches and tools start them."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 from mtl_ase.launch.parent_watch import end_with_parent
 
-PARENT = "MTL_ASE_PARENT"
-"""Environment variable that tells a training which process started it."""
-TRAIN = Path(__file__).parents[2] / "train.py"
-STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT)
-"""Exit codes of a training that a signal ended after its state was saved."""
+PARENT_VARIABLE = "MTL_ASE_PARENT"
+"""Environment variable that holds the PID of the process that started a training."""
+TRAIN_SCRIPT = Path(__file__).parents[2] / "train.py"
+STOP_EXIT_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT)
+"""Exit codes of a training that saved its state and ended because of a signal."""
 
 
 def start_training(
     arguments: Sequence[str], environment: Mapping[str, str] | None = None, **options: Any
 ) -> subprocess.Popen[bytes]:
-    """Start a training in a process of its own, which ends when this process is gone.
+    """Start a training as a child process that ends itself when this process ends.
 
     Args:
-        arguments: of the Python interpreter: the script and its overrides.
-        environment: variables to set besides those of this process.
-        options: of `subprocess.Popen`: streams, working directory, inherited files.
+        arguments: arguments of the Python interpreter: the script and its overrides.
+        environment: environment variables to set in addition to those of this process.
+        options: keyword arguments of `subprocess.Popen`: streams, working directory, pass_fds.
     """
-    variables = os.environ | {PARENT: str(os.getpid())} | dict(environment or {})
+    variables = os.environ | {PARENT_VARIABLE: str(os.getpid())} | dict(environment or {})
     return subprocess.Popen([sys.executable, *arguments], env=variables, **options)
 
 
 def end_with_starter() -> None:
-    """In a training: end when the process that started it by `start_training` is gone."""
-    parent = os.environ.pop(PARENT, None)
+    """Called in every training: end it when the process that called `start_training` has ended."""
+    parent = os.environ.pop(PARENT_VARIABLE, None)
     if parent is not None:
         end_with_parent(int(parent))
 
 
-def exit_code(code: int) -> int:
-    """A process's exit code as shells have it: 128 + the signal if one ended it."""
-    return code if code >= 0 else 128 - code
+def shell_exit_code(returncode: int) -> int:
+    """A `Popen.returncode` as shells report it: 128 + the signal number after a signal."""
+    return returncode if returncode >= 0 else 128 - returncode
 
 
 def quoted(path: Path) -> str:
-    """A path as the value of an override, whatever characters it has."""
+    """A path quoted for use as the value of a Hydra override; any character is allowed."""
     return QuotedString(text=str(path), quote=Quote.single).with_quotes()

@@ -1,4 +1,4 @@
-"""Ending a process whose parent is gone, so that nothing trains on unseen."""
+"""Ending a process whose parent has ended, so that no orphan goes on training."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import signal
 import threading
 import time
 
-PERIOD_S = 1.0
+POLL_PERIOD_S = 1.0
 GRACE_S = 15.0
 
 
 def end_with_parent(parent: int, grace_s: float = GRACE_S) -> None:
-    """Watch a parent process from now on; when it is gone, end this process.
+    """Start a thread that ends this process when its parent has ended.
 
-    It gets SIGTERM first, to save what it can, and SIGKILL when that took too long, e.g. because it
-    waits for a process that is gone too.
+    This process gets SIGTERM first, so that it can save its state, and SIGKILL after the grace
+    period, e.g. because it waits for a rank that has ended too.
 
     Args:
-        parent: number of the process that started this one.
-        grace_s: seconds between the two signals.
+        parent: PID of the process that started this one.
+        grace_s: grace period between SIGTERM and SIGKILL, in seconds.
     """
     threading.Thread(target=_watch, args=(parent, grace_s), name="parent", daemon=True).start()
 
 
 def _watch(parent: int, grace_s: float) -> None:
     while os.getppid() == parent:
-        time.sleep(PERIOD_S)
+        time.sleep(POLL_PERIOD_S)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(grace_s)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Putting a SLURM job back into the queue."""
+"""Requeueing of SLURM jobs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 
 def slurm_environment(trainer: pl.Trainer) -> SLURMEnvironment | None:
-    """What Lightning knows of the SLURM job; None where srun did not start this process."""
+    """Lightning's SLURM environment; None if srun did not start this process."""
     environment = trainer._accelerator_connector.cluster_environment
     return environment if isinstance(environment, SLURMEnvironment) else None
 
 
 def requeue_signal(trainer: pl.Trainer) -> int | None:
-    """The signal by which SLURM announces that it will take the machine away; None elsewhere."""
+    """The signal that SLURM sends before the time limit or preemption; None outside SLURM."""
     environment = slurm_environment(trainer)
     if environment is None or environment.requeue_signal is None:
         return None
@@ -25,7 +25,7 @@ def requeue_signal(trainer: pl.Trainer) -> int | None:
 
 
 def requeue(trainer: pl.Trainer) -> None:
-    """Put the job back into the queue, in one process, while the others wait."""
+    """Requeue the SLURM job from rank 0, while the other ranks wait at a barrier."""
     environment = slurm_environment(trainer)
     if environment is None or not environment.auto_requeue:
         return
@@ -35,7 +35,7 @@ def requeue(trainer: pl.Trainer) -> None:
 
 
 def job_id() -> str:
-    """The job, or the one of its array, as scontrol takes it."""
+    """The job id that scontrol expects: ID, or ARRAY_TASK for a task of a job array."""
     array = os.environ.get("SLURM_ARRAY_JOB_ID")
     if array is None:
         return os.environ["SLURM_JOB_ID"]
@@ -52,6 +52,6 @@ def _scontrol(job: str) -> None:
     if problem:
         warnings.warn(
             f"{' '.join(command)} failed ({problem}); the run is saved: submit the same script "
-            "again, and it goes on.",
+            "again to continue it.",
             stacklevel=2,
         )

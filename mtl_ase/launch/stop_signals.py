@@ -1,4 +1,4 @@
-"""Signals that end a run: noted when they come, acted upon between two steps."""
+"""Signals that stop a run: recorded when they arrive, handled between two steps."""
 
 from __future__ import annotations
 
@@ -14,12 +14,18 @@ from mtl_ase.launch.slurm_requeue import requeue_signal
 
 
 class StopSignals(_SignalConnector):
-    """What stands in the place of Lightning's own handlers while a trainer runs.
+    """Signal handlers that replace Lightning's own while a trainer runs.
 
-    Lightning's talk to the other processes from within a handler, which hangs where only one
-    process got the signal or its step is in the middle of such talk itself; on SLURM they ignore
-    SIGTERM and save in the middle of a step. These only note the first signal: SIGTERM, SIGINT, or
-    the one by which SLURM announces that it will take the machine away.
+    Lightning's handlers run collective operations, which hang if only one rank got the signal or if
+    it arrives during another collective operation; on SLURM they ignore SIGTERM and save in the
+    middle of a step. These handlers only record the first signal: SIGTERM, SIGINT, or the one that
+    SLURM sends before the time limit or preemption.
+
+    Args:
+        trainer: the trainer whose handlers are replaced.
+
+    Attributes:
+        first: number of the first signal that this process received; 0 if none.
     """
 
     def __init__(self, trainer: pl.Trainer) -> None:
@@ -27,26 +33,28 @@ class StopSignals(_SignalConnector):
         self.first = 0
 
     def register_signal_handlers(self) -> None:
-        """Listen; Lightning calls this before the first step or validation batch."""
+        """Install the handlers; Lightning calls this before the first batch."""
         if threading.current_thread() is not threading.main_thread():
             return
         announced = requeue_signal(self.trainer)
-        wanted = [signal.SIGTERM, signal.SIGINT, *([] if announced is None else [announced])]
-        self._original_handlers = {number: signal.signal(number, self._note) for number in wanted}
+        handled = [signal.SIGTERM, signal.SIGINT, *([] if announced is None else [announced])]
+        self._original_handlers = {
+            number: signal.signal(number, self._record) for number in handled
+        }
 
     def agreed(self) -> int:
-        """The signal that any process got, the same in all, or 0; all must ask at once."""
+        """The signal that any rank received, or 0; a collective operation of all ranks."""
         if self.trainer.world_size == 1:
             return self.first
         number = torch.tensor(self.first, device=self.trainer.strategy.root_device)
         return int(self.trainer.strategy.reduce(number, reduce_op="max"))
 
-    def _note(self, number: int, _: FrameType | None) -> None:
+    def _record(self, number: int, _: FrameType | None) -> None:
         self.first = self.first or number
 
 
 def listen(trainer: pl.Trainer) -> StopSignals:
-    """Ours in the place of Lightning's handlers; safe to call twice."""
+    """Replace Lightning's signal handlers by `StopSignals`; later calls return the same object."""
     connector = trainer._signal_connector
     if not isinstance(connector, StopSignals):
         connector = trainer._signal_connector = StopSignals(trainer)

@@ -1,4 +1,4 @@
-"""The machine's cores."""
+"""The number of CPU cores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 
 
 def usable_cores() -> int:
-    """Cores that this process may use; all of them where the system does not say (macOS)."""
+    """Cores in this process's CPU affinity mask; all cores where there is no mask (macOS)."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

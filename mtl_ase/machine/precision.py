@@ -1,4 +1,4 @@
-"""The fastest precision this machine trains in."""
+"""The fastest training precision of this machine."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import torch
 
 
 def fast_precision() -> str:
-    """Lightning's name of it: bfloat16 autocast where the hardware multiplies in it, else 32 bit.
+    """Lightning's precision name: "bf16-mixed" if the hardware has bfloat16 units, else "32-true".
 
-    That is a CUDA GPU from Ampere on, or a CPU with AMX or AVX512-BF16; others emulate it, slowly.
+    Such hardware is a CUDA GPU from Ampere on, or a CPU with AMX or AVX512-BF16; other hardware
+    emulates bfloat16 slowly.
     """
     if torch.cuda.is_available():
         return (
             "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
         )
-    multiplies = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-    return "bf16-mixed" if multiplies else "32-true"
+    has_units = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return "bf16-mixed" if has_units else "32-true"

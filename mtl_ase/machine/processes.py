@@ -1,4 +1,4 @@
-"""Work shared among processes."""
+"""A process pool that yields results as they finish."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ Result = TypeVar("Result")
 def run_in_processes(
     work: Callable[[Job], Result], jobs: Sequence[Job], workers: int
 ) -> Iterator[Result]:
-    """Results of the jobs as they are done, in any order; in this process for one worker."""
+    """Apply `work` to every job in a process pool; yield the results in order of completion.
+
+    Every process runs OpenCV on one thread. With one worker or one job no pool is started: the
+    jobs run in this process, in order.
+
+    Args:
+        work: a picklable function.
+        jobs: its arguments, one for each call.
+        workers: number of processes.
+    """
     if workers == 1 or len(jobs) == 1:
         threads = cv2.getNumThreads()
         cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""The adapter beside one FFN: router, gate and experts.
+"""The adapter parallel to one FFN: router, gate and experts.
 
 Legend: T tasks, B images, L tokens, D width, E experts.
 """
@@ -16,39 +16,39 @@ from mtl_ase.model.router import NoisyRouter
 
 
 class Routing(NamedTuple):
-    """What a layer's router did, as means over images and tokens."""
+    """Routing statistics of a layer, means over images and tokens."""
 
     prob_TE: Tensor  #: softmax over the sparse logits, with gradient (for the MI regulariser)
     gate_TE: Tensor  #: gate weight of every expert, detached
-    load_TE: Tensor  #: share of tokens that use an expert, detached
+    load_TE: Tensor  #: share of tokens with a non-zero gate weight, detached
 
 
 class MakeGate(Protocol):
-    """A gate class with all but the counts bound."""
+    """A gate class or partial that takes only the expert counts."""
 
     def __call__(self, *, num_experts: int, top_k: int, num_shared: int) -> Gate:
         """Build the gate."""
 
 
 class ExpertAdapter(nn.Module):
-    """Task-routed LoRA experts that run beside a frozen FFN (arXiv 2510.00570, Fig. 1).
+    """Task-routed LoRA experts parallel to a frozen FFN (arXiv 2510.00570, Fig. 1).
 
-    The setting is written N/k/S/r in the paper: num_experts/top_k/num_shared/rank.
+    The paper writes the settings as N/k/S/r: num_experts/top_k/num_shared/rank.
 
     Args:
-        width: D, width of a token.
-        num_tasks: T, number of tasks (and of routers).
-        gate: which method: turns router logits into expert weights.
+        width: D, features of a token.
+        num_tasks: T, number of tasks and routers.
+        gate: makes the gate, which turns router logits into expert weights (the method).
         num_experts: N, all experts, shared ones included.
         top_k: k, sparse experts per token, shared ones excluded.
         num_shared: S, experts that every token uses.
-        rank: r of one expert.
-        alpha_per_rank: LoRA alpha in units of the rank (paper.md's decision: alpha = 2 r).
-        granularity: g, finer experts that every one above is split into at the same budget, as in
-            the paper's fine-grained settings: g N / g k / g S / (r / g).
+        rank: r, rank of one expert.
+        alpha_per_rank: LoRA's alpha divided by r (the paper is silent; docs/paper.md: alpha = 2 r).
+        granularity: g, every expert is split into g experts of rank r / g at the same parameter
+            count, as in the paper's fine-grained settings: g N / g k / g S / (r / g).
 
     Raises:
-        UserError: a count is out of range, or the rank can't be split.
+        UserError: a count is out of range, or g does not divide the rank.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class ExpertAdapter(nn.Module):
     ) -> None:
         super().__init__()
         if rank < 1:
-            raise UserError(f"model.adapter.rank={rank} is no rank; choose 1 or more.")
+            raise UserError(f"model.adapter.rank={rank} is not a rank; choose 1 or more.")
         if granularity < 1 or rank % granularity:
             raise UserError(
                 f"model.adapter.granularity={granularity} can't split experts of "
@@ -80,7 +80,7 @@ class ExpertAdapter(nn.Module):
         self.experts = LowRankExperts(width, num_experts, rank, alpha_per_rank * rank)
 
     def forward(self, x_TBLD: Tensor) -> tuple[Tensor, Routing]:
-        """The experts' weighted sum, shaped like x_TBLD, and the routing statistics."""
+        """The experts' gate-weighted sum, (T, B, L, D), and the routing statistics."""
         logits_TBLE = self.router(x_TBLD)
         gate_TBLE = self.gate(logits_TBLE)
         return self.experts(x_TBLD, gate_TBLE), self._routing(logits_TBLE, gate_TBLE)

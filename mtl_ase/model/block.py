@@ -1,4 +1,4 @@
-"""A transformer block with experts beside its FFN.
+"""A transformer block with experts parallel to its FFN.
 
 Legend: T tasks, B images, L tokens, D width, M = T * B.
 """
@@ -14,15 +14,15 @@ from mtl_ase.model.adapter import ExpertAdapter, Routing
 
 
 class AdaptedBlock(nn.Module):
-    """One block of a plain ViT: attention, then FFN and experts side by side.
+    """A block of a plain ViT with experts parallel to the FFN.
 
     h = x + Attn(LN1 x);  y = h + FFN(LN2 h) + sum_e g_e E_e(LN2 h)  (arXiv 2510.00570, Eq. 3 and
-    10). The experts read what the FFN reads. Our reading: the sum joins the residual after layer
-    scale.
+    10). The experts have the same input as the FFN. Our reading of the paper: their sum is added to
+    the residual stream without layer scale and drop path.
 
     Args:
-        block: a block of timm's plain ViT, perhaps with LoRA in it.
-        adapter: the experts, or None for a block without.
+        block: a block of timm's plain ViT, possibly with LoRA layers.
+        adapter: the experts; None for a block without experts.
     """
 
     def __init__(self, block: Block, adapter: ExpertAdapter | None) -> None:
@@ -31,7 +31,7 @@ class AdaptedBlock(nn.Module):
         self.adapter = adapter
 
     def forward(self, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
-        """Tokens after the block, and what its router did."""
+        """The block's output tokens, and its routing statistics (None without experts)."""
         block = self.block
         x_MLD = x_TBLD.flatten(0, 1)
         h_MLD = x_MLD + block.drop_path1(block.ls1(block.attn(block.norm1(x_MLD))))

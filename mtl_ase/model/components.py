@@ -1,4 +1,4 @@
-"""Parameters counted by the parts of the network that a reader knows by name."""
+"""Parameter counts by component: backbone, LoRA, task embedding, routers, experts, heads."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from mtl_ase.model.network import MultiTaskNetwork
 
 
 class Count(NamedTuple):
-    """Parameters of one component."""
+    """Number of parameters of one component, in total and trainable."""
 
     total: int
     trainable: int
 
 
 def component_of(name: str) -> str:
-    """The component that a parameter of the network belongs to, by its dotted name."""
+    """The component of a parameter, given its dotted name in the network."""
     if name.startswith("heads."):
         return "head." + name.split(".")[1]
     if name.startswith("task_embedding"):
@@ -30,7 +30,7 @@ def component_of(name: str) -> str:
 
 
 def count_parameters(network: MultiTaskNetwork) -> dict[str, Count]:
-    """Parameters by component, in the order of the data's way through the network."""
+    """Parameter counts by component, in the order of the forward pass."""
     counts: dict[str, Count] = {}
     order = ("backbone", "lora", "task_embedding", "routers", "experts")
     for name, parameter in network.named_parameters():

@@ -25,12 +25,18 @@ def top_k_mask(logits_TBLE: Tensor, k: int) -> Tensor:
 
 
 class Gate(nn.Module):
-    """What all gates share: the expert counts, and the check that they fit together.
+    """Base class of the gates: holds and checks the expert counts.
 
     Args:
         num_experts: all experts of a layer, shared ones included (the paper's N).
         top_k: sparse experts used by a token, shared ones excluded (the paper's k).
         num_shared: experts used by every token (the paper's S).
+
+    Attributes:
+        shared_allowed: whether the gate supports shared experts.
+        shared_have_logits: whether the router gives logits for the shared experts too.
+        num_sparse: num_experts - num_shared.
+        num_logits: logits per token that the router must give.
 
     Raises:
         UserError: the counts do not fit together.
@@ -63,17 +69,17 @@ class Gate(nn.Module):
         self.num_logits = num_experts if self.shared_have_logits else num_sparse
 
     def extra_repr(self) -> str:
-        """The counts, as the paper writes them: N/k/S."""
+        """The counts in the paper's notation, N/k/S."""
         return f"{self.num_experts}/{self.top_k}/{self.num_shared}"
 
 
 class SoftmaxTopK(Gate):
-    """The LoRA-MoE baseline: softmax over all experts, the k largest kept as they are (Eq. 1-3)."""
+    """The LoRA-MoE baseline: softmax over all experts, top-k, not renormalised (Eq. 1-3)."""
 
     shared_allowed = False
 
     def forward(self, logits_TBLE: Tensor) -> Tensor:
-        """Weights of all experts, zero where not selected."""
+        """Weights_TBLE of all experts; 0 for those not selected."""
         return logits_TBLE.softmax(-1) * top_k_mask(logits_TBLE, self.top_k)
 
 
@@ -83,7 +89,7 @@ class NaiveShared(Gate):
     shared_have_logits = False
 
     def forward(self, logits_TBLE: Tensor) -> Tensor:
-        """Weights of all experts; the router gives logits for the sparse ones only."""
+        """Weights_TBLE of all experts, from logits of the sparse ones only."""
         sparse_TBLE = logits_TBLE.softmax(-1) * top_k_mask(logits_TBLE, self.top_k)
         return nn.functional.pad(sparse_TBLE, (0, self.num_shared), value=1.0)
 
@@ -92,13 +98,13 @@ class AdaptiveShared(Gate):
     """ASE: one softmax over the k largest sparse logits and all shared logits (Eq. 6-10)."""
 
     def forward(self, logits_TBLE: Tensor) -> Tensor:
-        """Weights of all experts; those of the active ones sum to 1."""
+        """Weights_TBLE of all experts; those of a token sum to 1."""
         chosen_TBLE = top_k_mask(logits_TBLE[..., : self.num_sparse], self.top_k)
         active_TBLE = nn.functional.pad(chosen_TBLE, (0, self.num_shared), value=True)
         return logits_TBLE.masked_fill(~active_TBLE, float("-inf")).softmax(-1)
 
 
 class RenormalisedTopK(AdaptiveShared):
-    """The control: ASE's softmax without a shared expert (our addition; not in the paper)."""
+    """The control: ASE's softmax, but no shared experts (our addition, not in the paper)."""
 
     shared_allowed = False

@@ -18,12 +18,13 @@ from mtl_ase.base.errors import UserError
 class LoRALinear(nn.Module):
     """A frozen linear layer plus a trained low-rank update: y = W x + b + (alpha / r) B A x.
 
-    Source: LoRA, arXiv 2106.09685. Start: A Kaiming-uniform, B zero, so y = W x + b at step 0.
+    Source: LoRA, arXiv 2106.09685. Initial values: A Kaiming-uniform, B zero, so y = W x + b at
+    step 0.
 
     Args:
         base: the layer to adapt; its parameters are frozen.
-        rank: r.
-        alpha: scale of the update, divided by the rank.
+        rank: r, rank of the update.
+        alpha: the update is scaled by alpha / r.
     """
 
     def __init__(self, base: nn.Linear, rank: int, alpha: float) -> None:
@@ -35,7 +36,7 @@ class LoRALinear(nn.Module):
         nn.init.kaiming_uniform_(self.down_RD, a=math.sqrt(5))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The adapted layer; x is (..., D)."""
+        """Map x, (..., D), to (..., O)."""
         return self.base(x) + linear(self.scale * linear(x, self.down_RD), self.up_OR)
 
 
@@ -44,8 +45,8 @@ def add_lora(block: nn.Module, rank: int, alpha: float, targets: Sequence[str]) 
 
     Args:
         block: a transformer block.
-        rank: r of every update.
-        alpha: scale of every update.
+        rank: r, rank of every update.
+        alpha: every update is scaled by alpha / r.
         targets: dotted names of linear layers inside the block, e.g. "attn.qkv".
 
     Raises:
@@ -53,7 +54,7 @@ def add_lora(block: nn.Module, rank: int, alpha: float, targets: Sequence[str]) 
     """
     if rank < 1:
         raise UserError(
-            f"model.lora.rank={rank} is no rank; choose 1 or more, or model.lora=null for none."
+            f"model.lora.rank={rank} is not a rank; choose 1 or more, or model.lora=null."
         )
     linears = {name for name, module in block.named_modules() if isinstance(module, nn.Linear)}
     for target in targets:

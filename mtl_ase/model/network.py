@@ -1,4 +1,4 @@
-"""The network: images in, every task's logits out, all tasks in one batch with a leading task axis.
+"""The network: logits of all tasks from images; tensors of tokens have a leading task axis.
 
 Legend: T tasks, B images, C channels, H W pixels, L tokens, D width, E experts, N layers.
 """
@@ -24,27 +24,27 @@ AddLoRA = Callable[[nn.Module], None]
 
 
 class Prediction(NamedTuple):
-    """What the network gives: logits_BCHW by task at input size, and every layer's routing."""
+    """Output of the network: logits_BCHW by task at input size, routing statistics by layer."""
 
     logits: dict[str, Tensor]
     routing: list[Routing]
 
 
 class MultiTaskNetwork(nn.Module):
-    """A shared ViT with adapters, one head a task (arXiv 2510.00570, Eq. 11-13).
+    """A shared ViT with adapters and one head per task (arXiv 2510.00570, Eq. 11-13).
 
     h_t = Backbone(embed(image) + e_t) with the routers of task t in every block; logits_t =
-    Head_t(h_t). Without task embedding and adapter the tasks share one pass, as in a conventional
-    multi-task ViT.
+    Head_t(h_t). Without task embedding and adapter all tasks share one forward pass of the
+    backbone, as in a conventional multi-task ViT.
 
     Args:
         channels: output channels by task name; their order is the order of the task axis.
         backbone: the ViT.
-        head: makes a head from width and channels.
-        lora: adds LoRA to a block, or None.
-        adapter: makes the experts beside one FFN from width and num_tasks, or None.
+        head: makes a head, given width and channels.
+        lora: adds LoRA to a block in place; None for no LoRA.
+        adapter: makes the experts of one block, given width and num_tasks; None for no experts.
         task_embedding: add a learned e_t to all tokens before the first block.
-        activation_checkpointing: recompute the blocks in the backward pass to save memory.
+        activation_checkpointing: recompute the blocks' activations in the backward pass.
     """
 
     def __init__(
@@ -69,14 +69,14 @@ class MultiTaskNetwork(nn.Module):
         self.heads = nn.ModuleDict(
             {name: head(width=width, channels=count) for name, count in channels.items()}
         )
-        self.one_pass = adapter is None and not task_embedding
+        self.shares_pass = adapter is None and not task_embedding
         self.task_embedding_TD = (
             nn.Parameter(0.02 * torch.randn(num_tasks, width)) if task_embedding else None
         )
         self.activation_checkpointing = activation_checkpointing
 
     def forward(self, image_BCHW: Tensor) -> Prediction:
-        """Logits of all tasks at the size of the images."""
+        """Logits of all tasks, resized bilinearly to the images' size, and the routing."""
         x_TBLD, routing = self.encode(image_BCHW)
         logits = {}
         for x_BLD, (name, head) in zip(x_TBLD, self.heads.items(), strict=True):
@@ -85,9 +85,9 @@ class MultiTaskNetwork(nn.Module):
         return Prediction(logits, routing)
 
     def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Routing]]:
-        """Every task's tokens after the last block, and what the routers did."""
+        """Tokens after the last block, (T, B, L, D), and the routing statistics of every layer."""
         x_BLD = self.backbone.embed(image_BCHW)
-        x_TBLD = x_BLD.expand(1 if self.one_pass else len(self.heads), *x_BLD.shape)
+        x_TBLD = x_BLD.expand(1 if self.shares_pass else len(self.heads), *x_BLD.shape)
         if self.task_embedding_TD is not None:
             x_TBLD = x_TBLD + self.task_embedding_TD[:, None, None]
         routing = []

@@ -12,19 +12,19 @@ from torch.nn.functional import softplus
 from mtl_ase.base.numerics import at_least_float32
 
 MIN_STD = 0.01
-"""Least standard deviation of the noise, as in Mod-Squad's TaskMoE."""
+"""Minimum standard deviation of the noise, as in Mod-Squad's TaskMoE."""
 
 
 class NoisyRouter(nn.Module):
-    """Logits of every task's own router, with learned noise while training.
+    """One linear router per task, with noise of learned standard deviation during training.
 
     z = W_t x + eps * (softplus(V_t x) + MIN_STD), eps ~ N(0, 1) in training, 0 in evaluation; no
     bias. Source: task-specific routers R_t of arXiv 2510.00570, Eq. 12; noise as in Mod-Squad's
     TaskMoE. Our deviations: no noise in evaluation; V starts at zero.
 
     Args:
-        num_tasks: T, one router each.
-        width: D, width of a token.
+        num_tasks: T, number of tasks and routers.
+        width: D, features of a token.
         num_logits: E, logits per token.
     """
 
@@ -35,7 +35,7 @@ class NoisyRouter(nn.Module):
         nn.init.trunc_normal_(self.logits_TDE, std=0.02)
 
     def forward(self, x_TBLD: Tensor) -> Tensor:
-        """Router logits_TBLE, in float32 at least, whatever autocast says."""
+        """Router logits_TBLE, in float32 also under autocast (float64 for float64 weights)."""
         logits_TBLE = at_least_float32(torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE))
         if not self.training:
             return logits_TBLE

@@ -1,4 +1,4 @@
-"""Reports: tables, contact sheets, figures."""
+"""Reports: tables on the terminal, contact sheets, figures, files of an evaluation."""
 
 from mtl_ase.report.figures import draw_losses, draw_routers
 from mtl_ase.report.legend import draw_legend

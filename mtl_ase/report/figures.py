@@ -1,4 +1,4 @@
-"""Figures of a run: losses over steps, gate weights over layers and experts.
+"""Figures of a run: losses over steps, gate weights by layer and expert.
 
 Legend: N layers, T tasks, E experts.
 """
@@ -16,7 +16,12 @@ Rows = list[dict[str, str]]
 
 
 def draw_losses(log: Path, path: Path) -> None:
-    """Training loss of every task over steps, from metrics.csv; nothing where none was logged."""
+    """Plot the training loss of every task over steps; no file if the log has no training losses.
+
+    Args:
+        log: the run's metrics.csv.
+        path: the image file to write.
+    """
     rows = _read(log)
     columns = [key for key in (rows[0] if rows else ()) if _is_loss(key)]
     if not columns:
@@ -33,7 +38,12 @@ def draw_losses(log: Path, path: Path) -> None:
 
 
 def draw_routers(log: Path, path: Path) -> None:
-    """Mean gate weight, layer by expert and one panel a task, from the last rows of router.csv."""
+    """Plot the mean gate weight by layer and expert, one heat map per task; no file without rows.
+
+    Args:
+        log: the run's router.csv, of which the last logged step is shown.
+        path: the image file to write.
+    """
     rows = _read(log)
     if not rows:
         return

@@ -1,4 +1,4 @@
-"""Legends: what the colours of a task's pictures mean."""
+"""Legends of contact sheets: the colour of every class or value of a task."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ from mtl_ase.tasks import Task
 
 Picture = NDArray[np.uint8]
 Entry = tuple[int, str, tuple[int, ...] | None]
-"""Where a word stands, the word, and the colour of the swatch before it."""
+"""x position in pixels, text, and RGB colour of the swatch before it (None: no swatch)."""
 LINE, SWATCH, GAP, FONT, INDENT = 22, 14, 6, 13, 110
 
 
 def draw_legend(tasks: Mapping[str, Task], width: int) -> Picture:
-    """A strip with a paragraph a task: its name, then a swatch and a name for every value."""
+    """An RGB strip: for every task its name, then a colour swatch and a name for every value.
+
+    Args:
+        tasks: the tasks by name.
+        width: width of the strip in pixels.
+    """
     font = ImageFont.load_default(size=FONT)
     rows: list[list[Entry]] = []
     for name, task in tasks.items():
@@ -45,7 +50,7 @@ def draw_legend(tasks: Mapping[str, Task], width: int) -> Picture:
 
 
 def legend_colours(task: Task) -> dict[str, tuple[int, ...]]:
-    """The colour of every value in a task's legend."""
+    """The RGB colour (0 to 255) of every value in a task's legend, by name."""
     colours = {}
     for text, value in (task.legend or {}).items():
         values = np.asarray(value, np.float32)

@@ -1,4 +1,7 @@
-"""What an evaluation leaves on disk: scores of every image, curves, confusions, worst images."""
+"""Files of an evaluation: scores of every image, curves, confusion matrices, worst images.
+
+Legend: N thresholds, C classes.
+"""
 
 from __future__ import annotations
 
@@ -32,15 +35,15 @@ def write_scores(
     data: DataModule,
     predict: Predict,
 ) -> None:
-    """Write evaluation.json, and a folder with all else.
+    """Write evaluation.json and the folder evaluation/ of a run.
 
     Args:
-        folder: of the run.
-        results: what evaluation.json holds.
-        scores: with the counts of every image.
-        tasks: that were scored.
-        data: that were scored.
-        predict: the predictions of a sample, for pictures.
+        folder: the run folder.
+        results: the scores for evaluation.json.
+        scores: the scores with intervals and the counts of every image.
+        tasks: the scored tasks by name.
+        data: the scored data set.
+        predict: returns the predictions of a sample, for the pictures of the worst images.
 
     Raises:
         UserError: the folder can't be written to.
@@ -66,13 +69,13 @@ def write_scores(
         write_worst(inner / "worst.png", scores, tasks, data, predict)
     except OSError as error:
         raise UserError(
-            f"{folder} can't be written to ({error.strerror}); check its rights and the disk, or "
-            "give out=DIR with predictions=DIR."
+            f"{folder} can't be written to ({error.strerror}); check its permissions and the disk, "
+            "or give out=DIR with predictions=DIR."
         ) from error
 
 
 def details(scores: Scores, tasks: Mapping[str, Task]) -> dict[str, Any]:
-    """All numbers: intervals, classes, the edge curve's summaries."""
+    """The content of details.json: intervals, scores by class, ODS, OIS and AP of edge curves."""
     content: dict[str, Any] = {
         "name": scores.name,
         "dataset": scores.dataset,
@@ -102,14 +105,14 @@ def details(scores: Scores, tasks: Mapping[str, Task]) -> dict[str, Any]:
 
 
 def class_names(task: Task, count: int) -> list[str]:
-    """The classes by their legend, or by their numbers."""
+    """The names of classes 0 to count - 1 by the task's legend; the number where it has no name."""
     legend = (task.legend or {}).items()
     known = {int(value): name for name, value in legend if isinstance(value, int | float)}
     return [known.get(number, str(number)) for number in range(count)]
 
 
 def write_images(path: Path, scores: Scores) -> None:
-    """A row an image: its own score by every metric; empty where it has none."""
+    """Write one row per image with its score by every metric; empty where it has no label."""
     columns = {key: scores.per_image(key) for key in scores.metrics}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -120,7 +123,7 @@ def write_images(path: Path, scores: Scores) -> None:
 
 
 def write_curve(path: Path, curve: EdgeCurve) -> None:
-    """Threshold, precision, recall and F, a row each."""
+    """Write one row per threshold: threshold, precision, recall, F."""
     columns = (curve.thresholds_N, curve.precision_N, curve.recall_N, curve.f_N)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -129,7 +132,7 @@ def write_curve(path: Path, curve: EdgeCurve) -> None:
 
 
 def draw_curve(path: Path, curve: EdgeCurve, title: str) -> None:
-    """Precision over recall, with lines of equal F and the best point."""
+    """Plot precision over recall, with contour lines of F and the point of the highest F (ODS)."""
     figure = Figure(figsize=(4.2, 4.0), layout="constrained")
     axes = figure.subplots()
     recall = np.linspace(0.01, 1, 200)
@@ -151,7 +154,7 @@ def draw_curve(path: Path, curve: EdgeCurve, title: str) -> None:
 
 
 def write_confusion(path: Path, confusion_CC: NDArray[np.int64], names: list[str]) -> None:
-    """Pixels by true class (rows) and predicted class (columns)."""
+    """Write the number of pixels by true class (rows) and predicted class (columns)."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["true", *names])
@@ -161,7 +164,7 @@ def write_confusion(path: Path, confusion_CC: NDArray[np.int64], names: list[str
 
 
 def draw_confusion(path: Path, confusion_CC: NDArray[np.int64], names: list[str]) -> None:
-    """Share of every true class's pixels that goes to each predicted class."""
+    """Plot the confusion matrix in percent of every true class's pixels."""
     share_CC = 100 * confusion_CC / np.maximum(confusion_CC.sum(1, keepdims=True), 1)
     size = 2.2 + 0.28 * len(names)
     figure = Figure(figsize=(size + 0.6, size), layout="constrained")
@@ -188,7 +191,7 @@ def draw_confusion(path: Path, confusion_CC: NDArray[np.int64], names: list[str]
 def write_worst(
     path: Path, scores: Scores, tasks: Mapping[str, Task], data: DataModule, predict: Predict
 ) -> None:
-    """A sheet with the worst image of every task by its headline metric."""
+    """Write a contact sheet with the worst image of every task by its headline metric."""
     dataset = data.dataset("val", training=False)
     index_of = {image_id: index for index, image_id in enumerate(dataset.image_ids)}
     rows = []

@@ -1,6 +1,6 @@
 """Contact sheets: image, label and prediction of every task.
 
-Legend: B images, C channels, H W pixels.
+A `Picture` is an RGB image of bytes, (H, W, 3). Legend: B images, C channels, H W pixels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,15 @@ MARGIN, CAPTION = 6, 24
 def write_sheets(
     network: nn.Module, tasks: Mapping[str, Task], data: DataModule, folder: Path, num_sheets: int
 ) -> None:
-    """Write sheets of validation images spread over the whole split."""
+    """Write contact sheets of validation images that are evenly spaced over the split.
+
+    Args:
+        network: predicts on the device of its parameters.
+        tasks: the tasks by name.
+        data: the data set.
+        folder: folder of the sheets, created if needed.
+        num_sheets: number of sheets, with four images each.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     dataset = data.dataset("val", training=False)
     count = min(num_sheets * IMAGES_PER_SHEET, len(dataset))
@@ -46,7 +54,7 @@ def write_sheets(
 
 
 def network_predictions(network: nn.Module, tasks: Mapping[str, Task]) -> Predict:
-    """What a network predicts of a sample, in the labels' size."""
+    """A function that returns a network's predictions of a sample, resized to its labels."""
 
     @torch.no_grad()
     def predict(sample: Sample) -> dict[str, Tensor]:
@@ -69,9 +77,9 @@ def picture_rows(
     predictions: Mapping[str, Tensor],
     caption: str = "prediction",
 ) -> list[list[Picture]]:
-    """Two rows of pictures of one image: its labels, and the predictions."""
+    """Two rows of pictures of one sample: image and labels; caption and predictions."""
     image = sample.image_CHW.numpy().transpose(1, 2, 0)
-    labels, predicted = [image], [written(caption, *image.shape[:2])]
+    labels, predicted = [image], [text_tile(caption, *image.shape[:2])]
     for name, task in tasks.items():
         labels.append(task.colours(sample.labels[name].numpy()))
         predicted.append(task.colours(predictions[name].numpy()))
@@ -79,7 +87,7 @@ def picture_rows(
 
 
 def compose_sheet(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) -> Picture:
-    """Pictures in a grid, all as wide as a tile, with a caption over each column."""
+    """A grid of pictures, resized to the same width, with a caption above each column."""
     tiles = [[_fit(picture) for picture in row] for row in rows]
     heights = [max(tile.shape[0] for tile in row) for row in tiles]
     width = len(captions) * (TILE_WIDTH + MARGIN) + MARGIN
@@ -94,20 +102,20 @@ def compose_sheet(captions: Sequence[str], rows: Sequence[Sequence[Picture]]) ->
     return _with_captions(sheet, captions)
 
 
-def written(text: str, height: int, width: int) -> Picture:
-    """White paper with a word in the upper right corner."""
-    paper = Image.new("RGB", (TILE_WIDTH, round(height * TILE_WIDTH / width)), "white")
+def text_tile(text: str, height: int, width: int) -> Picture:
+    """A white tile of the aspect ratio height : width, with a text in the upper right corner."""
+    tile = Image.new("RGB", (TILE_WIDTH, round(height * TILE_WIDTH / width)), "white")
     place = (TILE_WIDTH - MARGIN, MARGIN)
     font = ImageFont.load_default(size=15)
-    ImageDraw.Draw(paper).text(place, text, fill=(40, 40, 40), font=font, anchor="ra")
-    return np.asarray(paper)
+    ImageDraw.Draw(tile).text(place, text, fill=(40, 40, 40), font=font, anchor="ra")
+    return np.asarray(tile)
 
 
 def _fit(picture: Picture) -> Picture:
     height = round(picture.shape[0] * TILE_WIDTH / picture.shape[1])
-    shrinks = picture.shape[1] > TILE_WIDTH  # thin lines must not fall through
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST_EXACT
-    resized = cv2.resize(picture, (TILE_WIDTH, height), interpolation=how)
+    shrinks = picture.shape[1] > TILE_WIDTH  # nearest neighbour would lose thin lines
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST_EXACT
+    resized = cv2.resize(picture, (TILE_WIDTH, height), interpolation=interpolation)
     return resized.astype(np.uint8, copy=False)
 
 

@@ -1,4 +1,4 @@
-"""Results as a table."""
+"""Tables of results for the terminal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ORDERS = {ACTIVATE_FIRST: "activated first", RESIZE_FIRST: "resized first", None
 
 
 def results_table(columns: Mapping[str, Results], scorer: Scorer) -> Table:
-    """One row a metric, one column a network; an arrow says which way is better."""
+    """One row per metric, one column per network; "up" or "down" tells which way is better."""
     first = scorer.protocol.activate_first
     title = "Results (activated, then resized, as the reference was)" if first else "Results"
     table = Table("metric", "better", title=title)
@@ -37,7 +37,11 @@ def print_results(columns: Mapping[str, Results], scorer: Scorer) -> None:
 
 
 def print_scores(found: Sequence[Scores]) -> None:
-    """A column a network, with 95 % intervals over images, then published ones to compare with."""
+    """Print one column per network, with 95 % intervals over images, then published results.
+
+    Args:
+        found: the scores of every network, on the same images.
+    """
     first = found[0]
     rows = published(first.dataset, first.protocol)
     title = f"{first.dataset}, protocol {first.protocol}, {len(first.image_ids):,} images"
@@ -72,7 +76,7 @@ def _print_notes(console: Console, rows: Sequence[Published], two_orders: bool) 
 
 
 def print_comparison(first: Scores, other: Scores) -> None:
-    """Other minus first on the same images, with intervals and p-values."""
+    """Print the differences (other minus first) on the same images, with intervals and p-values."""
     table = Table("metric", title=f"{other.name} minus {first.name}, the same images")
     for column in ("difference", "95 % interval", "p"):
         table.add_column(column, justify="right")
@@ -103,5 +107,5 @@ def _number(value: float) -> str:
 
 
 def _decimals(value: float) -> int:
-    """Two, as papers print; four for what is no percentage or angle, like a cross-entropy."""
+    """Two decimals, as papers print; four for values below 0.5, such as a cross-entropy."""
     return 4 if 0 < abs(value) < 0.5 else 2

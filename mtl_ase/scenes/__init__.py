@@ -1,4 +1,4 @@
-"""Embedded data set: a procedural renderer of small 3-D scenes with exact labels."""
+"""The synthetic data set: a procedural renderer of small 3-D scenes with exact labels."""
 
 from mtl_ase.scenes.render import Scene, render_scene
 from mtl_ase.scenes.scene_set import Scenes

@@ -1,4 +1,4 @@
-"""Animals: one four-legged build in many proportions, and a bird."""
+"""Animals: a four-legged body with parameters for cat, dog, cow, horse and sheep; a bird."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Build(NamedTuple):
 
 
 def _four_legged(rng: np.random.Generator, build: Build) -> list[Piece]:
-    """Trunk, four legs in mid-step, neck, head and snout; the head is turned and nods."""
+    """Trunk, four legs in mid-step, neck, head and snout, with a random direction of the head."""
     half, girth, leg = build.length / 2, build.girth, build.leg
     middle = leg + 0.8 * girth
     pieces = [ball((0, 0, middle), (girth, 0.85 * girth, half * 1.1), COAT, AHEAD)]
@@ -34,12 +34,12 @@ def _four_legged(rng: np.random.Generator, build: Build) -> list[Piece]:
         for y in (-side, side):
             step = rng.uniform(-0.25, 0.25) * leg
             pieces.append(rod((x + step, y, 0), (x, y, middle), build.thick * 0.8, COAT, 1.5))
-    look, nod = rng.uniform(-0.5, 0.5), rng.uniform(-0.25, 0.15) * build.neck[1]
+    turn, nod = rng.uniform(-0.5, 0.5), rng.uniform(-0.25, 0.15) * build.neck[1]
     shoulder = (0.75 * half, 0.0, middle + 0.25 * girth)
-    head = (shoulder[0] + build.neck[0], look * build.head, shoulder[2] + build.neck[1] + nod)
+    head = (shoulder[0] + build.neck[0], turn * build.head, shoulder[2] + build.neck[1] + nod)
     pieces.append(rod(shoulder, head, 0.55 * girth, COAT, 0.6))
     pieces.append(ball(head, (build.head,) * 3, COAT))
-    nose = (head[0] + build.head * 0.5 + build.snout, head[1] + look * build.snout, head[2] * 0.96)
+    nose = (head[0] + build.head * 0.5 + build.snout, head[1] + turn * build.snout, head[2] * 0.96)
     pieces.append(rod(head, nose, 0.72 * build.head, MUZZLE, 0.75))
     return pieces
 

@@ -1,4 +1,4 @@
-"""What closes a scene at the back: walls with openings, or hills and trees."""
+"""The background of a scene: walls with windows and doors, or hills and trees."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mtl_ase.scenes.solids import Thing
 
 
 def draw_backdrop(rng: np.random.Generator, setting: Setting) -> list[Thing]:
-    """Walls (one, or two in a corner) with openings, or hills and a line of trees."""
+    """Draw the background: one or two walls with windows and doors, or hills and trees."""
     if rng.random() < setting.wall_chance:
         return _walls(rng, setting.wall)
     things = []
@@ -42,7 +42,7 @@ def _walls(rng: np.random.Generator, name: str) -> list[Thing]:
     things = [Thing(name, slab, (away, aside, 0.0), yaw)]
     things += _openings(rng, indoors, away, (away, aside, 0.0), yaw)
     if indoors and rng.random() < 0.6:
-        side = 1 if yaw > math.pi else -1  # so that the side wall leads away from the view
+        side = 1 if yaw > math.pi else -1  # so that the side wall does not block the view
         corner = (1.0, side * rng.uniform(2.0, 3.5), 0.0)
         things.append(Thing(name, slab, corner, yaw - side * math.pi / 2))
     return things
@@ -55,7 +55,7 @@ def _openings(
     place: tuple[float, float, float],
     yaw: float,
 ) -> list[Thing]:
-    """Windows, a door, pictures and curtains side by side on a wall."""
+    """Windows, doors, pictures and curtains side by side on a wall."""
     things = []
     names = ("window", "picture", "door", "curtain") if indoors else ("window", "window", "door")
     y = -0.55 * away

@@ -1,4 +1,4 @@
-"""Ray casting: which solid every pixel of a view sees first, and how far away it is.
+"""Ray casting: the nearest solid at every pixel of a view, and its distance.
 
 All pairs (solid, pixel inside the solid's projected bounding box) of one shape are intersected
 at once; a depth buffer keeps the nearest hit.
@@ -20,14 +20,14 @@ CORNERS_83 = np.array(list(itertools.product((-1, 1), repeat=3)), dtype=np.float
 
 
 class Hits(NamedTuple):
-    """First hit of every pixel: its t (inf: none) and its solid (-1: none)."""
+    """First hit of every pixel: ray parameter t (inf: none) and index of the solid (-1: none)."""
 
     t_HW: Floats
     solid_HW: Ints
 
 
-def cast(view: View, solids: Solids) -> Hits:
-    """Nearest hits of all rays of a view; views from inside a solid do not see it."""
+def cast_rays(view: View, solids: Solids) -> Hits:
+    """Nearest hits of all rays of a view; a solid that contains the ray's origin is not hit."""
     t_HW = np.full(view.height * view.width, FAR, dtype=np.float32)
     found = []
     box_S4 = _screen_boxes(view, solids)
@@ -58,7 +58,7 @@ class _Pairs(NamedTuple):
 
 
 def _screen_boxes(view: View, solids: Solids) -> Ints:
-    """Left, top, width and height in pixels of what encloses each solid; width 0: not in view."""
+    """Left, top, width, height in pixels of each solid's bounding box; size 0 if out of view."""
     corner_S38 = solids.centre_S3[:, :, None] + solids.frame_S33 @ CORNERS_83.T
     image_S38 = view.projection_34[:, :3] @ corner_S38 + view.projection_34[:, 3:]
     depth_S8 = image_S38[:, 2]
@@ -75,7 +75,7 @@ def _screen_boxes(view: View, solids: Solids) -> Ints:
 
 
 def _pairs(box_S4: Ints, image_width: int) -> _Pairs:
-    """All pixels of all boxes, box by box and row by row."""
+    """All (solid, pixel) pairs of the bounding boxes, box by box and row by row."""
     left_S, top_S, width_S, height_S = box_S4.T
     row_solid_R = np.repeat(np.arange(len(box_S4)), height_S)
     row_v_R = _count_up(height_S) + top_S[row_solid_R]
@@ -86,7 +86,7 @@ def _pairs(box_S4: Ints, image_width: int) -> _Pairs:
 
 
 def _count_up(length_K: Ints) -> Ints:
-    """0 .. length - 1 for each length, joined."""
+    """0 .. length - 1 for each length, concatenated."""
     end_K = np.cumsum(length_K)
     return np.arange(end_K[-1]) - np.repeat(end_K - length_K, length_K)
 
@@ -94,7 +94,7 @@ def _count_up(length_K: Ints) -> Ints:
 def _unit_rays(
     view: View, solids: Solids, chosen_S: Ints, pairs: _Pairs
 ) -> tuple[Floats, Floats, Floats]:
-    """Origins and directions of the pairs' rays in the solids' unit frames, and their forms."""
+    """Origins and directions of the pairs' rays in the solids' unit frames, and `form` of each."""
     inverse_S33 = solids.inverse_S33[chosen_S]
     origin_S33 = inverse_S33 @ view.origin_33
     centre_S31 = solids.centre_S3[chosen_S][:, :, None]
@@ -107,7 +107,7 @@ def _unit_rays(
 
 
 def _along_rows(linear_S33: Floats, pairs: _Pairs, u_N: Floats) -> Floats:
-    """linear_33 @ (u, v, 1) of every pair; the v and constant terms are taken once a row."""
+    """linear_33 @ (u, v, 1) of every pair; the v and constant terms are computed once per row."""
     linear_R33 = linear_S33[pairs.row_solid_R]
     start_R3 = linear_R33[:, :, 1] * pairs.row_v_R[:, None].astype(np.float32)
     start_R3 += linear_R33[:, :, 2]

@@ -1,4 +1,4 @@
-"""Things that VOC calls background: they clutter scenes and are labelled only in `LabelMap`."""
+"""Background objects: VOC labels them background; only PASCAL-Context's `LabelMap` names them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from mtl_ase.scenes.colours import near, tint
 from mtl_ase.scenes.pieces import Model, Paint, Texture, ball, box, frustum, rod
 
 
-def _two(rng: np.random.Generator, first: str, second: str) -> list[Paint]:
+def _two_paints(rng: np.random.Generator, first: str, second: str) -> list[Paint]:
+    """Two plain paints, each of a random colour near one of comma-separated names."""
     one, two = tint(rng, first), tint(rng, second)
     return [Paint(one, two), Paint(two, one)]
 
@@ -50,14 +51,14 @@ def flower(rng: np.random.Generator) -> Model:
             rod((x, y, 0), (x, y, tall), 0.02, 1),
             ball((x, y, tall), (0.08, 0.08, 0.06), 0),
         ]
-    return Model(pieces, _two(rng, "red,pink,yellow,purple,white", "green,leaf"))
+    return Model(pieces, _two_paints(rng, "red,pink,yellow,purple,white", "green,leaf"))
 
 
 def fence(rng: np.random.Generator) -> Model:
     """Posts and two rails."""
     pieces = [box((0, y, 0.4), (0.05, 0.05, 0.4), 0) for y in (-1.4, -0.7, 0, 0.7, 1.4)]
     pieces += [box((0, 0, z), (0.025, 1.6, 0.06), 0) for z in (0.35, 0.65)]
-    return Model(pieces, _two(rng, "brown,white,tan", "brown"))
+    return Model(pieces, _two_paints(rng, "brown,white,tan", "brown"))
 
 
 def bench(rng: np.random.Generator) -> Model:
@@ -68,14 +69,14 @@ def bench(rng: np.random.Generator) -> Model:
         box((0, -0.5, 0.2), (0.18, 0.04, 0.2), 1),
         box((0, 0.5, 0.2), (0.18, 0.04, 0.2), 1),
     ]
-    return Model(pieces, _two(rng, "brown,tan,green", "black,grey"))
+    return Model(pieces, _two_paints(rng, "brown,tan,green", "black,grey"))
 
 
 def pole(rng: np.random.Generator) -> Model:
     """A lamp post."""
     tall = rng.uniform(1.8, 2.8)
     pieces = [rod((0, 0, 0), (0, 0, tall), 0.05, 0), ball((0, 0, tall), (0.12, 0.12, 0.14), 1)]
-    return Model(pieces, _two(rng, "grey,black,green", "cream,white"))
+    return Model(pieces, _two_paints(rng, "grey,black,green", "cream,white"))
 
 
 def sign(rng: np.random.Generator) -> Model:
@@ -85,7 +86,7 @@ def sign(rng: np.random.Generator) -> Model:
         if rng.random() < 0.5
         else box((0.03, 0, 1.2), (0.02, 0.26, 0.26), 1)
     )
-    paints = _two(rng, "grey,silver", "red,blue,yellow")
+    paints = _two_paints(rng, "grey,silver", "red,blue,yellow")
     paints[1] = paints[1]._replace(second=near(rng, "white"), texture=Texture.CHECKS, frequency=3)
     return Model([rod((0, 0, 0), (0, 0, 1.4), 0.035, 0), plate], paints)
 
@@ -109,7 +110,7 @@ def barrel(rng: np.random.Generator) -> Model:
 def bucket(rng: np.random.Generator) -> Model:
     """A short cone, open side up."""
     pieces = [frustum((0, 0, 0.2), (0.22, 0.22, 0.2), 0, 0.7, (0, 0, -1))]
-    return Model(pieces, _two(rng, "red,blue,grey,yellow", "white"))
+    return Model(pieces, _two_paints(rng, "red,blue,grey,yellow", "white"))
 
 
 def toy_ball(rng: np.random.Generator) -> Model:
@@ -125,7 +126,7 @@ def crate(rng: np.random.Generator) -> Model:
     pieces = [box((0, 0, c), (a, b, c), 0)]
     if rng.random() < 0.4:
         pieces.append(box((0.05, 0, 2 * c + 0.15), (0.2, 0.2, 0.15), 1, (0, 0.02, 1)))
-    return Model(pieces, _two(rng, "tan,brown,red", "tan,white,blue"))
+    return Model(pieces, _two_paints(rng, "tan,brown,red", "tan,white,blue"))
 
 
 def cabinet(rng: np.random.Generator) -> Model:
@@ -144,7 +145,7 @@ def shelves(rng: np.random.Generator) -> Model:
         pieces.append(box((0, 0, z), (0.16, 0.5, 0.025), 0))
         wide, at = rng.uniform(0.12, 0.35), rng.uniform(-0.15, 0.15)
         pieces.append(box((0, at, z + 0.17), (0.12, wide, 0.15), 1))
-    paints = _two(rng, "brown,tan,white", "red,blue,green,cream")
+    paints = _two_paints(rng, "brown,tan,white", "red,blue,green,cream")
     paints[1] = paints[1]._replace(texture=Texture.STRIPES_Y, frequency=9)
     return Model(pieces, paints)
 
@@ -156,7 +157,7 @@ def lamp(rng: np.random.Generator) -> Model:
         frustum((0, 0, 1.3), (0.26, 0.26, 0.18), 0, 0.6),
         frustum((0, 0, 0.02), (0.18, 0.18, 0.02), 1),
     ]
-    return Model(pieces, _two(rng, "cream,orange,white", "black,silver"))
+    return Model(pieces, _two_paints(rng, "cream,orange,white", "black,silver"))
 
 
 def mountain(rng: np.random.Generator) -> Model:
@@ -185,4 +186,4 @@ CLUTTER: dict[str, Callable[[np.random.Generator], Model]] = {
     "shelves": shelves,
     "light": lamp,
 }
-"""Makers of the things that are strewn about, by PASCAL-Context name."""
+"""Functions that make a random background object, by PASCAL-Context name."""

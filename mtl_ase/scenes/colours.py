@@ -1,4 +1,4 @@
-"""Colours by name, and random colours near them."""
+"""Named colours (RGB in [0, 1]), and random colours near them."""
 
 from __future__ import annotations
 
@@ -35,20 +35,26 @@ COLOURS: dict[str, Vector] = {
     "dark skin": (0.38, 0.24, 0.17),
 }
 
-SURPRISE = 0.12
-"""How often a colour is any colour: colour alone must not tell the kinds apart."""
+RANDOM_COLOUR_CHANCE = 0.12
+"""Share of fully random colours, so that colour alone does not tell the kinds apart."""
 
 
 def tint(rng: np.random.Generator, names: str, spread: float = 0.06) -> Vector:
-    """A colour near one of the comma-separated names; one in eight is a surprise."""
-    if rng.random() < SURPRISE:
+    """`near`, or with probability `RANDOM_COLOUR_CHANCE` a uniformly random colour."""
+    if rng.random() < RANDOM_COLOUR_CHANCE:
         red, green, blue = rng.random(3)
         return float(red), float(green), float(blue)
     return near(rng, names, spread)
 
 
 def near(rng: np.random.Generator, names: str, spread: float = 0.06) -> Vector:
-    """A colour near one of the comma-separated names, never a surprise."""
+    """A random colour near a named one.
+
+    Args:
+        rng: source of randomness.
+        names: comma-separated keys of `COLOURS`, of which one is drawn.
+        spread: standard deviation of the change of brightness and hue.
+    """
     choices = names.split(",")
     base = COLOURS[choices[int(rng.integers(len(choices)))]]
     light, *shift = (spread * rng.standard_normal(4)).tolist()

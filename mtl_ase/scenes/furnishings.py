@@ -1,4 +1,4 @@
-"""Things of the house: bottle, chair, dining table, potted plant, sofa, TV (toy sized, metres)."""
+"""Household objects: bottle, chair, dining table, potted plant, sofa, TV (small, in metres)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendering the images of a set, in this process or in several."""
+"""Rendering and writing all images of a data set in parallel."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scene_name(split: str, index: int) -> str:
 
 
 def render_image(seed: int, split: str, index: int, size: tuple[int, int]) -> Scene:
-    """Image `index` of a split: a function of nothing but its arguments."""
+    """Render image `index` of a split at `size` (height, width); depends only on the arguments."""
     sequence = np.random.SeedSequence([seed, SPLITS.index(split), index])
     return render_scene(np.random.default_rng(sequence), size)
 
@@ -31,7 +31,15 @@ def render_image(seed: int, split: str, index: int, size: tuple[int, int]) -> Sc
 def generate(
     root: Path, counts: dict[str, int], seed: int, size: tuple[int, int], workers: int
 ) -> None:
-    """Render and write the first images of each split, by chunks shared among the workers."""
+    """Render and write the images of all splits.
+
+    Args:
+        root: folder of the data set; its subfolders must exist.
+        counts: number of images by split.
+        seed: seed of the data set.
+        size: height and width in pixels.
+        workers: number of processes.
+    """
     jobs = [
         (root, split, range(start, min(start + CHUNK, count)), seed, size)
         for split, count in counts.items()

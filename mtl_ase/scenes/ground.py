@@ -11,12 +11,22 @@ from mtl_ase.scenes.pieces import Paint
 from mtl_ase.scenes.solids import Floats, Ints
 from mtl_ase.scenes.views import View
 
-EDGE_OF_THE_WORLD = 60.0
-"""The ground ends here, metres of depth: 16 bit millimetres can say no more than 65.5 m."""
+MAX_GROUND_DEPTH = 60.0
+"""Depth in metres at which the ground ends: depth is stored as 16-bit millimetres (65.5 m)."""
 
 
 class Zone(NamedTuple):
-    """A rectangle of the ground (or all of it, with infinite halves) made of one material."""
+    """A rectangle of the ground made of one material; infinite by default.
+
+    Attributes:
+        name: PASCAL-Context name of the material.
+        paint: its paint.
+        x: centre, metres ahead of the camera.
+        y: centre, metres to the left.
+        yaw: angle of the length axis to the x axis, radians.
+        half_length: half of the length, metres.
+        half_width: half of the width, metres.
+    """
 
     name: str
     paint: Paint
@@ -33,11 +43,11 @@ def ground_depth(view: View, grid_3N: Floats) -> Floats:
     above_N = view.origin_33[2] @ grid_3N
     with np.errstate(all="ignore"):
         t_N = -above_N / down_N
-    return np.where((t_N > 0) & (t_N < EDGE_OF_THE_WORLD), t_N, np.float32(np.inf))
+    return np.where((t_N > 0) & (t_N < MAX_GROUND_DEPTH), t_N, np.float32(np.inf))
 
 
 def zone_at(zones: list[Zone], x_N: Floats, y_N: Floats) -> Ints:
-    """Index of the last zone that covers each point."""
+    """Index of the last zone that contains each point (x, y), in metres."""
     zone_N = np.zeros(x_N.size, np.intp)
     for index, zone in enumerate(zones[1:], start=1):
         cos, sin = np.float32(math.cos(zone.yaw)), np.float32(math.sin(zone.yaw))

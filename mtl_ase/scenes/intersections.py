@@ -1,7 +1,9 @@
-"""Where rays o + t d first enter the solids of `Shape`, in the solids' unit frames.
+"""Intersections of rays o + t d with the solids of `Shape`, in the solids' unit frames.
 
-Legend: N rays, 3 x y z. Each function returns t_N, inf where the ray misses; rays that start
-inside a solid miss it.
+Each function returns t_N at which the ray enters the solid, inf where it misses; a ray that starts
+inside a solid misses it. `form_N` is the parameter of the shape, see `Shape`.
+
+Legend: N rays, 3 x y z.
 """
 
 from __future__ import annotations
@@ -11,17 +13,18 @@ import numpy as np
 from mtl_ase.scenes.solids import Floats
 
 NEAREST = np.float32(0.05)
+"""Least t of a hit (near plane)."""
 FAR = np.float32(np.inf)
 
 
 def enter_ball(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
-    """Near root of |o + t d|^2 = 1."""
+    """Smaller root of |o + t d|^2 = 1."""
     t_N, _ = _roots(_dot(d_3N, d_3N), _dot(o_3N, d_3N), _dot(o_3N, o_3N) - 1)
     return np.where(t_N > NEAREST, t_N, FAR)
 
 
 def enter_box(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
-    """Slab test: the last of the three entries, if it precedes the first of the exits."""
+    """Slab method: the largest of the three entry values of t, if smaller than all exits."""
     inverse_3N = 1 / (d_3N + np.float32(1e-20))  # finite where the ray is parallel to a face
     middle_3N, reach_3N = -o_3N * inverse_3N, np.abs(inverse_3N)
     enter_N, leave_N = (middle_3N - reach_3N).max(0), (middle_3N + reach_3N).min(0)
@@ -29,7 +32,7 @@ def enter_box(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
 
 
 def enter_frustum(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
-    """Nearest of the mantle x^2 + y^2 = (m + k z)^2, |z| <= 1, and the cap that faces the ray."""
+    """Nearest of the lateral surface x^2 + y^2 = (m + k z)^2, |z| <= 1, and the facing cap."""
     m_N, k_N = (form_N + 1) / 2, (form_N - 1) / 2
     edge_N, slope_N = m_N + k_N * o_3N[2], k_N * d_3N[2]
     near_N, far_N = _roots(
@@ -46,7 +49,7 @@ def enter_frustum(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
 
 
 def enter_ring(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
-    """Nearest of the outer mantle, the inner mantle (seen from within) and the annular cap."""
+    """Nearest of the outer and inner lateral surfaces and the facing annular cap."""
     a_N, b_N = _dot(d_3N[:2], d_3N[:2]), _dot(o_3N[:2], d_3N[:2])
     c_N = _dot(o_3N[:2], o_3N[:2])
     outer_N, _ = _roots(a_N, b_N, c_N - 1)
@@ -59,7 +62,7 @@ def enter_ring(o_3N: Floats, d_3N: Floats, form_N: Floats) -> Floats:
 
 
 ENTER = (enter_ball, enter_box, enter_frustum, enter_ring)
-"""The function of each `Shape`."""
+"""The intersection function of each `Shape`, in its order."""
 
 
 def _dot(a_KN: Floats, b_KN: Floats) -> Floats:
@@ -68,13 +71,13 @@ def _dot(a_KN: Floats, b_KN: Floats) -> Floats:
 
 
 def _roots(a_N: Floats, b_N: Floats, c_N: Floats) -> tuple[Floats, Floats]:
-    """Roots of a t^2 + 2 b t + c = 0 in order (for a > 0), nan where there are none."""
+    """Both roots of a t^2 + 2 b t + c = 0, the smaller first (for a > 0); nan if not real."""
     root_N = np.sqrt(b_N * b_N - a_N * c_N)
     return (-b_N - root_N) / a_N, (root_N - b_N) / a_N
 
 
 def _cap(o_3N: Floats, d_3N: Floats) -> tuple[Floats, Floats]:
-    """Where the ray meets the cap that faces it, and how far (squared) from the axis."""
+    """T at the plane of the facing cap, and the squared distance from the axis there."""
     t_N = (-np.copysign(np.float32(1), d_3N[2]) - o_3N[2]) / d_3N[2]
     x_N, y_N = o_3N[0] + t_N * d_3N[0], o_3N[1] + t_N * d_3N[1]
     return t_N, x_N * x_N + y_N * y_N

@@ -1,4 +1,4 @@
-"""The twenty VOC kinds: how each is made, where it is at home, how it may stand."""
+"""The twenty VOC kinds: how each is modelled, its typical settings, how often it is drawn."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from mtl_ase.scenes.pieces import Model
 
 
 class Kind(NamedTuple):
-    """One kind: its maker, the settings it prefers, how often it is drawn and how often flies.
+    """One kind of object.
 
-    The weights even out how many pixels each kind gets in the end: some fit into a picture less
-    often than others, or are thin.
+    Attributes:
+        make: makes a random model.
+        settings: its typical settings, keys of `SETTINGS`.
+        weight: relative frequency, chosen so that all kinds get similar numbers of pixels: some
+            fit into an image less often than others, or are thin.
+        flight_chance: probability that it is placed in the air.
     """
 
     make: Callable[[np.random.Generator], Model]
-    home: tuple[str, ...]
+    settings: tuple[str, ...]
     weight: float = 1.0
-    flies: float = 0.0
+    flight_chance: float = 0.0
 
 
 KINDS = {
@@ -47,4 +51,4 @@ KINDS = {
     "train": Kind(vehicles.train, ("station",), 1.5),
     "tvmonitor": Kind(furnishings.tvmonitor, ("room",), 0.8),
 }
-"""In the order of VOC's ids 1 .. 20."""
+"""Ordered by VOC id, 1 to 20."""

@@ -1,4 +1,4 @@
-"""Names and numbers of what a scene can hold: VOC classes, PASCAL-Context ids, human parts."""
+"""Label names and ids: VOC classes, PASCAL-Context ids, human parts."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ PERSON = VOC_NAMES.index("person")
 
 
 def semseg_id(name: str) -> int:
-    """VOC id of a thing, 0 for what VOC calls background."""
+    """VOC class id of an object name; 0 (background) if it is no VOC class."""
     return VOC_NAMES.index(name) if name in VOC_NAMES else 0

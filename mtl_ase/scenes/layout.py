@@ -1,8 +1,8 @@
-"""What stands where: a scene's plan, drawn at random.
+"""The random plan of a scene: objects, their positions, ground, camera and light.
 
-A main kind is drawn first, then a setting it likes, then more kinds (half of them at home in the
-setting), people in about three scenes of five, and clutter. Each is put at the distance at which
-it has a drawn apparent size, so that rare and tiny kinds do not exist.
+A main kind is drawn first, then one of its typical settings, then people in about three scenes of
+five, other kinds (two fifths drawn among those typical for the setting), and background objects.
+The distance of each follows from a drawn apparent size, so that no kind is always tiny.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from mtl_ase.scenes.views import Camera
 
 PEOPLE_CHANCE = 0.63
 TRIES = 20
-VISIBLE = 0.78
+"""Positions that are tried before an object is left out."""
+MIN_VISIBLE_SHARE = 0.78
 FACING = ("tvmonitor", "sofa", "sign", "shelves", "cabinet")
-"""Things that show the viewer their front, more or less; all others turn at random."""
+"""Objects whose front roughly faces the camera; all others have a uniformly random yaw."""
 NAMES = tuple(kind for kind in KINDS if kind != "person")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a picture of a scene depends on, but its noise."""
+    """Everything that an image of a scene depends on, except the sensor noise."""
 
     things: list[Thing]
     zones: list[Zone]
@@ -41,10 +42,10 @@ class Plan:
 
 
 def draw_plan(rng: np.random.Generator, aspect: float) -> Plan:
-    """A random plan for pictures of the given width / height."""
+    """Draw a random plan; `aspect` is the width / height of the image."""
     main = _kind(rng, NAMES)
-    home = KINDS[main].home
-    where = home[rng.integers(len(home))] if rng.random() < 0.85 else _any(rng, tuple(SETTINGS))
+    usual = KINDS[main].settings
+    where = usual[rng.integers(len(usual))] if rng.random() < 0.85 else _any(rng, tuple(SETTINGS))
     setting = SETTINGS[where]
     camera = Camera(
         height=rng.uniform(0.9, 2.3),
@@ -55,11 +56,11 @@ def draw_plan(rng: np.random.Generator, aspect: float) -> Plan:
     things = draw_backdrop(rng, setting)
     wall = next((t.position[0] for t in things if t.name in ("wall", "building")), 30.0)
     placer = _Placer(rng, camera, aspect, wall)
-    placer.put(main, KINDS[main].make(rng), rng.uniform(0.45, 0.85), KINDS[main].flies)
-    for name in _company(rng, where):
+    placer.put(main, KINDS[main].make(rng), rng.uniform(0.45, 0.85), KINDS[main].flight_chance)
+    for name in _other_kinds(rng, where):
         smallest = 0.4 if name == "person" else 0.25
         size = math.exp(rng.uniform(math.log(smallest), math.log(0.85)))
-        placer.put(name, KINDS[name].make(rng), size, KINDS[name].flies)
+        placer.put(name, KINDS[name].make(rng), size, KINDS[name].flight_chance)
     for _ in range(int(rng.integers(0, 4))):
         name = _any(rng, setting.clutter)
         placer.put(name, CLUTTER[name](rng), rng.uniform(0.15, 0.4), 0.0)
@@ -76,18 +77,28 @@ def _any(rng: np.random.Generator, names: tuple[str, ...]) -> str:
     return names[int(rng.integers(len(names)))]
 
 
-def _company(rng: np.random.Generator, where: str) -> list[str]:
-    """Kinds besides the main one: people first, then those at home here or anywhere."""
+def _other_kinds(rng: np.random.Generator, where: str) -> list[str]:
+    """Kinds besides the main one: people first, then kinds typical for the setting, or any."""
     people = int(rng.integers(1, 4)) if rng.random() < PEOPLE_CHANCE else 0
-    natives = tuple(name for name in NAMES if where in KINDS[name].home)
+    usual = tuple(name for name in NAMES if where in KINDS[name].settings)
     others = [
-        _kind(rng, natives if rng.random() < 0.4 else NAMES) for _ in range(int(rng.integers(3, 8)))
+        _kind(rng, usual if rng.random() < 0.4 else NAMES) for _ in range(int(rng.integers(3, 8)))
     ]
     return ["person"] * people + others
 
 
 class _Placer:
-    """Puts models on the ground inside the picture, apart from each other."""
+    """Places models on the ground, inside the image and apart from each other.
+
+    Args:
+        rng: source of randomness.
+        camera: the camera.
+        aspect: width / height of the image.
+        wall: distance of the wall behind all objects, metres.
+
+    Attributes:
+        things: the placed things.
+    """
 
     def __init__(
         self, rng: np.random.Generator, camera: Camera, aspect: float, wall: float
@@ -98,8 +109,15 @@ class _Placer:
         self._focal = 0.5 / math.tan(camera.field_of_view / 2)  # in units of the longer side
         self._half = (0.5 * min(1.0, aspect), 0.5 * min(1.0, 1 / aspect))
 
-    def put(self, name: str, model: Model, size: float, flies: float) -> None:
-        """Place a model at about `size` times the picture's longer side, if there is room."""
+    def put(self, name: str, model: Model, size: float, flight_chance: float) -> None:
+        """Place a model at random, or leave it out if no tried position is free and visible.
+
+        Args:
+            name: PASCAL-Context name.
+            model: the model.
+            size: approximate size in the image, as a share of its longer side.
+            flight_chance: probability of a position in the air.
+        """
         rng = self._rng
         scale = rng.uniform(0.85, 1.15)
         radius, height = (scale * x for x in extent(model))
@@ -107,9 +125,9 @@ class _Placer:
             reach = max(height, 1.3 * radius)
             x = max(self._focal * reach / (size * rng.uniform(0.8, 1.2)), 0.8 + radius)
             y = rng.uniform(-0.85, 0.85) * self._half[0] * x / self._focal
-            z = self._flight(x, height) if rng.random() < flies else 0.0
+            z = self._altitude(x, height) if rng.random() < flight_chance else 0.0
             free = z > 0 or self._free(x, y, radius)
-            if free and self._shown(x, y, z, radius, height) >= VISIBLE:
+            if free and self._visible_share(x, y, z, radius, height) >= MIN_VISIBLE_SHARE:
                 self._circles.append((x, y, radius))
                 turned = 0.7 * rng.normal() if name in FACING else rng.uniform(-math.pi, math.pi)
                 yaw = math.atan2(y, x) + math.pi + turned
@@ -120,13 +138,13 @@ class _Placer:
         apart = all(math.hypot(x - a, y - b) > 0.7 * (radius + r) for a, b, r in self._circles)
         return apart and x + radius < self._wall - 0.2 * abs(y)
 
-    def _flight(self, x: float, height: float) -> float:
-        """Altitude at which a thing is seen in the upper part of the picture."""
+    def _altitude(self, x: float, height: float) -> float:
+        """A random altitude at which a thing appears in the upper half of the image."""
         up = math.atan(self._rng.uniform(0.0, 0.7) * self._half[1] / self._focal)
         return max(self._camera.height + x * math.tan(up - self._camera.pitch) - height / 2, 0.3)
 
-    def _shown(self, x: float, y: float, z: float, radius: float, height: float) -> float:
-        """Share of the thing's upright rectangle that lies inside the picture."""
+    def _visible_share(self, x: float, y: float, z: float, radius: float, height: float) -> float:
+        """Share of the projected bounding rectangle of a thing that lies inside the image."""
         u, wide = -self._focal * y / x, 0.8 * self._focal * radius / x
         low, high = (
             self._focal * math.tan(math.atan2(h - self._camera.height, x) + self._camera.pitch)

@@ -1,4 +1,4 @@
-"""Random light, sky and exposure."""
+"""Random light, sky and camera exposure."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from mtl_ase.scenes.pieces import Vector
 
 
 class Light(NamedTuple):
-    """Sun or lamp, the sky, and how the photograph is exposed."""
+    """Light of the sun or a lamp, colours of the sky, and exposure of the image."""
 
-    to_light: Vector
-    direct: float
-    ambient: float
-    zenith: Vector
-    horizon: Vector
-    haze: float
-    gain: Vector
-    gamma: float
-    blur: float
-    grain: float
+    to_light: Vector  #: unit vector towards the light, world axes
+    direct: float  #: intensity of the parallel light
+    ambient: float  #: intensity of the ambient light
+    zenith: Vector  #: RGB colour of the sky overhead
+    horizon: Vector  #: RGB colour of the sky at the horizon, and of haze
+    haze: float  #: extinction per metre
+    gain: Vector  #: exposure of red, green and blue
+    gamma: float  #: exponent of the tone curve: out = in^(1 / gamma)
+    blur: float  #: standard deviation of the lens blur, pixels
+    grain: float  #: standard deviation of the sensor noise
 
 
 def draw_light(rng: np.random.Generator, indoors: bool) -> Light:
-    """A random light: lamps hang high, the sun may stand low; days are blue, grey or golden."""
+    """Draw a light: a lamp high above indoors; else a sun under a blue, grey or golden sky."""
     around = rng.uniform(0, 2 * math.pi)
     height = rng.uniform(0.9, 1.3) if indoors else rng.uniform(0.5, 1.25)
     days = (

@@ -1,4 +1,4 @@
-"""Paints of grounds, walls and what is set into walls."""
+"""Random paints of grounds, walls, and windows, doors, pictures and curtains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A person in a random pose: a jointed figure whose pieces know the limb they belong to."""
+"""A person in a random pose: an articulated figure whose pieces are labelled by limb."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HEAD, TORSO = PART_NAMES.index("head"), PART_NAMES.index("torso")
 
 
 def person(rng: np.random.Generator) -> Model:
-    """Head, torso and eight limb segments about 1.7 m tall, standing on its lower foot."""
+    """Head, torso and eight limb segments, about 1.7 m tall, standing on the lower foot."""
     pose, stout = draw_pose(rng), rng.uniform(0.9, 1.2)
     pieces = _trunk(pose.lean, stout)
     for side, sign in enumerate((1, -1)):
@@ -76,15 +76,15 @@ def _leg(pose: Pose, side: int, sign: int, stout: float) -> list[Piece]:
 
 
 def _clothes(rng: np.random.Generator) -> list[Paint]:
-    looks = (Texture.PLAIN, Texture.STRIPES_Z, Texture.CHECKS, Texture.SPOTS, Texture.STRIPES_X)
+    textures = (Texture.PLAIN, Texture.STRIPES_Z, Texture.CHECKS, Texture.SPOTS, Texture.STRIPES_X)
     any_hue = "red,orange,yellow,green,teal,blue,navy,purple,pink,white,black,grey"
-    look = looks[rng.choice(5, p=(0.4, 0.25, 0.15, 0.1, 0.1))]
+    texture = textures[rng.choice(5, p=(0.4, 0.25, 0.15, 0.1, 0.1))]
     skin = near(rng, "skin,skin,tan,brown,dark skin")
     trousers = Paint(tint(rng, "navy,black,blue,tan,grey"), near(rng, "grey"))
     return [
         Paint(skin, skin),
         Paint(near(rng, "black,brown,orange,yellow,grey"), skin, Texture.GRAIN, 10),
-        Paint(tint(rng, any_hue), near(rng, any_hue), look, rng.uniform(5, 9)),
+        Paint(tint(rng, any_hue), near(rng, any_hue), texture, rng.uniform(5, 9)),
         trousers,
         Paint(near(rng, "black,white,brown,red"), trousers.colour),
     ]

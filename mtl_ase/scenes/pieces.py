@@ -1,4 +1,4 @@
-"""Building blocks of things: four solids, painted, in the frame of the thing they belong to.
+"""Building blocks of things: four painted solids in the coordinate frame of the thing.
 
 A thing's frame: x forward, y left, z up, ground at z = 0, metres.
 """
@@ -25,7 +25,7 @@ class Shape(IntEnum):
 
 
 class Texture(IntEnum):
-    """Procedural patterns; `textures.py` draws them."""
+    """Procedural patterns, implemented in `textures.py`."""
 
     PLAIN = 0
     STRIPES_X = 1
@@ -42,7 +42,7 @@ class Texture(IntEnum):
 
 
 class Paint(NamedTuple):
-    """Two RGB colours in [0, 1] mixed by a texture of `frequency` periods a metre."""
+    """Two RGB colours in [0, 1], mixed by a texture of `frequency` periods per metre."""
 
     colour: Vector
     second: Vector
@@ -51,19 +51,19 @@ class Paint(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """One solid: its unit frame is scaled by `half` and its z axis turned to `axis`."""
+    """One solid: its unit frame is scaled by `half`, and its z axis rotated to `axis`."""
 
     shape: Shape
-    centre: Vector
-    half: Vector
-    axis: Vector
-    form: float
-    paint: int
-    limb: int
+    centre: Vector  #: metres
+    half: Vector  #: half extents along the solid's own axes, metres
+    axis: Vector  #: direction of the solid's z axis, any length
+    form: float  #: parameter of the shape: taper of a frustum, hole of a ring
+    paint: int  #: index into `Model.paints`
+    limb: int  #: index into `PART_NAMES`; 0 if it is no part of a person
 
 
 class Model(NamedTuple):
-    """A thing in its own frame."""
+    """The geometry and paints of a thing in its own frame."""
 
     pieces: list[Piece]
     paints: list[Paint]
@@ -87,7 +87,7 @@ def frustum(
     axis: Vector = UP,
     limb: int = 0,
 ) -> Piece:
-    """Cylinder (taper 1), truncated cone or cone (taper 0) with an elliptic section."""
+    """Cylinder (taper 1), truncated cone or cone (taper 0) with an elliptic cross-section."""
     return Piece(Shape.FRUSTUM, centre, half, axis, taper, paint, limb)
 
 
@@ -99,7 +99,7 @@ def rod(
     taper: float = 1.0,
     limb: int = 0,
 ) -> Piece:
-    """Round frustum from `start` (where its radius is `radius`) to `end`."""
+    """Circular frustum from `start`, with radius `radius`, to `end`, with radius * taper."""
     axis = (end[0] - start[0], end[1] - start[1], end[2] - start[2])
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2, (start[2] + end[2]) / 2)
     half = (radius, radius, math.hypot(*axis) / 2)
@@ -114,7 +114,7 @@ def wheel(x: float, y: float, radius: float, width: float, paint: int, hole: flo
 
 
 def extent(model: Model) -> tuple[float, float]:
-    """Radius around the z axis and height that enclose a model, roughly."""
+    """Approximate radius around the z axis and height of a model, metres."""
     radius = max(math.hypot(p.centre[0], p.centre[1]) + _reach(p) for p in model.pieces)
     height = max(p.centre[2] + _rise(p) for p in model.pieces)
     return radius, height

@@ -1,4 +1,4 @@
-"""Random poses of a jointed figure."""
+"""Random poses of an articulated figure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Pose(NamedTuple):
-    """Joint angles in radians; pairs are left, right. Zero hangs straight down."""
+    """Joint angles in radians; pairs are (left, right). At 0 a limb hangs straight down."""
 
     lean: float
     arm_swing: tuple[float, float]
@@ -20,7 +20,7 @@ class Pose(NamedTuple):
 
 
 def draw_pose(rng: np.random.Generator) -> Pose:
-    """Standing, walking, sitting (on nothing: a child's squat) or waving."""
+    """Draw a pose: standing, walking, squatting or waving."""
     manner = rng.choice(4, p=(0.3, 0.4, 0.12, 0.18))
     lift = rng.uniform(0.05, 0.6, 2)
     swing = rng.uniform(-0.6, 0.9, 2)

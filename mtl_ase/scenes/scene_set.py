@@ -1,4 +1,4 @@
-"""The embedded data set: rendered once into a cache folder, in the PASCAL_MT layout."""
+"""The synthetic data set: rendered once into a cache folder, in the PASCAL_MT layout."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from mtl_ase.scenes.render import Scene
 from mtl_ase.scenes.writing import make_folders, write_split
 
 RENDERER_VERSION = 3
-"""Raise it whenever a change of the renderer changes a single byte of a file."""
+"""Increase it whenever a change of the renderer changes a single byte of a file."""
 
 MANIFEST = "scenes.json"
 
@@ -26,8 +26,8 @@ MANIFEST = "scenes.json"
 class Scenes:
     """A set of small synthetic 3-D scenes with exact labels for every task.
 
-    Image k of a split depends on (seed, split, k, size) and the renderer's version, and on nothing
-    else: not on the number of images, workers, or the order in which they are drawn.
+    Image k of a split depends only on (seed, split, k, size) and the renderer's version, not on the
+    number of images or workers, or on the order of rendering.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Scenes:
         seed: int = 0,
         workers: int | None = None,
     ) -> None:
-        """Describe a set; nothing is rendered before `prepare`.
+        """Store the parameters; nothing is rendered before `prepare`.
 
         Args:
             num_train: images in `ImageSets/Context/train.txt`.
             num_val: images in `ImageSets/Context/val.txt`.
-            size: height and width of the images.
-            seed: of all randomness.
-            workers: processes that render; None for every core this process may use.
+            size: height and width of the images in pixels.
+            seed: seed of all randomness.
+            workers: number of rendering processes; None for the number of usable cores.
         """
         self.counts = dict(zip(SPLITS, (num_train, num_val), strict=True))
         self.size = (int(size[0]), int(size[1]))
@@ -53,7 +53,7 @@ class Scenes:
         self.workers = workers or usable_cores()
 
     def parameters(self) -> dict[str, object]:
-        """All that the files depend on, as written to `scenes.json`."""
+        """Everything that the files depend on, as written to `scenes.json`."""
         return {
             "num_train": self.counts["train"],
             "num_val": self.counts["val"],
@@ -63,27 +63,27 @@ class Scenes:
         }
 
     def fingerprint(self) -> str:
-        """Twelve hex digits that change whenever a file of the set would."""
+        """Twelve hex digits, a hash of `parameters`."""
         text = json.dumps(self.parameters(), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def render(self, split: str, index: int) -> Scene:
-        """One image of the set and its labels, without touching the disk."""
+        """Render one image of the set and its labels in memory."""
         return render_image(self.seed, split, index, self.size)
 
     def prepare(self, root: Path | None = None) -> Path:
-        """Folder of the rendered set; renders it on first use.
+        """Render the set on first use; returns its folder.
 
-        The set is rendered into a hidden sibling folder that is renamed when complete, so a
-        folder with a `scenes.json` is never half a set; of two processes that race, the slower
-        one throws its own away.
+        The set is rendered into a hidden sibling folder that is renamed when complete, so a folder
+        with a `scenes.json` is always complete. If two processes render the same set, the slower
+        one discards its result.
 
         Args:
-            root: the folder; None for `scenes-<fingerprint>` in the cache, which is
+            root: the folder; None for `scenes-<fingerprint>` in the cache folder, which is
                 $MTL_ASE_CACHE or ~/.cache/mtl_ase.
 
         Raises:
-            UserError: root holds something else than this very set.
+            UserError: root holds other files than this data set.
         """
         root = Path(root) if root is not None else cache_folder() / f"scenes-{self.fingerprint()}"
         if self._is_ready(root):
@@ -122,7 +122,7 @@ class Scenes:
 
 @contextmanager
 def _draft(root: Path) -> Iterator[Path]:
-    """A new hidden folder beside root, gone afterwards unless it was renamed."""
+    """A new hidden folder beside root, deleted afterwards unless it was renamed."""
     draft = root.parent / f".{root.name}.{uuid.uuid4().hex[:8]}.draft"
     draft.mkdir()
     try:

@@ -1,4 +1,4 @@
-"""Where scenes take place: ground, walls and what lies about."""
+"""Settings of scenes (meadow, street, ...): ground, walls and background objects."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ INDOORS = "room"
 
 
 class Setting(NamedTuple):
-    """One kind of place: likely grounds, what crosses them, walls and clutter."""
+    """One kind of place; materials and objects have PASCAL-Context names."""
 
-    base: tuple[str, ...]
-    across: tuple[str, ...]
-    wall: str
-    wall_chance: float
-    clutter: tuple[str, ...]
+    base: tuple[str, ...]  #: ground materials, of which one is drawn
+    overlay: tuple[str, ...]  #: materials of a strip or patch on the ground
+    wall: str  #: material of the walls
+    wall_chance: float  #: probability of a wall
+    clutter: tuple[str, ...]  #: background objects
 
 
 SETTINGS = {
@@ -50,10 +50,10 @@ SETTINGS = {
 
 
 def draw_zones(rng: np.random.Generator, setting: Setting) -> list[Zone]:
-    """The base material and, mostly, a strip, half plane or patch of another one."""
+    """Draw the ground material and, in most scenes, a strip or patch of another one on it."""
     base = setting.base[rng.integers(len(setting.base))]
     zones = [Zone(base, material(base, rng))]
-    name = setting.across[rng.integers(len(setting.across))]
+    name = setting.overlay[rng.integers(len(setting.overlay))]
     if rng.random() < 0.8 and name != base:
         half_width = rng.uniform(1.0, 2.5)
         zones.append(

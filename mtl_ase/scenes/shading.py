@@ -1,4 +1,4 @@
-"""Light on surfaces: one parallel light with cast shadows, ambient light, haze, sky, exposure.
+"""Shading: a parallel light with shadows, ambient light, haze, sky, exposure.
 
 Legend: N = HW pixels, 3 x y z or red green blue.
 """
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_ase.scenes.casting import cast
+from mtl_ase.scenes.casting import cast_rays
 from mtl_ase.scenes.lights import Light
 from mtl_ase.scenes.pieces import Vector
 from mtl_ase.scenes.solids import Floats, Solids
@@ -18,11 +18,13 @@ from mtl_ase.scenes.textures import noise
 from mtl_ase.scenes.views import View, orthographic
 
 SHADOW_PIXELS = 160
+"""Side of the shadow map in pixels."""
 SHADOW_BIAS = 0.04
+"""Metres that an occluder must be nearer to the light than the surface."""
 
 
-def lit(light: Light, surfaces: Surfaces, shadow_N: Floats) -> Floats:
-    """Irradiance: diffuse light where no shadow falls, plus ambient light, more from above."""
+def irradiance(light: Light, surfaces: Surfaces, shadow_N: Floats) -> Floats:
+    """Irradiance: diffuse light outside shadows, plus ambient light that is stronger from above."""
     to_light_3 = np.array(light.to_light, np.float32)
     diffuse_N = np.maximum(to_light_3 @ surfaces.normal_3N, 0) * (1 - shadow_N)
     ambient_N = light.ambient * (0.8 + 0.2 * surfaces.normal_3N[2])
@@ -30,12 +32,19 @@ def lit(light: Light, surfaces: Surfaces, shadow_N: Floats) -> Floats:
     return irradiance_N
 
 
-def shadows(light: Light, surfaces: Surfaces, solids: Solids, reach: float) -> Floats:
-    """1 where another solid stands between a surface and the light, from a shadow map."""
+def shadow_mask(light: Light, surfaces: Surfaces, solids: Solids, reach: float) -> Floats:
+    """1 where another solid is between a surface and the light, else 0, by a shadow map.
+
+    Args:
+        light: the light.
+        surfaces: the visible surfaces.
+        solids: the solids that cast shadows.
+        reach: depth in metres up to which the shadow map extends.
+    """
     centre_3 = np.array([0.55 * reach, 0.0, 0.5], np.float32)
     to_light_3 = np.array(light.to_light, np.float32)
     view = orthographic(to_light_3, centre_3, 0.75 * reach, SHADOW_PIXELS)
-    hits = cast(view, solids)
+    hits = cast_rays(view, solids)
     projected_3N = view.projection_34[:, :3] @ surfaces.point_3N + view.projection_34[:, 3:]
     u_N, v_N = np.rint(projected_3N[:2]).astype(np.intp)
     inside_N = (u_N >= 0) & (u_N < SHADOW_PIXELS) & (v_N >= 0) & (v_N < SHADOW_PIXELS)
@@ -46,8 +55,8 @@ def shadows(light: Light, surfaces: Surfaces, solids: Solids, reach: float) -> F
     return dark_N.astype(np.float32)
 
 
-def sky(light: Light, view: View, grid_3N: Floats) -> Floats:
-    """A gradient from horizon to zenith with clouds."""
+def sky_colour(light: Light, view: View, grid_3N: Floats) -> Floats:
+    """RGB of the sky at pixels `grid_3N`: a gradient from horizon to zenith, with clouds."""
     ray_3N = view.direction_33 @ grid_3N
     ray_3N /= np.sqrt(np.einsum("kn,kn->n", ray_3N, ray_3N))
     height_N = ray_3N[2].clip(0, 1) ** 0.5
@@ -58,17 +67,17 @@ def sky(light: Light, view: View, grid_3N: Floats) -> Floats:
     return colour_3N
 
 
-def hazy(light: Light, colour_3N: Floats, depth_N: Floats) -> Floats:
-    """Colours fade to the horizon's with distance."""
+def add_haze(light: Light, colour_3N: Floats, depth_N: Floats) -> Floats:
+    """Blend colours into the horizon's colour with increasing depth (metres)."""
     clear_N = np.exp(-light.haze * depth_N)
     faded_3N: Floats = _column(light.horizon) * (1 - clear_N) + colour_3N * clear_N
     return faded_3N
 
 
-def photograph(
+def expose(
     light: Light, colour_3N: Floats, view: View, rng: np.random.Generator
 ) -> NDArray[np.uint8]:
-    """Exposure, white balance, gamma, blur and sensor noise; H x W x 3."""
+    """Apply exposure, white balance, gamma, blur and sensor noise; bytes, (H, W, 3)."""
     exposed_3N = (colour_3N * _column(light.gain)).clip(0, 1) ** np.float32(1 / light.gamma)
     sharp_HW3 = np.ascontiguousarray(exposed_3N.T).reshape(view.height, view.width, 3)
     image_HW3 = np.asarray(cv2.GaussianBlur(sharp_HW3, (3, 3), light.blur), np.float32)

@@ -19,7 +19,7 @@ Ints = NDArray[np.intp]
 
 
 class Thing(NamedTuple):
-    """A model standing in the world under its PASCAL-Context name."""
+    """A model placed in the world; `name` is its PASCAL-Context name, `yaw` in radians."""
 
     name: str
     model: Model
@@ -30,21 +30,21 @@ class Thing(NamedTuple):
 
 @dataclass(frozen=True)
 class Solids:
-    """Solids sorted by shape: unit frame -> world is x = centre + frame @ p."""
+    """All solids as arrays, sorted by shape; unit frame to world: x = centre + frame @ p."""
 
     shape_S: Ints
     centre_S3: Floats
     frame_S33: Floats
-    inverse_S33: Floats
-    half_S3: Floats
-    form_S: Floats
-    paint_S: Ints
-    thing_S: Ints
-    limb_S: Ints
+    inverse_S33: Floats  #: inverse of frame_S33
+    half_S3: Floats  #: half extents, metres
+    form_S: Floats  #: `Piece.form`
+    paint_S: Ints  #: index into the list of all paints
+    thing_S: Ints  #: number of the thing
+    limb_S: Ints  #: `Piece.limb`
 
 
 def solids_of(things: list[Thing]) -> tuple[Solids, list[Paint]]:
-    """Arrays of every piece of every thing, and the list of paints they refer to."""
+    """The pieces of all things as arrays, and the list of their paints."""
     rows: list[tuple[float, ...]] = []
     paints: list[Paint] = []
     for index, thing in enumerate(things):
@@ -82,7 +82,7 @@ def _place(table: NDArray[np.float64]) -> Solids:
 
 
 def _rotation_to(axis_S3: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rotations whose z axis is `axis` and whose x axis leans towards x (z axis = x: to -z)."""
+    """Rotations with z axis `axis_S3` and x axis near world x (near -z if the axis is along x)."""
     z_S3 = axis_S3 / np.linalg.norm(axis_S3, axis=1, keepdims=True)
     along_x = np.abs(z_S3[:, :1]) > 0.99
     lean_S3 = np.where(along_x, [[0.0, 0.0, -1.0]], [[1.0, 0.0, 0.0]])

@@ -1,4 +1,4 @@
-"""What the pixels of a view show: points, normals and owners of the surfaces their rays meet.
+"""Visible surfaces of a view: point, normal, thing, limb and paint at every pixel.
 
 Legend: N = HW pixels, S solids, 3 x y z.
 """
@@ -17,23 +17,32 @@ from mtl_ase.scenes.views import View
 
 
 class Surfaces(NamedTuple):
-    """Visible surfaces; things are numbered: the scene's, then the ground's zones, then sky."""
+    """Visible surfaces by pixel; things are numbered: things, then ground zones, then sky."""
 
-    depth_N: Floats  # 0 for sky
-    point_3N: Floats  # world
-    normal_3N: Floats  # world, unit; zero for sky
-    unit_3N: Floats  # in the solid's unit frame; the ground's is (0, 0, 1)
-    local_3N: Floats  # the same in metres; the ground's is the world point
+    depth_N: Floats  # metres along the optical axis; 0 for sky
+    point_3N: Floats  # world coordinates, metres
+    normal_3N: Floats  # unit vectors, world axes; zero for sky
+    unit_3N: Floats  # point in the solid's unit frame; (0, 0, 1) on the ground
+    local_3N: Floats  # unit_3N in metres; the world point on the ground
     solid_N: Ints  # -1 for ground and sky
-    thing_N: Ints
-    limb_N: Ints
-    paint_N: Ints
+    thing_N: Ints  # number of the thing
+    limb_N: Ints  # `Piece.limb`
+    paint_N: Ints  # index into the list of all paints
 
 
-def see(
+def visible_surfaces(
     view: View, hits: Hits, solids: Solids, zones: list[Zone], things: int, paints: int
 ) -> Surfaces:
-    """Surfaces behind the hits of a view; where there is none, the ground, else sky."""
+    """The surfaces that the rays of a view hit: solids, else the ground, else the sky.
+
+    Args:
+        view: the view.
+        hits: the nearest solids by pixel.
+        solids: all solids.
+        zones: zones of the ground.
+        things: number of things, i.e. the number of the first ground zone.
+        paints: index of the first ground zone's paint.
+    """
     grid_3N = view.grid()
     ground_N = ground_depth(view, grid_3N)
     solid_N = np.where(hits.t_HW < ground_N, hits.solid_HW, -1)
@@ -59,7 +68,7 @@ def see(
 
 
 def _on_solids(solids: Solids, owner_N: Ints, point_3N: Floats) -> tuple[Floats, Floats, Floats]:
-    """Unit coordinates, local metres and world normals of points on solids."""
+    """Unit-frame coordinates, the same in metres, and world normals of points on solids."""
     offset_3N = point_3N - solids.centre_S3[owner_N].T
     inverse_N33 = solids.inverse_S33[owner_N]
     half_3N = solids.half_S3[owner_N].T
@@ -71,7 +80,7 @@ def _on_solids(solids: Solids, owner_N: Ints, point_3N: Floats) -> tuple[Floats,
 
 
 def _unit_normals(shape_N: Ints, unit_3N: Floats, half_3N: Floats, form_N: Floats) -> Floats:
-    """Outward gradients in the unit frame (planes of the inverse frame map them to the world)."""
+    """Outward gradients in the unit frame, which the transposed inverse frame maps to the world."""
     normal_3N = unit_3N.copy()
     for shape, gradient in ((Shape.BOX, _box), (Shape.FRUSTUM, _frustum), (Shape.RING, _ring)):
         at_N = np.flatnonzero(shape_N == shape)
@@ -88,21 +97,21 @@ def _frustum(unit_3N: Floats, half_3N: Floats, form_N: Floats) -> Floats:
     slope_N = (form_N - 1) / 2
     radius_N = np.hypot(unit_3N[0], unit_3N[1])
     edge_N = (form_N + 1) / 2 + slope_N * unit_3N[2]
-    mantle_3N = np.stack([unit_3N[0], unit_3N[1], -slope_N * edge_N])
-    return _capped(mantle_3N, edge_N - radius_N, unit_3N, half_3N)
+    side_3N = np.stack([unit_3N[0], unit_3N[1], -slope_N * edge_N])
+    return _capped(side_3N, edge_N - radius_N, unit_3N, half_3N)
 
 
 def _ring(unit_3N: Floats, half_3N: Floats, form_N: Floats) -> Floats:
     radius_N = np.hypot(unit_3N[0], unit_3N[1])
     outwards_N = np.sign(radius_N - (1 + form_N) / 2)
-    mantle_3N = np.stack([unit_3N[0] * outwards_N, unit_3N[1] * outwards_N, 0 * radius_N])
+    side_3N = np.stack([unit_3N[0] * outwards_N, unit_3N[1] * outwards_N, 0 * radius_N])
     gap_N = np.minimum(np.abs(1 - radius_N), np.abs(radius_N - form_N))
-    return _capped(mantle_3N, gap_N, unit_3N, half_3N)
+    return _capped(side_3N, gap_N, unit_3N, half_3N)
 
 
-def _capped(mantle_3N: Floats, gap_N: Floats, unit_3N: Floats, half_3N: Floats) -> Floats:
-    """The mantle's normal, or the cap's where the cap is the nearer of the two."""
+def _capped(side_3N: Floats, gap_N: Floats, unit_3N: Floats, half_3N: Floats) -> Floats:
+    """The normal of the lateral surface or of the cap, whichever is nearer to the point."""
     on_cap_N = np.abs(1 - np.abs(unit_3N[2])) * half_3N[2] < np.abs(gap_N) * half_3N[:2].min(0)
-    cap_3N = np.zeros_like(mantle_3N)
+    cap_3N = np.zeros_like(side_3N)
     cap_3N[2] = np.sign(unit_3N[2])
-    return np.where(on_cap_N, cap_3N, mantle_3N)
+    return np.where(on_cap_N, cap_3N, side_3N)

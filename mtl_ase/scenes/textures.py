@@ -1,4 +1,4 @@
-"""Procedural textures: how much of a paint's second colour shows at a point.
+"""Procedural textures: the weight of a paint's second colour at a point, 0 to 1.
 
 Legend: N points, 3 x y z.
 """
@@ -18,7 +18,7 @@ _CELLS = 64
 
 
 def _noise_cube() -> Floats:
-    """Smooth periodic noise, uniform in [0, 1] over the cube, 8 cells a feature."""
+    """A cube of smooth periodic noise, uniformly distributed in [0, 1), 8 cells per feature."""
     rough = np.random.default_rng(0).standard_normal((_CELLS,) * 3)
     rank = gaussian_filter(rough, 2.5, mode="wrap").ravel().argsort().argsort()
     cube: Floats = (rank / rank.size).astype(np.float32)
@@ -29,13 +29,13 @@ _NOISE = _noise_cube()
 
 
 def noise(point_3N: Floats) -> Floats:
-    """Noise with one feature per unit length."""
+    """Smooth noise in [0, 1) at points, with one feature per unit length."""
     cell_3N = (point_3N * 8).astype(np.int32) & (_CELLS - 1)
     value_N: Floats = _NOISE[(cell_3N[0] * _CELLS + cell_3N[1]) * _CELLS + cell_3N[2]]
     return value_N
 
 
-def _where(mask_N: NDArray[np.bool_]) -> Floats:
+def _as_float(mask_N: NDArray[np.bool_]) -> Floats:
     return mask_N.astype(np.float32)
 
 
@@ -44,7 +44,7 @@ def _plain(at_3N: Floats, unit_3N: Floats) -> Floats:
 
 
 def _stripes(axis: int) -> Callable[[Floats, Floats], Floats]:
-    return lambda at_3N, unit_3N: _where(at_3N[axis] % 1 < 0.5)
+    return lambda at_3N, unit_3N: _as_float(at_3N[axis] % 1 < 0.5)
 
 
 def _checks(at_3N: Floats, unit_3N: Floats) -> Floats:
@@ -53,11 +53,11 @@ def _checks(at_3N: Floats, unit_3N: Floats) -> Floats:
 
 
 def _spots(at_3N: Floats, unit_3N: Floats) -> Floats:
-    return _where(noise(at_3N) > 0.75)
+    return _as_float(noise(at_3N) > 0.75)
 
 
 def _patches(at_3N: Floats, unit_3N: Floats) -> Floats:
-    return _where(noise(at_3N) > 0.5)
+    return _as_float(noise(at_3N) > 0.5)
 
 
 def _grain(at_3N: Floats, unit_3N: Floats) -> Floats:
@@ -68,22 +68,22 @@ def _windows(at_3N: Floats, unit_3N: Floats) -> Floats:
     """A row of windows in the upper half of a box, on its four sides."""
     along_N = np.where(np.abs(unit_3N[1]) > 0.99, at_3N[0], at_3N[1])
     band_N = (unit_3N[2] > 0.0) & (unit_3N[2] < 0.7)
-    return _where(band_N & (along_N % 1 < 0.75))
+    return _as_float(band_N & (along_N % 1 < 0.75))
 
 
 def _grid(at_3N: Floats, unit_3N: Floats) -> Floats:
-    return _where(((at_3N[0] + at_3N[1]) % 1 < 0.55) & (at_3N[2] % 1 < 0.6))
+    return _as_float(((at_3N[0] + at_3N[1]) % 1 < 0.55) & (at_3N[2] % 1 < 0.6))
 
 
 def _bricks(at_3N: Floats, unit_3N: Floats) -> Floats:
     row_N = 2 * at_3N[2]
     along_N = at_3N[0] + at_3N[1] + 0.5 * (np.floor(row_N) % 2)
-    return _where((row_N % 1 < 0.2) | (along_N % 1 < 0.12))
+    return _as_float((row_N % 1 < 0.2) | (along_N % 1 < 0.12))
 
 
 def _planks(at_3N: Floats, unit_3N: Floats) -> Floats:
     streak_N = noise(at_3N * np.array([[0.3], [2], [2]], np.float32))
-    mix_N: Floats = np.maximum(_where(at_3N[1] % 1 < 0.12), np.float32(0.6) * streak_N)
+    mix_N: Floats = np.maximum(_as_float(at_3N[1] % 1 < 0.12), np.float32(0.6) * streak_N)
     return mix_N
 
 
@@ -104,7 +104,14 @@ _PATTERNS = {
 
 
 def albedo(paints: list[Paint], paint_N: Ints, local_3N: Floats, unit_3N: Floats) -> Floats:
-    """RGB in [0, 1] of points with the given paints, 3 x N; every paint is a little uneven."""
+    """RGB of points on painted surfaces, (3, N), with slight noise in brightness.
+
+    Args:
+        paints: the list of all paints.
+        paint_N: index of the paint of every point.
+        local_3N: points in metres, in the frame of the solid.
+        unit_3N: points in the unit frame of the solid.
+    """
     table = np.array(
         [(*p.colour, *p.second, p.frequency, p.texture) for p in paints], dtype=np.float32
     )

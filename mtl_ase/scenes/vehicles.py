@@ -1,4 +1,4 @@
-"""Vehicles: aeroplane, bicycle, boat, bus, car, motorbike, train (toy sized, metres)."""
+"""Vehicles: aeroplane, bicycle, boat, bus, car, motorbike, train (smaller than real; metres)."""
 
 from __future__ import annotations
 

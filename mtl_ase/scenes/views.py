@@ -1,6 +1,6 @@
-"""Two ways of looking at the world: the photographer's camera and the sun's shadow map.
+"""Views of the world: the perspective camera and the orthographic view of the shadow map.
 
-Both are linear: the ray of pixel (u, v) is origin_33 @ (u, v, 1) + t * direction_33 @ (u, v, 1).
+The ray of pixel (u, v) is origin_33 @ (u, v, 1) + t * direction_33 @ (u, v, 1).
 World axes: x ahead of the camera, y left, z up. Camera axes: x right, y down, z forward.
 """
 
@@ -16,7 +16,7 @@ from mtl_ase.scenes.solids import Floats
 
 @dataclass(frozen=True)
 class View:
-    """Rays of an H x W grid of pixels, and the projection that undoes them."""
+    """The rays of an H x W grid of pixels, and the projection from the world to pixels."""
 
     height: int
     width: int
@@ -35,7 +35,7 @@ class View:
 class Camera:
     """A pinhole camera `height` metres above the world's origin; angles in radians.
 
-    It looks along world x; a yaw would only turn the world, which the layout does already.
+    It looks along world x: a yaw of the camera is not needed, since the layout is random anyway.
     """
 
     height: float
@@ -45,7 +45,7 @@ class Camera:
 
 
 def perspective(camera: Camera, height: int, width: int) -> View:
-    """View of a camera; t is the depth along the optical axis."""
+    """The view of a camera at height x width pixels; t is the depth along the optical axis."""
     focal = 0.5 * max(height, width) / math.tan(camera.field_of_view / 2)
     forward = np.array([math.cos(camera.pitch), 0.0, -math.sin(camera.pitch)])
     level = np.array([0.0, -1.0, 0.0])
@@ -70,7 +70,14 @@ def perspective(camera: Camera, height: int, width: int) -> View:
 
 
 def orthographic(to_light_3: Floats, centre_3: Floats, radius: float, pixels: int) -> View:
-    """View along parallel light on a disc of the world; t is the way from a plane above it."""
+    """The view along parallel light, for the shadow map; t is the distance from a plane.
+
+    Args:
+        to_light_3: unit vector towards the light.
+        centre_3: centre of the view in the world; the plane is 100 m from it towards the light.
+        radius: half of the side of the square view, metres.
+        pixels: side of the square view, pixels.
+    """
     light_3 = np.asarray(to_light_3, dtype=np.float64)
     right = np.cross(light_3, [0.0, 0.0, 1.0] if abs(light_3[2]) < 0.99 else [1.0, 0.0, 0.0])
     right /= np.linalg.norm(right)

@@ -1,4 +1,4 @@
-"""A rendered scene as files in the PASCAL_MT folder layout."""
+"""Writing rendered scenes in the PASCAL_MT folder layout."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ FOLDERS = (
 
 
 def make_folders(root: Path) -> None:
-    """Create the layout's folders under root."""
+    """Create the folders of the layout under root."""
     for folder in FOLDERS:
         (root / folder).mkdir(parents=True)
 
 
 def write_scene(root: Path, name: str, scene: Scene) -> None:
-    """Write all files of one image; `human_parts` only if a person is visible."""
+    """Write the files of one image; `human_parts` only if a person is visible."""
     bgr_HWC = np.ascontiguousarray(scene.image_HWC[:, :, ::-1])
     _image(root / f"JPEGImages/{name}.jpg", bgr_HWC, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     _image(root / f"semseg/VOC12/{name}.png", scene.semseg_HW)
@@ -48,17 +48,17 @@ def write_scene(root: Path, name: str, scene: Scene) -> None:
 
 
 def encode_normals(normals_3HW: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """RGB H x W x 3 with n = 2 x / 255 - 1; no normal becomes grey 128, of norm 0.007."""
+    """Encode normals n as RGB bytes x, (H, W, 3), by n = 2 x / 255 - 1; 128 for no normal."""
     return np.ascontiguousarray((normals_3HW * 127.5 + 128).astype(np.uint8).transpose(1, 2, 0))
 
 
 def encode_depth(depth_HW: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Millimetres."""
+    """Depth in metres as 16-bit millimetres."""
     return np.rint(depth_HW * 1000).astype(np.uint16)
 
 
 def write_split(root: Path, split: str, names: list[str]) -> None:
-    """Write one list of image names."""
+    """Write the list of image names of a split."""
     text = "".join(f"{name}\n" for name in names)
     (root / f"ImageSets/Context/{split}.txt").write_text(text, encoding="utf-8")
 
@@ -69,14 +69,14 @@ def _image(path: Path, pixels: NDArray[np.integer], options: list[int] | None = 
 
 
 def _mat(path: Path, variables: dict[str, object]) -> None:
-    """A MAT v5 file whose header does not tell the time, so that equal scenes are equal files."""
+    """Write a MAT v5 file without the time in its header, so that equal scenes give equal files."""
     buffer = io.BytesIO()
     savemat(buffer, variables, do_compression=True)
     path.write_bytes(MAT_HEADER + buffer.getvalue()[len(MAT_HEADER) :])
 
 
 def _annotation(name: str, scene: Scene, people: list[int]) -> dict[str, object]:
-    """Pascal-Part's `anno`: every visible person with its mask and its parts' masks."""
+    """The `anno` struct of Pascal-Part: mask and part masks of every visible person."""
     objects = np.empty(
         (1, len(people)),
         [("class", "O"), ("class_ind", "O"), ("mask", "O"), ("parts", "O")],

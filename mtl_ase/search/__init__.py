@@ -1,1 +1,1 @@
-"""Searching hyper-parameters: the space, the trials and their study, their processes."""
+"""Hyper-parameter search: the search space, the study of trials, and their processes."""

@@ -1,4 +1,4 @@
-"""Whether trials can be run and compared: what is measured, and which way is better."""
+"""Checks before a search: trials can be built, and they measure the metric; its direction."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PARTS = ("data", "model", "training", "trainer", "logger", "callbacks")
 
 
 def check_trial(config: DictConfig, metric: str) -> Direction:
-    """Refuse a trial's config that can't be built or does not measure the metric.
+    """Refuse a trial's config that is invalid or does not measure the metric.
 
     Args:
-        config: composed from a trial's overrides.
-        metric: by which trials are compared.
+        config: the composed config of a trial.
+        metric: key in metrics.json, or "val/loss".
 
     Returns:
-        The direction in which the metric is better.
+        "maximize" if higher values of the metric are better, else "minimize".
 
     Raises:
         UserError: a value has the wrong type, or the metric is not measured.
@@ -37,7 +37,7 @@ def check_trial(config: DictConfig, metric: str) -> Direction:
         reference_mismatch = Scorer(tasks, reference, config.data.name).reference_mismatch
         if reference_mismatch:
             raise UserError(
-                f"metric=delta_m can't be known: {reference_mismatch}; choose another metric."
+                f"metric=delta_m can't be computed: {reference_mismatch}; choose another metric."
             )
         return "maximize"
     measured = {key: value for task in tasks.values() for key, value in task.measured().items()}

@@ -1,4 +1,4 @@
-"""What to try next, as a function of what was found so far."""
+"""Proposing the values of the next trial from the results of the finished ones."""
 
 from __future__ import annotations
 
@@ -28,26 +28,30 @@ def propose(
     number: int,
     finished: Sequence[FrozenTrial],
 ) -> Values:
-    """The values of a trial, by the tree-structured Parzen estimator.
+    """The values of a trial, by the tree-structured Parzen estimator (Optuna's TPESampler).
 
-    They follow from the arguments alone: nothing is drawn from what an earlier proposal left.
+    A pure function of its arguments, so a search that was killed goes on as if it was not: no
+    sampler state is carried from one proposal to the next.
 
     Args:
-        space: what may be tried.
-        direction: in which the metric is better.
-        seed: of the search.
-        number: of the trial.
-        finished: trials with their results, in the order of their numbers.
+        space: the search space.
+        direction: "maximize" or "minimize".
+        seed: seed of the search.
+        number: number of the trial; together with `seed` it seeds the sampler.
+        finished: trials with a result, ordered by number.
+
+    Returns:
+        A value for every key of the space.
     """
-    drawn = np.random.SeedSequence((seed, number)).generate_state(1)
-    study = optuna.create_study(direction=direction, sampler=TPESampler(seed=int(drawn[0])))
+    sampler_seed = np.random.SeedSequence((seed, number)).generate_state(1)
+    study = optuna.create_study(direction=direction, sampler=TPESampler(seed=int(sampler_seed[0])))
     study.add_trials(finished)
     values: Values = study.ask(distributions(space)).params
     return values
 
 
 def distributions(space: Mapping[str, Dimension]) -> dict[str, BaseDistribution]:
-    """The space as Optuna has it, in the order of the keys."""
+    """The search space as Optuna distributions, sorted by key."""
     return {key: _distribution(space[key]) for key in sorted(space)}
 
 

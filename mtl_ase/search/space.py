@@ -1,4 +1,4 @@
-"""What a search may try: ranges of numbers and choices, as a command line writes them."""
+"""The search space: ranges of numbers and choices, and how the command line writes them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Range:
     """Numbers from low to high, both included.
 
     Attributes:
-        kind: log and uniform are real numbers, int are whole ones.
-        low: the least.
-        high: the greatest.
+        kind: "log" (real, log-uniform), "uniform" (real) or "int" (whole numbers).
+        low: the smallest number.
+        high: the largest number.
     """
 
     kind: Kind
@@ -36,7 +36,7 @@ class Range:
 
     @property
     def samples(self) -> list[str]:
-        """Values that stand for all in checks, as in an override."""
+        """Values to check before the search, as override text: the smallest number only."""
         return [repr(self.low)]
 
 
@@ -45,7 +45,7 @@ class Choice:
     """One of several values.
 
     Attributes:
-        options: as in overrides.
+        options: the values as override text.
     """
 
     options: tuple[str, ...]
@@ -55,7 +55,7 @@ class Choice:
 
     @property
     def samples(self) -> list[str]:
-        """Values that stand for all in checks: all."""
+        """Values to check before the search, as override text: all options."""
         return list(self.options)
 
 
@@ -63,10 +63,14 @@ Dimension = Range | Choice
 
 
 def read_dimension(key: str, text: str) -> Dimension | None:
-    """The range or choice that a value of the command line writes; None for any other value.
+    """Parse `log(A,B)`, `uniform(A,B)`, `int(A,B)` or `choice(A,B,...)`; None for other text.
+
+    Args:
+        key: config key to name in error messages.
+        text: the value on the command line.
 
     Raises:
-        UserError: it is one, but a wrong one.
+        UserError: the range is empty or not of numbers, or there are fewer than two options.
     """
     form = FORM.fullmatch(text.strip())
     if form is None:
@@ -77,12 +81,15 @@ def read_dimension(key: str, text: str) -> Dimension | None:
 
 
 def sample_overrides(space: Mapping[str, Dimension]) -> list[list[str]]:
-    """Overrides that together try all choices: first all lowest values, then a change each."""
-    lowest = {key: dimension.samples[0] for key, dimension in space.items()}
-    changes = [
-        lowest | {key: value} for key, dimension in space.items() for value in dimension.samples[1:]
+    """Overrides of the configs to check before a search, so that every option occurs once.
+
+    The first list has the first sample of every key; each other list changes one key.
+    """
+    first = {key: dimension.samples[0] for key, dimension in space.items()}
+    others = [
+        first | {key: value} for key, dimension in space.items() for value in dimension.samples[1:]
     ]
-    return [[f"{key}={value}" for key, value in values.items()] for values in [lowest, *changes]]
+    return [[f"{key}={value}" for key, value in values.items()] for values in [first, *others]]
 
 
 def _range(key: str, text: str, kind: Kind, inside: str) -> Range:

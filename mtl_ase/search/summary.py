@@ -1,4 +1,4 @@
-"""What a search found: a table, a file, and the command line of the best trial."""
+"""The summary of a search: a table, a CSV file, and the command line of the best trial."""
 
 from __future__ import annotations
 
@@ -15,58 +15,60 @@ from mtl_ase.base.run_files import RunFiles
 from mtl_ase.search.command_line import CommandLine
 from mtl_ase.search.trial import Trial
 
-SHOWN = 10
+MAX_ROWS = 10
 
 
-def print_summary(wanted: CommandLine, ranked: Sequence[Trial], trials: Sequence[Trial]) -> None:
-    """Print the best trials, how to run the best one, and those that failed.
+def print_summary(
+    command_line: CommandLine, ranked: Sequence[Trial], trials: Sequence[Trial]
+) -> None:
+    """Print the ten best trials, the command line of the best one, and the failed trials.
 
     Args:
-        wanted: what was searched.
+        command_line: the command line of the search.
         ranked: the trials with a result, best first.
-        trials: all.
+        trials: all trials.
     """
     if ranked:
-        Console().print(results_table(wanted, ranked))
-        print(f"the best: {command(wanted, ranked[0])}")
+        Console().print(results_table(command_line, ranked))
+        print(f"the best: {command(command_line, ranked[0])}")
     for trial in trials:
         if trial.failure is not None:
-            log = RunFiles(wanted.folder / trial.name).output_log
+            log = RunFiles(command_line.folder / trial.name).output_log
             print(f"trial {trial.number} failed: {trial.failure} ({log})")
 
 
-def results_table(wanted: CommandLine, ranked: Sequence[Trial]) -> Table:
-    """A row a trial, best first."""
-    keys = sorted(wanted.space)
+def results_table(command_line: CommandLine, ranked: Sequence[Trial]) -> Table:
+    """One row for each of the ten best trials, best first."""
+    keys = sorted(command_line.space)
     table = Table("trial", title=f"The best of {len(ranked)} trials with a result")
-    for column in (wanted.metric, *keys):
+    for column in (command_line.metric, *keys):
         table.add_column(column, justify="right", overflow="fold")
-    for trial in ranked[:SHOWN]:
+    for trial in ranked[:MAX_ROWS]:
         values = (_short(trial.values[key]) for key in keys)
         table.add_row(str(trial.number), _short(str(trial.result)), *values)
     return table
 
 
-def write_trials(wanted: CommandLine, trials: Sequence[Trial]) -> None:
-    """Write all trials as `trials.csv`: number, result, values, and why one failed."""
-    keys = sorted(wanted.space)
+def write_trials(command_line: CommandLine, trials: Sequence[Trial]) -> None:
+    """Write all trials to `trials.csv`: number, result, values, reason of a failure."""
+    keys = sorted(command_line.space)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", wanted.metric, *keys, "failure"])
+    writer.writerow(["trial", command_line.metric, *keys, "failure"])
     for trial in trials:
         result = "" if trial.result is None else repr(trial.result)
         values = [trial.values[key] for key in keys]
         writer.writerow([trial.number, result, *values, trial.failure or ""])
-    write_atomically(wanted.folder / "trials.csv", text.getvalue().encode())
+    write_atomically(command_line.folder / "trials.csv", text.getvalue().encode())
 
 
-def command(wanted: CommandLine, trial: Trial) -> str:
-    """The command line that trains with a trial's values."""
-    return shlex.join(["python", "train.py", *wanted.fixed, *trial.overrides])
+def command(command_line: CommandLine, trial: Trial) -> str:
+    """The command line of train.py with a trial's values."""
+    return shlex.join(["python", "train.py", *command_line.shared_overrides, *trial.overrides])
 
 
 def _short(text: str) -> str:
-    """A number with as many digits as help a reader; other text as it is."""
+    """A real number with five significant digits; other text unchanged."""
     try:
         return text if text.lstrip("-").isdigit() else f"{float(text):.5g}"
     except ValueError:

@@ -1,4 +1,4 @@
-"""Running trainings, each in a process of its own."""
+"""Running the trainings of a search, one at a time, as child processes."""
 
 from __future__ import annotations
 
@@ -10,47 +10,56 @@ from types import FrameType
 from typing import Any
 
 from mtl_ase.base.run_files import RunFiles
-from mtl_ase.launch.child_training import TRAIN, exit_code, quoted, start_training
+from mtl_ase.launch.child_training import TRAIN_SCRIPT, quoted, shell_exit_code, start_training
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Trainings:
-    """Runs one training at a time and passes SIGTERM and SIGINT on to it.
+    """Runs one training at a time and forwards SIGTERM and SIGINT to it.
 
-    A context: while it is open, these signals no longer end this process. After one has arrived,
-    no training is started.
+    Inside the context (`with Trainings(...)`) these signals do not end this process; after one has
+    arrived, no further training is started.
 
     Args:
-        inherited: number of an open file that the trainings hold open too.
+        lock: file descriptor of the folder lock, which the trainings inherit: the folder stays
+            locked until they have ended, even if this process is killed.
+
+    Attributes:
+        received: number of the signal that arrived, or None.
+        process: the running training, or None.
     """
 
-    def __init__(self, inherited: int) -> None:
-        self.inherited = inherited
+    def __init__(self, lock: int) -> None:
+        self.lock = lock
         self.received: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
-        self.before: dict[int, Any] = {}
+        self._handlers_before: dict[int, Any] = {}
 
     def __enter__(self) -> Trainings:
-        self.before = {number: signal.signal(number, self._pass_on) for number in SIGNALS}
+        self._handlers_before = {number: signal.signal(number, self._forward) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
-        for number, handler in self.before.items():
+        for number, handler in self._handlers_before.items():
             signal.signal(number, handler)
 
     def __call__(self, run: Path, overrides: Sequence[str]) -> int:
-        """Start a training in a run folder, or go on with it, and wait for its end.
+        """Start or resume a training in a run folder and wait for its end.
 
-        What it prints is added to `output.log` in the folder.
+        Its stdout and stderr are appended to `output.log` in the run folder.
+
+        Args:
+            run: the run folder.
+            overrides: overrides of train.py, without `run_dir` and `resume`.
 
         Returns:
-            Its exit code, 128 + the signal if one ended it.
+            The exit code of the training: 128 + the signal number after a signal.
         """
         if self.received is not None:
             return 128 + self.received
         run.mkdir(parents=True, exist_ok=True)
-        command = [str(TRAIN), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
+        command = [str(TRAIN_SCRIPT), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
         with RunFiles(run).output_log.open("ab") as log:
             self.process = start_training(
                 command,
@@ -58,18 +67,18 @@ class Trainings:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                pass_fds=[self.inherited],
-                process_group=0,  # else a Ctrl-C would reach it twice
+                pass_fds=[self.lock],
+                process_group=0,  # otherwise a Ctrl-C would reach it twice
             )
-        if self.received is not None:  # before there was a process to pass it on to
+        if self.received is not None:  # while the process was being started
             self.process.send_signal(self.received)
         code = self.process.wait()
         self.process = None
         if code != 0 and self.received is not None:
             return 128 + self.received
-        return exit_code(code)
+        return shell_exit_code(code)
 
-    def _pass_on(self, number: int, _: FrameType | None) -> None:
+    def _forward(self, number: int, _: FrameType | None) -> None:
         self.received = number
         if self.process is not None:
             self.process.send_signal(number)

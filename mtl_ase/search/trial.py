@@ -1,4 +1,4 @@
-"""A trial of a search, and what its training left."""
+"""A trial of a search, and reading its result from its run folder."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mtl_ase.base.run_files import RunFiles
 
 @dataclass(frozen=True)
 class Trial:
-    """One training with its own values.
+    """One training with proposed values.
 
     Attributes:
-        number: from 0 on.
-        values: what it tries, by key, as in an override.
-        result: of the metric, or None while it is not known.
-        failure: why there is no result, or None.
-        finished: whether it has a result or failed.
+        number: number of the trial, from 0.
+        values: the proposed values as override text, by config key.
+        result: value of the metric; None if the trial failed or has not finished.
+        failure: why the trial failed; None if it did not.
+        finished: whether the trial has a result or failed.
     """
 
     number: int
@@ -32,17 +32,17 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Of its run folder."""
+        """Name of the run folder, e.g. "trial_0003"."""
         return f"trial_{self.number:04d}"
 
     @property
     def overrides(self) -> list[str]:
-        """Its values for train.py."""
+        """The proposed values as overrides of train.py."""
         return [f"{key}={value}" for key, value in self.values.items()]
 
 
 def read_result(run: Path, metric: str) -> float | None:
-    """The metric of a finished run; None where it is not known."""
+    """The metric of a finished run, "val/loss" as logged last; None if null or not finite."""
     if metric == "val/loss":
         value = _last_logged(RunFiles(run).log, metric)
     else:
@@ -50,10 +50,10 @@ def read_result(run: Path, metric: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def last_words(log: Path) -> str:
-    """The last line of a log that is not empty."""
+def last_line(log: Path) -> str:
+    """The last non-empty line of a log, or "no output"."""
     lines = log.read_text(errors="replace").split("\n") if log.is_file() else []
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "no output")
 
 
 def _last_logged(log: Path, key: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Sweeps: every job a process and a folder of its own, and what became of all of them."""
+"""Sweeps: every job is a process with its own run folder; a summary lists the results of all."""
 
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import job_folder

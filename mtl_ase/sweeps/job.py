@@ -1,4 +1,4 @@
-"""A job of a sweep and what its folder says about it."""
+"""A job of a sweep; its state is read from its run folder."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.run_files import RunFiles
 
-SHOWN_LINES = 20
-WRONG_USE = "error: "
+KEPT_LINES = 20
+ERROR_PREFIX = "error: "
+"""How the message of a `UserError` begins on stderr."""
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,8 @@ class Job:
     """One combination of a sweep's values.
 
     Attributes:
-        overrides: of the command line, those that the jobs share too.
-        folder: its own.
+        overrides: the job's overrides, including those that all jobs share.
+        folder: the job's run folder.
     """
 
     overrides: tuple[str, ...]
@@ -27,44 +28,49 @@ class Job:
 
     @property
     def files(self) -> RunFiles:
-        """The files of its run."""
+        """The paths of the job's files."""
         return RunFiles(self.folder)
 
     @property
     def is_done(self) -> bool:
-        """Whether it ran to its end."""
+        """Whether the training has finished."""
         return self.files.done.exists()
 
     @property
     def failure(self) -> str | None:
-        """Why it failed, in a line, or None if it did not."""
+        """The error in one line, e.g. "ValueError: ... (exit code 1)"; None if it did not fail."""
         try:
-            ending, *said = self.files.failed.read_text(encoding="utf-8").splitlines()
+            ending, *lines = self.files.failed.read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return None
-        sentences = [line for line in said if line.startswith(WRONG_USE)]
-        last = (sentences or said or [""])[-1].removeprefix(WRONG_USE)
+        errors = [line for line in lines if line.startswith(ERROR_PREFIX)]
+        last = (errors or lines or [""])[-1].removeprefix(ERROR_PREFIX)
         return f"{last} ({ending})" if last else ending
 
     @property
     def status(self) -> str:
-        """One word."""
+        """Either "done", "failed" or "missing" (not finished yet)."""
         if self.is_done:
             return "done"
         return "missing" if self.failure is None else "failed"
 
-    def fail(self, ending: str, said: str) -> None:
-        """Note how it ended and what it said last."""
-        lines = [line.rstrip() for line in said.splitlines() if line.strip()]
-        text = "\n".join([ending, *lines[-SHOWN_LINES:]]) + "\n"
+    def mark_failed(self, ending: str, stderr: str) -> None:
+        """Write the FAILED file.
+
+        Args:
+            ending: how the process ended, e.g. "exit code 1" or "killed by SIGKILL".
+            stderr: its output on stderr, of which the last 20 lines are kept.
+        """
+        lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
+        text = "\n".join([ending, *lines[-KEPT_LINES:]]) + "\n"
         write_atomically(self.files.failed, text.encode())
 
-    def forget_failure(self) -> None:
-        """It is tried again."""
+    def clear_failure(self) -> None:
+        """Delete the FAILED file before the job is started again."""
         self.files.failed.unlink(missing_ok=True)
 
     def metrics(self) -> dict[str, float | None]:
-        """The final ones; none as long as there are none."""
+        """The scores of the final validation by key; empty if the job has not finished."""
         path = self.files.metrics
         if not self.is_done or not path.is_file():
             return {}

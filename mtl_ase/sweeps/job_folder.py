@@ -1,4 +1,4 @@
-"""The name of a job's folder: the same for the same overrides, in whatever order."""
+"""The name of a job's folder, a function of its overrides; their order does not matter."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections.abc import Sequence
 
 from mtl_ase.sweeps.overrides import key_of, leaf, value_of
 
-NOT_ITS_OWN = ("run_dir", "resume")
-"""Keys that say where a sweep lies and how it goes on, not what a job is."""
-LONGEST = 60
+SWEEP_KEYS = ("run_dir", "resume")
+"""Keys of the sweep's folder and of resuming, which do not tell jobs apart."""
+MAX_READABLE = 60
 UNSAFE = re.compile(r"[^A-Za-z0-9_.+-]+")
 
 
 def own_overrides(overrides: Sequence[str]) -> list[str]:
-    """Those that say what a job is."""
-    return [override for override in overrides if key_of(override) not in NOT_ITS_OWN]
+    """The overrides that identify a job: all but `run_dir` and `resume`."""
+    return [override for override in overrides if key_of(override) not in SWEEP_KEYS]
 
 
 def job_folder(overrides: Sequence[str]) -> str:
-    """A part to read and eight digits of a hash, e.g. `rank_4-seed_1-0a1b2c3d`.
+    """A readable part and eight hex digits of a hash, e.g. `rank_4-seed_1-0a1b2c3d`.
 
-    It is one name without a slash, whatever the values are, and needs no quotes as `run=FOLDER`.
+    The name has no slash and only characters that need no quotes in `run=FOLDER`.
     """
     own = sorted(own_overrides(overrides))
     digits = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
@@ -31,15 +31,15 @@ def job_folder(overrides: Sequence[str]) -> str:
 
 
 def _readable(overrides: Sequence[str]) -> str:
-    """Short ones first: numbers are swept more often than paths."""
+    """At most 60 characters, short overrides first: numbers are swept more often than paths."""
     items = [_safe(f"{leaf(key_of(item))}_{value_of(item)}") for item in overrides]
     text = ""
     for item in sorted(items, key=lambda item: (len(item), item)):
         longer = f"{text}-{item}" if text else item
-        if text and len(longer) > LONGEST:
+        if text and len(longer) > MAX_READABLE:
             break
         text = longer
-    return text[:LONGEST].rstrip("-.") or "job"
+    return text[:MAX_READABLE].rstrip("-.") or "job"
 
 
 def _safe(text: str) -> str:

@@ -1,7 +1,7 @@
-"""A job of a sweep as a process of its own: an ordinary run, whoever launches it.
+"""Running one job of a sweep as an ordinary training in a child process.
 
-So a job that crashes takes no other one with it, and one on several devices may start itself anew
-in every process, as Lightning does.
+A crashing job therefore leaves the other jobs untouched, and in a job on several devices Lightning
+can start the script again for every rank.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from typing import IO
 from hydra.conf import HydraConf
 from hydra.core.hydra_config import HydraConfig
 
-from mtl_ase.launch.child_training import STOPPED, exit_code, quoted, start_training
+from mtl_ase.launch.child_training import STOP_EXIT_CODES, quoted, shell_exit_code, start_training
 from mtl_ase.launch.parent_watch import end_with_parent
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
 from mtl_ase.sweeps.overrides import key_of
 
 TAIL_BYTES = 8192
-LAST_WORDS_S = 5.0
+STDERR_TIMEOUT_S = 5.0
 
 
 def run_in_process(script: Path, sweep: int) -> None:
-    """Run the job that Hydra is at, unless it is done, and wait for it.
+    """Run Hydra's current job in a child process and wait for it; skip a job that is done.
 
     Args:
-        script: that the command line runs.
-        sweep: number of the process that runs the whole sweep.
+        script: the training script of the command line.
+        sweep: PID of the process that runs the whole sweep.
 
     Raises:
-        SystemExit: the job was told to end, so the sweep ends too.
+        SystemExit: SIGTERM or SIGINT stopped the job, so the sweep stops too.
     """
     hydra = HydraConfig.get()
     job = Job(tuple(hydra.overrides.task), Path(hydra.runtime.output_dir))
@@ -46,25 +46,25 @@ def run_in_process(script: Path, sweep: int) -> None:
         return
     if os.getppid() == sweep:
         _end_with_launcher(sweep)
-    job.forget_failure()
+    job.clear_failure()
     print(f"job {hydra.job.num}: {job.folder}", flush=True)
-    _note(job, "start")
-    code, said = _wait_for(_command(script, hydra, job))
-    if code in STOPPED:
-        _note(job, "stopped")
-        sentence = f"{job.folder} was told to end; run the same command again to go on."
+    _log_event(job, "start")
+    code, stderr = _run(_command(script, hydra, job))
+    if code in STOP_EXIT_CODES:
+        _log_event(job, "stopped")
+        sentence = f"{job.folder} was stopped by a signal; run the same command again to continue."
         print(f"stopped: {sentence}", file=sys.stderr)
         raise SystemExit(code)
     if code == 0 and job.is_done:
-        _note(job, "done")
+        _log_event(job, "done")
     else:
-        job.fail(_ending(code), said)
-        _note(job, "failed")
+        job.mark_failed(_ending(code), stderr)
+        _log_event(job, "failed")
 
 
 @functools.cache
 def _end_with_launcher(sweep: int) -> None:
-    """In a worker process, which the end of the sweep would leave behind."""
+    """End a launcher's worker process when the sweep's process has ended."""
     end_with_parent(sweep)
 
 
@@ -76,7 +76,7 @@ def _command(script: Path, hydra: HydraConf, job: Job) -> list[str]:
 
 
 def _sources(hydra: HydraConf) -> Sequence[str]:
-    """Where the configs come from, if the command line said so."""
+    """The config name and the config folders of the sweep, as options of the command line."""
     options = {"main": "--config-path", "command-line": "--config-dir"}
     found = [
         f"{options[source.provider]}={source.path}"
@@ -86,12 +86,12 @@ def _sources(hydra: HydraConf) -> Sequence[str]:
     return [f"--config-name={hydra.job.config_name}", *found]
 
 
-def _wait_for(command: Sequence[str]) -> tuple[int, str]:
-    """The exit code, 128 + the number of a signal, and the last that was said on stderr."""
+def _run(command: Sequence[str]) -> tuple[int, str]:
+    """The exit code (128 + the signal number after a signal) and the end of the stderr output."""
     process = start_training(command, stderr=subprocess.PIPE)
     assert process.stderr is not None
-    said = bytearray()
-    reader = threading.Thread(target=_pass_on, args=(process.stderr, said), daemon=True)
+    tail = bytearray()
+    reader = threading.Thread(target=_forward, args=(process.stderr, tail), daemon=True)
     reader.start()
     try:
         code = process.wait()
@@ -99,16 +99,17 @@ def _wait_for(command: Sequence[str]) -> tuple[int, str]:
         process.send_signal(signal.SIGINT)
         process.wait()
         code = 128 + signal.SIGINT
-    reader.join(LAST_WORDS_S)
-    return exit_code(code), said.decode(errors="replace")
+    reader.join(STDERR_TIMEOUT_S)
+    return shell_exit_code(code), tail.decode(errors="replace")
 
 
-def _pass_on(stream: IO[bytes], said: bytearray) -> None:
+def _forward(stream: IO[bytes], tail: bytearray) -> None:
+    """Copy a stream to stderr, and its last bytes to `tail`."""
     with stream:
         while chunk := os.read(stream.fileno(), TAIL_BYTES):
             os.write(2, chunk)
-            said += chunk
-            del said[:-TAIL_BYTES]
+            tail += chunk
+            del tail[:-TAIL_BYTES]
 
 
 def _ending(code: int) -> str:
@@ -119,8 +120,8 @@ def _ending(code: int) -> str:
     return f"exit code {code}"
 
 
-def _note(job: Job, event: str) -> None:
-    """Add a line to the sweep's jobs.log."""
+def _log_event(job: Job, event: str) -> None:
+    """Append a line to the sweep's jobs.log."""
     time = datetime.now().isoformat(timespec="seconds")
     with (job.folder.parent / "jobs.log").open("a", encoding="utf-8") as file:
         file.write(f"{time} {event} {job.folder.name}\n")

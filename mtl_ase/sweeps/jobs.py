@@ -1,4 +1,4 @@
-"""The jobs that a sweep's command line asks for."""
+"""The list of jobs of a sweep, from its command line."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from mtl_ase.sweeps.job_folder import job_folder
 
 
 def jobs_of(config: DictConfig) -> list[Job]:
-    """All combinations, as Hydra's own sweeper makes them, finished or not.
+    """All combinations of the swept values, as Hydra's basic sweeper makes them, finished or not.
 
     Args:
-        config: of the sweep as a whole, with Hydra's part.
+        config: the config of the whole sweep, including the `hydra` node.
 
     Raises:
-        UserError: two of them are the same job.
+        UserError: two combinations are the same job.
     """
     params = config.hydra.sweeper.get("params") or {}
     given = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
-    loader = GlobalHydra.instance().config_loader()  # knows the names that glob(*) stands for
+    loader = GlobalHydra.instance().config_loader()  # expands glob(*) to names of config files
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
     batches = BasicSweeper.split_arguments(overrides, None)
     sweep = Path(config.hydra.sweep.dir).absolute()
     jobs = [
         Job(tuple(job), sweep / job_folder(job)) for job in itertools.chain.from_iterable(batches)
     ]
-    _refuse_twins(jobs)
+    _refuse_duplicates(jobs)
     return jobs
 
 
-def _refuse_twins(jobs: list[Job]) -> None:
+def _refuse_duplicates(jobs: list[Job]) -> None:
     seen: set[Path] = set()
     for job in jobs:
         if job.folder in seen:

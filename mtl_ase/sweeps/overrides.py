@@ -1,4 +1,4 @@
-"""Reading an override of the command line: its key, the key's last part, its value."""
+"""Parts of a command-line override: key, last part of the key, value."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 
 def key_of(override: str) -> str:
-    """What stands before the equals sign, without the signs for adding and deleting."""
+    """The key before the equals sign, without Hydra's prefixes +, ++ and ~."""
     return override.partition("=")[0].lstrip("+~")
 
 
 def value_of(override: str) -> str:
-    """What stands behind the equals sign."""
+    """The text after the equals sign."""
     return override.partition("=")[2]
 
 
 def leaf(key: str) -> str:
-    """The last part of a key or config group."""
+    """The last part of a key or config group, e.g. "rank" of "model.adapter.rank"."""
     return re.split(r"[./]", key.partition("@")[0])[-1]
 
 
 def is_swept(override: str) -> bool:
-    """Whether it gives several values to sweep over."""
+    """Whether an override gives several values to sweep over."""
     return OverridesParser.create().parse_override(override).is_sweep_override()

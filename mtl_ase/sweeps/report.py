@@ -1,4 +1,4 @@
-"""What happens before the first and after the last job of a sweep."""
+"""The Hydra callback of sweeps: checks before the first job, a summary after the last."""
 
 from __future__ import annotations
 
@@ -19,34 +19,38 @@ from mtl_ase.sweeps.summary import print_summary, summarise, write_summary
 
 
 class SweepReport(Callback):
-    """Sees that a sweep may start, and reports what became of its jobs.
+    """Checks a sweep before its first job and summarises all jobs after the last one.
 
-    Hydra turns exceptions of its callbacks into warnings, so this one ends the process itself: with
-    exit code 2 for wrong use, 1 if a job is not done. It reads all from disk, since jobs may run on
-    other machines.
+    Hydra turns exceptions in callbacks into warnings, so this callback ends the process itself:
+    with exit code 2 for wrong use, 1 if a job is not done. It reads the state of the jobs from
+    disk, since they may run on other machines.
+
+    Attributes:
+        jobs: all jobs of the sweep.
+        done_before: folders of the jobs that were done before this start.
     """
 
     def __init__(self) -> None:
         self.jobs: list[Job] = []
-        self.before: set[Path] = set()
+        self.done_before: set[Path] = set()
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse what can't be right; see which jobs are done."""
+        """Refuse wrong command lines; find out which jobs are done already."""
         try:
             refuse_torchrun()
             self.jobs = jobs_of(config)
         except UserError as error:
             exit_with(str(error))
         except HydraException:
-            return  # the sweeper is about to say the same
-        self.before = {job.folder for job in self.jobs if job.is_done}
+            return  # Hydra's sweeper reports the same error right afterwards
+        self.done_before = {job.folder for job in self.jobs if job.is_done}
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print and write the summary."""
+        """Print the summary and write it to summary.csv."""
         if not self.jobs:
             return
         try:
-            rows = summarise(self.jobs, self.before)
+            rows = summarise(self.jobs, self.done_before)
             path = self.jobs[0].folder.parent / "summary.csv"
             write_summary(path, rows)
             print_summary(rows)
@@ -59,10 +63,10 @@ class SweepReport(Callback):
 
 
 def refuse_torchrun() -> None:
-    """Refuse to sweep in several processes that would each run all jobs.
+    """Refuse a sweep under torchrun, where every process would run all jobs.
 
     Raises:
-        UserError: this is one of several processes.
+        UserError: torchrun started this process.
     """
     if "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("WORLD_SIZE") or 1) > 1:
         raise UserError(

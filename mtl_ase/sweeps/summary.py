@@ -1,4 +1,4 @@
-"""What became of a sweep's jobs: a table, a CSV file, and the failures."""
+"""The summary of a sweep: a table, a CSV file, and the errors of failed jobs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
 from mtl_ase.sweeps.overrides import key_of, leaf, value_of
 
-BEFORE = "done before"
+DONE_BEFORE = "done before"
 
 
 @dataclass(frozen=True)
 class Row:
-    """A job in the summary.
+    """A row of the summary.
 
     Attributes:
-        job: itself.
+        job: the job.
         status: done, done before, failed or missing.
-        swept: key and value of the overrides in which the jobs differ.
-        metrics: the headlines of its tasks, and delta_m.
+        swept: the overrides in which the jobs differ, value by key.
+        metrics: headline metric of every task, and delta_m, by key; None where not measured.
     """
 
     job: Job
@@ -37,12 +37,12 @@ class Row:
     metrics: dict[str, float | None] = field(default_factory=dict)
 
 
-def summarise(jobs: Sequence[Job], before: Collection[Path] = ()) -> list[Row]:
-    """A row a job, in the order of the command.
+def summarise(jobs: Sequence[Job], done_before: Collection[Path] = ()) -> list[Row]:
+    """One row per job, in the order of the command line.
 
     Args:
-        jobs: of one command.
-        before: folders of those that were done when it started.
+        jobs: all jobs of the sweep.
+        done_before: folders of the jobs that were done before this start.
     """
     values = [{key_of(item): value_of(item) for item in own_overrides(j.overrides)} for j in jobs]
     keys = list(dict.fromkeys(key for row in values for key in row))
@@ -50,7 +50,7 @@ def summarise(jobs: Sequence[Job], before: Collection[Path] = ()) -> list[Row]:
     return [
         Row(
             job,
-            BEFORE if job.folder in before and job.is_done else job.status,
+            DONE_BEFORE if job.folder in done_before and job.is_done else job.status,
             {key: row.get(key, "") for key in swept},
             headlines(job),
         )
@@ -59,7 +59,7 @@ def summarise(jobs: Sequence[Job], before: Collection[Path] = ()) -> list[Row]:
 
 
 def headlines(job: Job) -> dict[str, float | None]:
-    """The tasks' headline metrics and delta_m; all metrics where the run does not say which."""
+    """The tasks' headline metrics and delta_m; all metrics if the run folder has no config."""
     metrics, path = job.metrics(), job.files.config
     if not metrics or not path.is_file():
         return metrics
@@ -70,7 +70,7 @@ def headlines(job: Job) -> dict[str, float | None]:
 
 
 def write_summary(path: Path, rows: Sequence[Row]) -> None:
-    """Write it as CSV; empty where a value can't be known."""
+    """Write the summary as CSV; a cell is empty where a score was not measured."""
     swept, metrics = _columns(rows)
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -85,7 +85,7 @@ def write_summary(path: Path, rows: Sequence[Row]) -> None:
 
 
 def print_summary(rows: Sequence[Row], console: Console | None = None) -> None:
-    """Print the table, then why jobs failed and where they lie."""
+    """Print the table, then folder and error of every failed job."""
     console = console or Console()
     console.print(summary_table(rows))
     for row in rows:
@@ -95,7 +95,7 @@ def print_summary(rows: Sequence[Row], console: Console | None = None) -> None:
 
 
 def summary_table(rows: Sequence[Row]) -> Table:
-    """One row a job."""
+    """One row per job."""
     swept, metrics = _columns(rows)
     leaves = [leaf(key) for key in swept]
     table = Table(title="Sweep")
@@ -112,7 +112,7 @@ def summary_table(rows: Sequence[Row]) -> Table:
 
 
 def _columns(rows: Sequence[Row]) -> tuple[list[str], list[str]]:
-    """The swept keys and the metrics."""
+    """The swept keys and the metric keys of all rows."""
     return (
         list(dict.fromkeys(key for row in rows for key in row.swept)),
         list(dict.fromkeys(key for row in rows for key in row.metrics)),

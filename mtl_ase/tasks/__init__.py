@@ -1,4 +1,4 @@
-"""Tasks: each one is a `Task`, put together in configs/tasks/*.yaml."""
+"""Tasks: the class `Task`, composed in configs/tasks/*.yaml, with activations and colours."""
 
 from mtl_ase.tasks.activations import class_ids, first_channel, probability, unit_vector
 from mtl_ase.tasks.colours import class_colours, depth_colours, grey, normal_colours

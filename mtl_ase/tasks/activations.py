@@ -1,4 +1,4 @@
-"""Activations: one image's logits to what metrics and pictures take.
+"""Activations: from the logits of one image to a prediction for metrics and pictures.
 
 Legend: C channels, H W pixels.
 """
@@ -15,7 +15,7 @@ def class_ids(logits_CHW: Tensor) -> Tensor:
 
 
 def first_channel(logits_CHW: Tensor) -> Tensor:
-    """The one channel as it is, (H, W)."""
+    """The first channel unchanged, (H, W)."""
     return logits_CHW[0]
 
 
@@ -25,5 +25,5 @@ def probability(logits_CHW: Tensor) -> Tensor:
 
 
 def unit_vector(logits_CHW: Tensor) -> Tensor:
-    """The direction of every pixel's vector, (C, H, W)."""
+    """Every pixel's vector scaled to length 1, (C, H, W)."""
     return normalize(logits_CHW, dim=0)

@@ -1,4 +1,4 @@
-"""What a task is."""
+"""A task: everything the framework needs to know about one prediction target."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ Colours = Callable[[NDArray[np.generic]], NDArray[np.uint8]]
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to predict, with all that the framework needs to know of it.
+    """One prediction target: output channels, loss, metrics and display.
 
     Attributes:
-        name: of the task; also of its label and its metrics' prefix.
-        channels: C, of the logits.
-        loss: (logits_BCHW, label) -> scalar; an unlabelled batch costs exactly 0. With a method
-            `counts` (see losses.CountedLoss), batches that make one step together are normalised
+        name: name of the task; also of its label, and prefix of its metric keys.
+        channels: C, number of logit channels.
+        loss: (logits_BCHW, label) -> scalar; exactly 0 for an unlabelled batch. With a method
+            `counts` (see losses.CountedLoss), batches of one optimiser step are normalised
             together; without, each is normalised by itself, and they are averaged.
-        weight: of the loss in the sum.
-        activation: logits_CHW -> prediction, as metrics and pictures take it.
-        metrics: what to measure, by key; each takes (prediction, label) of one image.
-        headline: key of the metric that stands for the task in delta_m.
-        colours: prediction or label as an RGB picture, (H, W, 3) bytes.
-        legend: what a pixel's values mean, for pictures: a value, or a vector, by its name.
+        activation: logits_CHW -> prediction for metrics and pictures.
+        metrics: metrics by key; each is updated with (prediction, label) of one image.
+        headline: key of the metric that represents the task in delta_m.
+        colours: prediction or label -> RGB picture, (H, W, 3) bytes.
+        weight: weight of the loss in the total loss.
+        legend: legend of the pictures: a pixel value or vector by its name.
 
     Raises:
-        UserError: the headline is none of the metrics, the weight is negative, or the loss has
-            `counts` that are no method.
+        UserError: the headline is not one of the metrics, the weight is negative, or the loss has
+            an attribute `counts` that is no method.
     """
 
     name: str
@@ -52,7 +52,7 @@ class Task:
     def __post_init__(self) -> None:
         if self.headline not in self.metrics:
             raise UserError(
-                f"tasks.{self.name}.headline={self.headline} is none of its metrics "
+                f"tasks.{self.name}.headline={self.headline} is not one of its metrics "
                 f"({', '.join(self.metrics)}); choose one of them."
             )
         if self.weight < 0:

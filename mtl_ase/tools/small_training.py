@@ -1,4 +1,4 @@
-"""The smallest training that has all parts: for looking at how long trainings behave."""
+"""A small training with all parts (experts, EMA, worker process), used by torture and soak."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.launch.child_training import TRAIN, start_training
+from mtl_ase.launch.child_training import TRAIN_SCRIPT, start_training
 
-ROOT = TRAIN.parent
+ROOT = TRAIN_SCRIPT.parent
 SMALL = (
     "experiment=ase_finegrained",
     "setting=scenes",
@@ -32,13 +32,18 @@ SMALL = (
     "report.num_sheets=0",
     "resume=auto",
 )
-"""Overrides of train.py: a network of two blocks, six steps an epoch, averages, a worker."""
+"""Overrides of train.py: a network of two blocks, six steps per epoch, EMA, one data worker."""
 
 
 def start(
     arguments: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> subprocess.Popen[bytes]:
-    """Start Python on one thread in the project's folder, with these variables besides."""
+    """Start Python on one thread in the project's folder.
+
+    Args:
+        arguments: arguments of the Python interpreter.
+        environment: environment variables to set in addition to those of this process.
+    """
     return start_training(
         ["-W", "ignore", *arguments],
         {"OMP_NUM_THREADS": "1"} | dict(environment or {}),
@@ -52,8 +57,8 @@ def finish(process: subprocess.Popen[bytes]) -> None:
     """Wait for a training to end.
 
     Raises:
-        UserError: it failed.
+        UserError: the exit code is not 0.
     """
-    _, said = process.communicate()
+    _, stderr = process.communicate()
     if process.returncode != 0:
-        raise UserError(f"the training failed by itself: {said.decode()[-500:]}")
+        raise UserError(f"the training failed by itself: {stderr.decode()[-500:]}")

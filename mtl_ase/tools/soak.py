@@ -1,4 +1,4 @@
-"""A long training, watched from outside: does its memory grow, does it keep files open?"""
+"""The soak test: measures memory and open files of a long training from outside (Linux)."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from mtl_ase.base.run_files import RunFiles
 from mtl_ase.tools.small_training import SMALL, finish, start
 
 PERIOD_S = 0.25
-WARM = 0.25
-"""Share of the steps in which caches may still fill."""
+WARMUP = 0.25
+"""Share of the steps that is left out, since caches may still fill."""
 
 
-class Look(NamedTuple):
-    """What a look from outside sees."""
+class Measurement(NamedTuple):
+    """Memory and open files of a process at one time."""
 
-    step: int
-    megabytes: float
-    files: int
+    step: int  #: last logged step
+    megabytes: float  #: anonymous resident memory
+    files: int  #: open file descriptors
 
 
 def soak(folder: Path, steps: int = 2000) -> dict[str, Any]:
     """Train for many steps, validations and checkpoints included.
 
     Args:
-        folder: for the run and the data.
-        steps: of the optimiser.
+        folder: folder of the run and the data.
+        steps: number of optimiser steps.
 
     Returns:
-        Figures: the slope of the process's own memory in MB per 100 steps, after a quarter of the
-        steps; memory then and at the end; the most files open in each half of what is left.
+        Figures over the last three quarters of the steps: number of measurements ("looks"), slope
+        of the memory in MB per 100 steps, memory at begin and end, and the largest number of open
+        files in the first and the second half.
 
     Raises:
         UserError: the training fails by itself.
@@ -44,30 +45,30 @@ def soak(folder: Path, steps: int = 2000) -> dict[str, Any]:
     options = [f"data.root={folder / 'scenes'}", f"run_dir={run}", f"trainer.max_steps={steps}"]
     options += ["trainer.max_epochs=-1", "callbacks.last.every_n_steps=50"]
     process = start(["train.py", *SMALL, *options])
-    looks = list(_looks(process, RunFiles(run)))
+    measurements = list(_measure(process, RunFiles(run)))
     finish(process)
-    warm = [look for look in looks if look.step >= WARM * steps]
+    warm = [each for each in measurements if each.step >= WARMUP * steps]
     early, late = warm[: len(warm) // 2], warm[len(warm) // 2 :]
-    slope = np.polyfit([look.step for look in warm], [look.megabytes for look in warm], 1)[0]
+    slope = np.polyfit([each.step for each in warm], [each.megabytes for each in warm], 1)[0]
     return {
         "steps": steps,
         "looks": len(warm),
         "megabytes_per_100_steps": round(100 * float(slope), 4),
         "megabytes": [round(warm[0].megabytes, 1), round(warm[-1].megabytes, 1)],
-        "most_open_files": [max(look.files for look in half) for half in (early, late)],
+        "most_open_files": [max(each.files for each in half) for half in (early, late)],
     }
 
 
-def _looks(process: subprocess.Popen[bytes], run: RunFiles) -> Iterator[Look]:
-    """Look at a process until its last step is logged; validations of the end are left out."""
-    step, place = -1, Path(f"/proc/{process.pid}")
+def _measure(process: subprocess.Popen[bytes], run: RunFiles) -> Iterator[Measurement]:
+    """Measure a process until its last step is logged; the final validation is left out."""
+    step, proc = -1, Path(f"/proc/{process.pid}")
     while process.poll() is None and not run.metrics.is_file():
         time.sleep(PERIOD_S)
         step = max(step, _last_step(run.log))
         try:
-            files = len(list((place / "fd").iterdir()))
-            yield Look(step, _anonymous_megabytes(place), files)
-        except FileNotFoundError:  # a file was closed, or the process ended, while looking
+            files = len(list((proc / "fd").iterdir()))
+            yield Measurement(step, _anonymous_megabytes(proc), files)
+        except FileNotFoundError:  # a file was closed, or the process ended, in between
             continue
 
 
@@ -76,9 +77,9 @@ def _last_step(log: Path) -> int:
     return int(rows[-1].split(",", 1)[0]) if rows and rows[-1].split(",", 1)[0].isdigit() else -1
 
 
-def _anonymous_megabytes(place: Path) -> float:
-    """Memory of a process that no file backs."""
-    for line in (place / "status").read_text().splitlines():
+def _anonymous_megabytes(proc: Path) -> float:
+    """Resident memory of a process that is not backed by files, from its /proc folder."""
+    for line in (proc / "status").read_text().splitlines():
         if line.startswith("RssAnon:"):
             return int(line.split()[1]) / 1024
-    raise FileNotFoundError(place)
+    raise FileNotFoundError(proc)

@@ -1,4 +1,4 @@
-"""Killing a training again and again, and looking at what is left of it."""
+"""The kill test: kills a training at random moments and compares it with an undisturbed one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from mtl_ase.base.run_files import RunFiles
 from mtl_ase.tools.small_training import ROOT, SMALL, finish, start
 from mtl_ase.training.checkpoint_files import previous, read_checkpoint, verify_checkpoint
 
-SLOW = """
+SLOW_CHECKPOINTS = """
 import runpy, sys, time
 from mtl_ase.training import checkpoint_files
 written, pause = checkpoint_files._Hashing.write, float(sys.argv[1])
@@ -28,10 +28,11 @@ checkpoint_files._Hashing.write = slowly
 sys.argv = sys.argv[2:]
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
-"""Runs train.py so that writing a checkpoint takes long."""
+"""A script that runs train.py with a pause before every write to a checkpoint."""
 PAUSE_S = 0.002
 LONGEST_S = 1.5
-PATIENCE_S = 300
+"""Longest time from the first step of a start to its kill."""
+START_TIMEOUT_S = 300
 
 
 def torture(
@@ -44,57 +45,66 @@ def torture(
 ) -> dict[str, Any]:
     """Train once undisturbed and once with kill -9 at random moments; compare.
 
-    Every other life writes its checkpoints slowly, so that many kills come while one is written.
-    The same command is started again until it is done. On the way it is also stopped by SIGTERM.
+    The same command is started again after every kill until the run is finished. Every other start
+    writes its checkpoints slowly, so that many kills hit a checkpoint that is being written. After
+    the kills, the run is also stopped by SIGTERM.
 
     Args:
-        folder: for both runs, and the data.
-        kills: how often to kill.
-        epochs: of six steps each.
-        seed: of the moments.
-        stops: how often to send SIGTERM, after the kills.
+        folder: folder of both runs and the data.
+        kills: number of kills.
+        epochs: epochs of six steps each.
+        seed: seed of the random moments.
+        stops: number of stops by SIGTERM.
         tmpdir: TMPDIR of the killed run, e.g. on another file system.
 
     Returns:
-        Figures: kills, those while a checkpoint was written, whether the final weights and logs
-        are the same, steps logged more than once, torn checkpoints, litter; exit codes of SIGTERM
-        and the seconds from it to the end of the process, its state saved.
+        Figures: kills; kills while a checkpoint was written; exit codes after SIGTERM, and seconds
+        from SIGTERM to the exit; steps; steps that are missing from the log or in it twice; torn
+        (incomplete) checkpoints; files that the undisturbed run does not have ("litter"); whether
+        the final weights and logs are equal.
 
     Raises:
         UserError: the training fails by itself.
     """
-    calm = folder / "undisturbed"
+    undisturbed = folder / "undisturbed"
     options = [*SMALL, f"data.root={folder / 'scenes'}", f"trainer.max_epochs={epochs}"]
-    finish(_start([*options, f"run_dir={calm}"], 0.0, None))
-    lives = _Lives(folder / "killed", options, random.Random(seed), tmpdir)
+    finish(_start([*options, f"run_dir={undisturbed}"], 0.0, None))
+    killed = _KilledRun(folder / "killed", options, random.Random(seed), tmpdir)
     for number in range(kills):
-        lives.kill(PAUSE_S * (number % 2))
+        killed.kill(PAUSE_S * (number % 2))
     for _ in range(stops):
-        lives.stop()
-    finish(_start([*options, f"run_dir={lives.run}"], 0.0, tmpdir))
-    steps = _logged_steps(lives.files.log)
+        killed.stop()
+    finish(_start([*options, f"run_dir={killed.run}"], 0.0, tmpdir))
+    steps = _logged_steps(killed.files.log)
     return {
-        "kills": lives.kills,
-        "while_a_checkpoint_was_written": lives.writing,
-        "exit_codes_of_sigterm": lives.codes,
-        "seconds_from_sigterm_to_exit": lives.seconds,
+        "kills": killed.kills,
+        "while_a_checkpoint_was_written": killed.while_writing,
+        "exit_codes_of_sigterm": killed.exit_codes,
+        "seconds_from_sigterm_to_exit": killed.seconds,
         "steps": len(steps),
-        "steps_logged_twice_or_never": _twice_or_never(steps),
-        "torn_checkpoints": lives.torn,
-        "litter": sorted(_files(lives.run) - _files(calm)),
-        "same_weights": _same_weights(calm, lives.run),
-        "same_logs": _same_logs(RunFiles(calm), lives.files),
+        "steps_logged_twice_or_never": _count_wrong_steps(steps),
+        "torn_checkpoints": killed.torn,
+        "litter": sorted(_files(killed.run) - _files(undisturbed)),
+        "same_weights": _same_weights(undisturbed, killed.run),
+        "same_logs": _same_logs(RunFiles(undisturbed), killed.files),
     }
 
 
-class _Lives:
-    """One run that is ended from outside again and again, and what was seen.
+class _KilledRun:
+    """A run that is started and killed again and again.
 
     Args:
-        run: its folder.
-        options: its overrides.
-        rng: of the moments.
-        tmpdir: its TMPDIR.
+        run: the run folder.
+        options: overrides of train.py.
+        rng: draws the moments of the kills.
+        tmpdir: TMPDIR of the run, or None.
+
+    Attributes:
+        kills: number of kills so far.
+        while_writing: kills while a checkpoint was written.
+        torn: kills after which a checkpoint was incomplete.
+        exit_codes: exit codes after SIGTERM.
+        seconds: seconds from SIGTERM to the exit.
     """
 
     def __init__(
@@ -102,29 +112,29 @@ class _Lives:
     ) -> None:
         self.run, self.options, self.rng, self.tmpdir = run, options, rng, tmpdir
         self.files = RunFiles(run)
-        self.kills = self.writing = self.torn = 0
-        self.codes: list[int] = []
+        self.kills = self.while_writing = self.torn = 0
+        self.exit_codes: list[int] = []
         self.seconds: list[float] = []
 
     def kill(self, pause: float) -> None:
-        """Kill it at a random moment; count what was under way, and look at its checkpoints."""
-        process = self._live(pause)
-        self.writing += bool(list(self.files.checkpoints.glob(".last.ckpt.*.draft")))
+        """Start the run, kill it at a random moment and verify its checkpoints."""
+        process = self._start_and_wait(pause)
+        self.while_writing += bool(list(self.files.checkpoints.glob(".last.ckpt.*.draft")))
         process.send_signal(signal.SIGKILL)
         process.wait()
         self.kills += 1
         self.torn += _is_torn(self.files.last)
 
     def stop(self) -> None:
-        """Tell it to end at a random moment; note how, and how long it takes."""
-        process = self._live(0.0)
+        """Start the run and stop it by SIGTERM at a random moment."""
+        process = self._start_and_wait(0.0)
         process.send_signal(signal.SIGTERM)
         begin = time.monotonic()
-        self.codes.append(process.wait())
+        self.exit_codes.append(process.wait())
         self.seconds.append(round(time.monotonic() - begin, 2))
 
-    def _live(self, pause: float) -> subprocess.Popen[bytes]:
-        """Start it, and wait for a random time after its first step."""
+    def _start_and_wait(self, pause: float) -> subprocess.Popen[bytes]:
+        """Start the run and wait for a random time after its first step."""
         process = _start([*self.options, f"run_dir={self.run}"], pause, self.tmpdir)
         _wait_for_progress(process, self.files.log)
         time.sleep(self.rng.uniform(0, LONGEST_S))
@@ -137,13 +147,13 @@ def _start(overrides: list[str], pause: float, tmpdir: Path | None) -> subproces
     environment = {"PYTHONPATH": str(ROOT)}
     if tmpdir is not None:
         environment["TMPDIR"] = str(tmpdir)
-    return start(["-c", SLOW, str(pause), "train.py", *overrides], environment)
+    return start(["-c", SLOW_CHECKPOINTS, str(pause), "train.py", *overrides], environment)
 
 
 def _wait_for_progress(process: subprocess.Popen[bytes], log: Path) -> None:
-    """Until the run has written to its log."""
+    """Wait until the run has written to its log."""
     before = log.stat().st_mtime_ns if log.is_file() else 0
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + START_TIMEOUT_S
     while process.poll() is None and time.monotonic() < deadline:
         if log.is_file() and log.stat().st_mtime_ns > before:
             return
@@ -151,11 +161,11 @@ def _wait_for_progress(process: subprocess.Popen[bytes], log: Path) -> None:
 
 
 def _is_torn(path: Path) -> bool:
-    """Whether there is a checkpoint under the final name that is not whole."""
-    for place in (path, previous(path)):
-        if place.is_file():
+    """Whether the checkpoint or its predecessor is incomplete."""
+    for checkpoint in (path, previous(path)):
+        if checkpoint.is_file():
             try:
-                verify_checkpoint(place)
+                verify_checkpoint(checkpoint)
             except UserError:
                 return True
     return False
@@ -166,8 +176,8 @@ def _logged_steps(path: Path) -> list[int]:
         return [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
 
 
-def _twice_or_never(steps: list[int]) -> int:
-    """How many steps are missing, or stand there once more than once."""
+def _count_wrong_steps(steps: list[int]) -> int:
+    """The number of missing steps plus the number of repetitions."""
     return len(set(range(len(steps))) ^ set(steps)) + len(steps) - len(set(steps))
 
 

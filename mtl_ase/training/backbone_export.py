@@ -1,4 +1,4 @@
-"""Keeping a pretrained backbone."""
+"""Export of a trained backbone."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class BackboneExport(pl.Callback):
 
     @rank_zero_only
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the file."""
+        """Write the file (rank 0 only)."""
         network = pl_module.network
         assert isinstance(network, MultiTaskNetwork)
         save_weights(backbone_state(network), self.path)
 
 
 def backbone_state(network: MultiTaskNetwork) -> dict[str, Tensor]:
-    """The backbone's weights under timm's names, without adapters."""
+    """The backbone's weights by timm's names, without LoRA, experts, task embedding and heads."""
     state: dict[str, Tensor] = {
         name.removeprefix("backbone.vit."): value
         for name, value in network.named_parameters()

@@ -1,4 +1,4 @@
-"""Checkpoint files: written atomically, verified before they are read, with one to fall back on."""
+"""Checkpoint files: written atomically, verified by SHA-256, with the previous one as fallback."""
 
 from __future__ import annotations
 
@@ -17,24 +17,25 @@ from mtl_ase.base.atomic_files import atomic_file, write_json
 from mtl_ase.base.errors import UserError
 
 MANIFEST = "manifest.json"
-REMEMBERED = 3
+KEPT_HASHES = 3
+"""Entries of the manifest per checkpoint name."""
 PREVIOUS = ".previous"
 RESUMED = "last"
-"""The checkpoint that a run goes on from, and whose predecessor is kept."""
+"""Stem of the checkpoint from which runs are resumed, and whose predecessor is kept."""
 CHUNK = 2**22
 
 
 class DamagedCheckpoint(UserError):
-    """A checkpoint's bytes are not those that were written."""
+    """A checkpoint is unreadable, or its SHA-256 differs from the manifest."""
 
 
 class CheckpointFiles(TorchCheckpointIO):
-    """How Lightning writes and reads checkpoints.
+    """A Lightning CheckpointIO plugin with atomic writes and verified reads.
 
-    A checkpoint is written beside its place, brought to the disk and then renamed; its SHA-256 and
-    step stand in the folder's manifest before that. The one it replaces stays as
-    `NAME.previous.ckpt`. Only plain containers and tensors are read (`weights_only`), so a
-    checkpoint from a stranger cannot run code.
+    A checkpoint is written to a temporary file, flushed to disk and renamed; its SHA-256 and step
+    are added to the folder's manifest before the rename. The replaced `last.ckpt` is kept as
+    `last.previous.ckpt`. Only plain containers and tensors are unpickled (`weights_only`), so a
+    checkpoint of unknown origin cannot run code.
     """
 
     def save_checkpoint(
@@ -43,7 +44,7 @@ class CheckpointFiles(TorchCheckpointIO):
         """Write a checkpoint.
 
         Raises:
-            UserError: it can't be written; the one before is untouched.
+            UserError: it can't be written; the previous checkpoint is untouched.
         """
         write_checkpoint(checkpoint, Path(path))
 
@@ -53,51 +54,55 @@ class CheckpointFiles(TorchCheckpointIO):
         """Read a checkpoint.
 
         Raises:
-            DamagedCheckpoint: its bytes are not those that were written.
+            DamagedCheckpoint: it is unreadable, or its SHA-256 differs from the manifest.
         """
         return read_checkpoint(Path(path), map_location)
 
 
 class _Hashing:
-    """A file that knows the SHA-256 of what is written to it."""
+    """A file wrapper that computes the SHA-256 of the written bytes."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file, self.digest = file, hashlib.sha256()
 
     def write(self, content: Any) -> int:
-        """Write and hash."""
+        """Write bytes and add them to the hash."""
         self.digest.update(content)
         return self.file.write(content)
 
     def flush(self) -> None:
-        """Flush."""
+        """Flush the file."""
         self.file.flush()
 
 
 def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
-    """Write a checkpoint in place of an older one, which stays as the previous one.
+    """Write a checkpoint atomically; a replaced `last.ckpt` is kept as `last.previous.ckpt`.
+
+    Args:
+        checkpoint: the content.
+        path: the file to write or replace; its folder is created if needed.
 
     Raises:
-        UserError: it can't be written; the one before is untouched.
+        UserError: it can't be written; the previous checkpoint is untouched.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_file(path) as file:
             hashing = _Hashing(file)
             torch.save(checkpoint, hashing)  # type: ignore[arg-type]
-            _remember(path, hashing.digest.hexdigest(), checkpoint.get("global_step"))
+            _add_to_manifest(path, hashing.digest.hexdigest(), checkpoint.get("global_step"))
             if path.is_file() and path.stem == RESUMED:
-                _keep(path, previous(path))
-    except (OSError, RuntimeError) as error:  # torch's writer says something else of an OSError
+                _link(path, previous(path))
+    except (OSError, RuntimeError) as error:  # torch's writer turns OSErrors into RuntimeErrors
         raise UserError(
             f"{path} can't be written ({_reason(error)}); the checkpoint before it is untouched. "
-            "Free some space or check the folder's rights, and run the same command again with "
+            "Free some space or check the permissions, and run the same command again with "
             "resume=auto."
         ) from error
 
 
 def _reason(error: BaseException) -> str:
-    """What the system said, however the error was wrapped."""
+    """The operating system's message of the OSError that caused an error; else its own message."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.strerror:
@@ -110,13 +115,13 @@ def read_checkpoint(path: Path, map_location: Any = None) -> dict[str, Any]:
     """Verify and read a checkpoint.
 
     Raises:
-        DamagedCheckpoint: its bytes are not those that were written, or it holds more than plain
-            containers and tensors.
+        DamagedCheckpoint: its SHA-256 differs from the manifest, or it holds other objects than
+            plain containers and tensors.
     """
     verify_checkpoint(path)
     try:
         content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:  # torch raises many kinds for bytes it can't read
+    except Exception as error:  # torch raises many exception types for unreadable files
         raise DamagedCheckpoint(
             f"{path} can't be read as a checkpoint ({type(error).__name__}); choose another one."
         ) from error
@@ -124,12 +129,12 @@ def read_checkpoint(path: Path, map_location: Any = None) -> dict[str, Any]:
 
 
 def verify_checkpoint(path: Path) -> None:
-    """Compare a checkpoint's bytes with the folder's manifest.
+    """Compare a checkpoint's SHA-256 with the folder's manifest.
 
-    A checkpoint that was put there by hand, under a name of its own, is taken as it is.
+    A checkpoint whose name is not in the manifest, e.g. one copied by hand, is accepted.
 
     Raises:
-        DamagedCheckpoint: they are not those that were written.
+        DamagedCheckpoint: the hash differs, or the manifest is unreadable.
     """
     manifest = path.parent / MANIFEST
     if not manifest.is_file():
@@ -146,39 +151,42 @@ def verify_checkpoint(path: Path) -> None:
 
 
 def newest_good(paths: Sequence[Path]) -> Path | None:
-    """The first of these checkpoints that is whole; None where there is none at all.
+    """The first undamaged checkpoint of a list of files; None if none of the files exists.
+
+    Args:
+        paths: candidates, newest first.
 
     Raises:
-        DamagedCheckpoint: there are some, but all are damaged.
+        DamagedCheckpoint: all existing files are damaged.
     """
-    there = [path for path in paths if path.is_file()]
-    for number, path in enumerate(there):
+    existing = [path for path in paths if path.is_file()]
+    for number, path in enumerate(existing):
         try:
             verify_checkpoint(path)
         except DamagedCheckpoint as error:
-            if number + 1 == len(there):
+            if number + 1 == len(existing):
                 raise DamagedCheckpoint(
                     f"{error} No other checkpoint is left; start anew with another run_dir."
                 ) from error
-            warnings.warn(f"{error} Going on from {there[number + 1]}.", stacklevel=2)
+            warnings.warn(f"{error} Going on from {existing[number + 1]}.", stacklevel=2)
             continue
         return path
     return None
 
 
 def previous(path: Path) -> Path:
-    """Where the checkpoint goes that a new one replaces."""
+    """The path under which a replaced checkpoint is kept, e.g. `last.previous.ckpt`."""
     return path.with_name(f"{path.stem}{PREVIOUS}{path.suffix}")
 
 
-def copy_checkpoint(path: Path, place: Path) -> None:
-    """Copy a checkpoint within its folder; the manifest knows the copy too."""
+def copy_checkpoint(path: Path, target: Path) -> None:
+    """Copy a checkpoint; the copy is added to the manifest of its folder."""
     content = read_checkpoint(path)
-    write_checkpoint(content, place)
+    write_checkpoint(content, target)
 
 
 def sha256(path: Path) -> str:
-    """Of a file's content."""
+    """SHA-256 of a file, in hex digits."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(CHUNK):
@@ -187,12 +195,12 @@ def sha256(path: Path) -> str:
 
 
 def written_name(path: Path) -> str:
-    """The name under which a checkpoint was written."""
+    """The name of a checkpoint in the manifest, without `.previous`."""
     return path.name.replace(PREVIOUS, "")
 
 
-def _remember(path: Path, digest: str, step: Any) -> None:
-    """Note a checkpoint in the manifest, with the last few of the same name."""
+def _add_to_manifest(path: Path, digest: str, step: Any) -> None:
+    """Add a checkpoint to the manifest, which keeps the latest entries of every name."""
     manifest = path.parent / MANIFEST
     try:
         entries: list[dict[str, Any]] = json.loads(manifest.read_text(encoding="utf-8"))[
@@ -203,13 +211,13 @@ def _remember(path: Path, digest: str, step: Any) -> None:
     same = [entry for entry in entries if entry["name"] == path.name and entry["sha256"] != digest]
     others = [entry for entry in entries if entry["name"] != path.name]
     new = {"name": path.name, "step": step, "sha256": digest}
-    content = {"checkpoints": [*others, *same[1 - REMEMBERED :], new]}
+    content = {"checkpoints": [*others, *same[1 - KEPT_HASHES :], new]}
     write_json(manifest, content)
 
 
-def _keep(path: Path, place: Path) -> None:
-    """Give a file a second name, in one step."""
-    link = place.with_name(f".{place.name}.draft")
+def _link(path: Path, target: Path) -> None:
+    """Hard-link a file to another name, which is replaced atomically."""
+    link = target.with_name(f".{target.name}.draft")
     link.unlink(missing_ok=True)
     os.link(path, link)
-    link.replace(place)
+    link.replace(target)

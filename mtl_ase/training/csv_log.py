@@ -1,4 +1,4 @@
-"""The CSV log of a run: one file, readable while the run goes on, continued by a resumed run."""
+"""The CSV logger: one file per run, readable during training, continued by a resumed run."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ Row = dict[str, str]
 
 
 class CSVLog(Logger):
-    """Writes `metrics.csv`: one row a step, one column a metric, empty where nothing was measured.
+    """Writes `metrics.csv`: one row per step, one column per metric; unmeasured cells are empty.
 
-    A resumed run continues the file: rows from its first step on are replaced. Finished rows are
-    only ever appended to; a new column writes the file anew.
+    A resumed run replaces the rows from its first step on. Rows are appended to the file; only a
+    new column rewrites it.
 
     Args:
-        folder: where `metrics.csv` lies; made on first use.
+        folder: the run folder; created when the first value is logged.
 
     Attributes:
-        columns: of the file; empty before the first value.
-        row: of the step at hand, which may still get values.
-        end: where finished rows end, in bytes.
+        columns: columns of the file; empty before the first value.
+        row: row of the current step, to which values may still be added.
+        end: size in bytes of the file up to the current row.
     """
 
     def __init__(self, folder: str) -> None:
@@ -42,22 +42,22 @@ class CSVLog(Logger):
 
     @property
     def name(self) -> str:
-        """Of the logger."""
+        """Name of the logger."""
         return "csv"
 
     @property
     def version(self) -> str:
-        """There is one log a run."""
+        """Empty: a run folder has one log."""
         return ""
 
     @property
     def experiment(self) -> Path:
-        """The file."""
+        """Path of the file."""
         return self.path
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
-        """Nothing: the run folder holds `config.yaml`."""
+        """Do nothing: hyper-parameters are in the run folder's `config.yaml`."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -72,12 +72,12 @@ class CSVLog(Logger):
 
     @rank_zero_only
     def save(self) -> None:
-        """Write the row at hand, in one go: a reader, or a kill, finds it whole or not at all."""
+        """Write the current row by one system call, so that readers never see a part of it."""
         if not self.row:
             return
-        fresh = [key for key in self.row if key not in self.columns]
-        if fresh:
-            self._rewrite([*self.columns, *fresh], before=int(self.row["step"]))
+        new_keys = [key for key in self.row if key not in self.columns]
+        if new_keys:
+            self._rewrite([*self.columns, *new_keys], before=int(self.row["step"]))
             self.end = self.path.stat().st_size
         with self.path.open("r+b") as file:
             file.seek(self.end)
@@ -86,16 +86,16 @@ class CSVLog(Logger):
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write what is left."""
+        """Write the last row."""
         self.save()
 
     def _rewrite(self, columns: list[str], before: int) -> None:
-        """Write the file anew: these columns and those it has, rows before a step."""
+        """Rewrite the file with additional columns, keeping only the rows before a step."""
         rows: list[Row] = []
         if self.path.is_file():
             text = self.path.read_text(encoding="utf-8")
-            whole = text[: text.rfind("\n") + 1]  # a loss of power may have cut the last row
-            reader = csv.DictReader(whole.splitlines())
+            complete = text[: text.rfind("\n") + 1]  # a power failure may truncate the last row
+            reader = csv.DictReader(complete.splitlines())
             rows = [row for row in reader if int(row["step"]) < before]
             columns = list(dict.fromkeys([*(reader.fieldnames or []), *columns]))
         self.columns = columns

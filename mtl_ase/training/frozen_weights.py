@@ -1,4 +1,4 @@
-"""What checkpoints leave out: a backbone's frozen weights that its own file holds already."""
+"""Checkpoints without the frozen weights of a pretrained backbone, which its own file holds."""
 
 from __future__ import annotations
 
@@ -13,18 +13,23 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.model import MultiTaskNetwork
 
 STATES = ("state_dict", "current_model_state")
-"""Where a checkpoint holds weights: what is scored, and beside averages those in training."""
+"""Keys of a checkpoint that hold weights; with EMA the second one has the unaveraged weights."""
 
 
 class FrozenWeights:
-    """The frozen weights of a network's blocks, if they can be read again from where they came.
+    """The frozen block weights of a network with a pretrained backbone.
 
-    Embeddings are kept in checkpoints, frozen or not: they are small, and resampling them to
-    another grid rounds differently on other machines.
+    Patch and position embeddings stay in checkpoints, frozen or not: they are small, and resampling
+    position embeddings to another grid rounds differently on other machines.
 
     Args:
-        network: any; one of another kind, or with a backbone of random weights, leaves nothing out.
-        prefix: of its names in a checkpoint.
+        network: the network; if it is no `MultiTaskNetwork` or its backbone was initialised at
+            random, no weights are left out.
+        prefix: prefix of the network's parameter names in a checkpoint.
+
+    Attributes:
+        source: where the backbone's weights were read from; None if they are random.
+        values: the frozen weights by name in a checkpoint.
     """
 
     def __init__(self, network: object, prefix: str = "network.") -> None:
@@ -41,13 +46,13 @@ class FrozenWeights:
 
     @property
     def sha256(self) -> str:
-        """Of their names, types, shapes and bytes; found once, for they never change."""
+        """`fingerprint` of the frozen weights; computed once, since they never change."""
         if self._sha256 is None:
             self._sha256 = fingerprint(self.values)
         return self._sha256
 
     def leave_out(self, checkpoint: dict[str, Any]) -> None:
-        """Take them out of a checkpoint, and note where they come from."""
+        """Replace the frozen weights in a checkpoint, in place, by their source and hash."""
         if not self.values:
             return
         checkpoint["frozen"] = {"source": self.source, "sha256": self.sha256}
@@ -60,18 +65,18 @@ class FrozenWeights:
                 }
 
     def put_back(self, checkpoint: dict[str, Any]) -> None:
-        """Put them into a checkpoint that lacks them.
+        """Insert the frozen weights into a checkpoint that was saved without them, in place.
 
         Raises:
-            UserError: the checkpoint was trained on others.
+            UserError: the checkpoint was trained with other frozen weights.
         """
         if "frozen" not in checkpoint:
             return
-        told = checkpoint["frozen"]
-        if not self.values or told["sha256"] != self.sha256:
+        saved = checkpoint["frozen"]
+        if not self.values or saved["sha256"] != self.sha256:
             raise UserError(
-                f"the checkpoint was trained on the frozen backbone {told['source']} (SHA-256 "
-                f"{told['sha256'][:12]}), but here it is {self.source or 'one of random weights'} "
+                f"the checkpoint was trained on the frozen backbone {saved['source']} (SHA-256 "
+                f"{saved['sha256'][:12]}), but here it is {self.source or 'one of random weights'} "
                 f"({self.sha256[:12]}); give that one's file with model.backbone.weights, or train "
                 "with checkpoint.full=true."
             )
@@ -81,7 +86,7 @@ class FrozenWeights:
 
 
 def fingerprint(values: Mapping[str, Tensor]) -> str:
-    """SHA-256 of names, types, shapes and bytes."""
+    """SHA-256 over names, dtypes, shapes and bytes of tensors, sorted by name."""
     digest = hashlib.sha256()
     for name in sorted(values):
         value = values[name].detach().cpu().contiguous()

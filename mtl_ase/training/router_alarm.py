@@ -1,4 +1,4 @@
-"""A warning when routers leave experts without work.
+"""A warning about experts to which the routers send hardly any token.
 
 Legend: N layers, T tasks, E experts.
 """
@@ -16,14 +16,18 @@ from mtl_ase.training.routing_callback import RoutingCallback
 
 
 class RouterAlarm(RoutingCallback):
-    """Warns when experts get hardly any token, over all tasks, for many steps in a row.
+    """Warns when experts get too few tokens, averaged over all tasks, for many steps in a row.
 
-    It warns once, and again each time their number has doubled.
+    The first warning comes with the first such expert; another each time their number has doubled.
 
     Args:
-        share: of the tokens, that an expert should get.
-        steps: for which it must get less.
-        every_n_steps: steps between two looks; the device is not waited for in between.
+        share: an expert with a smaller share of the tokens counts as idle.
+        steps: number of consecutive idle training batches before a warning.
+        every_n_steps: batches between checks; only a check synchronises with the GPU.
+
+    Attributes:
+        idle_NE: consecutive idle batches of every expert.
+        warned: number of idle experts in the last warning.
     """
 
     def __init__(self, share: float = 0.01, steps: int = 200, every_n_steps: int = 50) -> None:
@@ -32,11 +36,11 @@ class RouterAlarm(RoutingCallback):
         self.warned = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """For how many steps every expert has been idle, and how many were warned of."""
+        """The counts of idle batches, and the number of experts in the last warning."""
         return {"idle": self.idle_NE, "warned": self.warned}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with them."""
+        """Restore the counts of the checkpoint."""
         self.idle_NE, self.warned = state_dict["idle"], state_dict["warned"]
 
     def on_routing(
@@ -46,16 +50,16 @@ class RouterAlarm(RoutingCallback):
         stats_2NTE: Tensor,
         batch_idx: int,
     ) -> None:
-        """Count, and look now and then."""
+        """Count idle batches; check the counts every `every_n_steps` batches."""
         load_NE = stats_2NTE[1].mean(dim=1)
         if self.idle_NE is None:
             self.idle_NE = torch.zeros_like(load_NE, dtype=torch.int64)
         idle_NE = self.idle_NE.to(load_NE.device)
         self.idle_NE = torch.where(load_NE < self.share, idle_NE + 1, 0)
         if (batch_idx + 1) % self.every_n_steps == 0:
-            self._look(self.idle_NE >= self.steps)
+            self._warn_if_more(self.idle_NE >= self.steps)
 
-    def _look(self, collapsed_NE: Tensor) -> None:
+    def _warn_if_more(self, collapsed_NE: Tensor) -> None:
         count = int(collapsed_NE.sum())
         if count < max(1, 2 * self.warned):
             return

@@ -1,4 +1,4 @@
-"""The log of what the routers do.
+"""The CSV log of the routers.
 
 Legend: N layers, T tasks, E experts.
 """
@@ -24,13 +24,19 @@ COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
 class RouterLog(RoutingCallback):
     """Writes `router.csv`: mean gate weight and share of tokens per layer, task and expert.
 
-    Shares of tokens of an always active shared expert are 1; its gate weight tells how much it is
-    used (arXiv 2510.00570, Fig. 4). Rows are means over the steps since the last ones. A resumed
-    run goes on where its checkpoint stands: later rows are dropped.
+    The token share of an expert is the share of tokens with a non-zero gate weight; it is 1 for
+    shared experts, whose gate weight tells how much they are used (arXiv 2510.00570, Fig. 4).
+    Values are means over the steps since the last rows. A resumed run drops the rows that were
+    written after its checkpoint.
 
     Args:
-        folder: where `router.csv` lies.
-        every_n_steps: steps between rows.
+        folder: the run folder.
+        every_n_steps: optimiser steps between rows.
+
+    Attributes:
+        sums_2NTE: gate weights and token shares, summed over the batches since the last rows.
+        count: number of summed batches.
+        written: step of the last rows.
     """
 
     def __init__(self, folder: str, every_n_steps: int = 100) -> None:
@@ -41,11 +47,11 @@ class RouterLog(RoutingCallback):
         self.written = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums since the last rows, and the step of these."""
+        """The sums since the last rows, and the step of the last rows."""
         return {"sums": self.sums_2NTE, "count": self.count, "written": self.written}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with them."""
+        """Restore the sums of the checkpoint."""
         self.sums_2NTE = state_dict["sums"]
         self.count, self.written = state_dict["count"], state_dict["written"]
 
@@ -57,8 +63,8 @@ class RouterLog(RoutingCallback):
         if not self.path.is_file():
             return
         head, *rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-        whole = [row for row in rows if row.endswith("\n")]  # a kill may have cut the last one
-        kept = [row for row in whole if int(row.split(",", 1)[0]) <= self.written]
+        complete = [row for row in rows if row.endswith("\n")]  # a kill may truncate the last one
+        kept = [row for row in complete if int(row.split(",", 1)[0]) <= self.written]
         if kept:
             write_atomically(self.path, "".join([head, *kept]).encode())
         else:
@@ -71,16 +77,16 @@ class RouterLog(RoutingCallback):
         stats_2NTE: Tensor,
         batch_idx: int,
     ) -> None:
-        """Add a step's routing; write when it is time."""
+        """Add the routing of a batch; write rows every `every_n_steps` steps."""
         self.sums_2NTE = stats_2NTE if self.sums_2NTE is None else self.sums_2NTE + stats_2NTE
         self.count += 1
-        step = trainer.global_step  # stands still while gradients of several batches are summed
+        step = trainer.global_step  # unchanged while gradients are accumulated
         if step % self.every_n_steps == 0 and step > self.written:
             self._write(step, task_names(pl_module))
 
     @rank_zero_only
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write what is left."""
+        """Write rows for the remaining steps."""
         if self.count:
             self._write(trainer.global_step, task_names(pl_module))
 
@@ -101,5 +107,5 @@ class RouterLog(RoutingCallback):
 
 
 def task_names(pl_module: pl.LightningModule) -> list[str]:
-    """The tasks in the order of the task axis."""
+    """The task names in the order of the task axis."""
     return list(cast(nn.ModuleDict, pl_module.losses))

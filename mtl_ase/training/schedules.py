@@ -1,4 +1,4 @@
-"""Learning-rate schedules: warm-up, then decay; a factor for every step."""
+"""Learning-rate schedules: linear warm-up, then a decay; a factor for every step."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ class Schedule(ABC):
     """Linear warm-up to 1, then a decay to 0 over the remaining steps.
 
     Args:
-        warmup: share of all steps spent warming up, 0 to below 1.
-        stairs: the decay goes down in as many stairs of equal length; None: with every step. As
-            many as there are epochs: the factor of an epoch is that of its first step.
+        warmup: warm-up steps as a share of all steps, 0 <= warmup < 1.
+        stairs: number of equally long stages at which the decay is held constant; None: it changes
+            with every step. With one stage per epoch an epoch has the factor of its first step.
 
     Raises:
         UserError: a value is out of range.
@@ -30,7 +30,7 @@ class Schedule(ABC):
         self.warmup, self.stairs = warmup, stairs
 
     def __call__(self, step: int, num_steps: int) -> float:
-        """The factor on the learning rate at a step, counted from 0."""
+        """The factor on the learning rate at optimiser step `step`, counted from 0."""
         warmup_steps = self.warmup * num_steps
         if step < warmup_steps:
             return (step + 1) / (warmup_steps + 1)
@@ -41,16 +41,16 @@ class Schedule(ABC):
 
     @abstractmethod
     def decay(self, progress: float) -> float:
-        """The factor at a progress of 0 to 1 after the warm-up."""
+        """The factor after the warm-up, at a progress from 0 (its end) to 1 (last step)."""
 
 
 class Poly(Schedule):
-    """(1 - progress)^power, per step (M3ViT: power 0.9, per epoch, that is a stair an epoch).
+    """Polynomial decay (1 - progress)^power (M3ViT: power 0.9, updated once per epoch).
 
     Args:
         power: exponent of the decay.
-        warmup: share of all steps spent warming up.
-        stairs: of equal length in which the factor goes down; None: with every step.
+        warmup: warm-up steps as a share of all steps.
+        stairs: number of equally long stages of constant factor; None: it changes with every step.
     """
 
     def __init__(self, power: float = 0.9, warmup: float = 0.0, stairs: int | None = None) -> None:
@@ -58,13 +58,13 @@ class Poly(Schedule):
         self.power = power
 
     def decay(self, progress: float) -> float:
-        """Polynomial decay."""
+        """(1 - progress)^power."""
         return float((1 - progress) ** self.power)
 
 
 class Cosine(Schedule):
-    """Half a cosine from 1 to 0 (arXiv 1608.03983, without restarts)."""
+    """Cosine decay from 1 to 0 (arXiv 1608.03983, without restarts)."""
 
     def decay(self, progress: float) -> float:
-        """Cosine decay."""
+        """(1 + cos(pi * progress)) / 2."""
         return 0.5 * (1 + math.cos(math.pi * progress))

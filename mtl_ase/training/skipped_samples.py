@@ -1,4 +1,4 @@
-"""Telling what `data.on_bad_sample=skip` passed over."""
+"""The report of files that `data.on_bad_sample=skip` left out."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from mtl_ase.data import Batch
 
 
 class SkippedSamples(pl.Callback):
-    """Prints, after every epoch and validation, the files that could not be read so far.
+    """Prints unreadable files after every training epoch and validation.
 
-    Every file is printed once by the process that met it.
+    Every rank prints each of its unreadable files once.
+
+    Attributes:
+        seen: how often every error message has occurred.
     """
 
     def __init__(self) -> None:
         self.seen: dict[str, int] = {}
-        self._fresh: list[str] = []
+        self._unprinted: list[str] = []
 
     def on_train_batch_end(
         self,
@@ -29,25 +32,25 @@ class SkippedSamples(pl.Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Note what a batch lacks."""
-        self._note(batch)
+        """Collect the error messages of a batch."""
+        self._collect(batch)
 
     on_validation_batch_end = on_train_batch_end
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Print what is new."""
+        """Print the new error messages."""
         self._print()
 
     on_validation_epoch_end = on_train_epoch_end
 
-    def _note(self, batch: Batch) -> None:
+    def _collect(self, batch: Batch) -> None:
         for problem in batch.problems:
             if problem not in self.seen:
-                self._fresh.append(problem)
+                self._unprinted.append(problem)
             self.seen[problem] = self.seen.get(problem, 0) + 1
 
     def _print(self) -> None:
-        if self._fresh:
-            lines = [f"skipped {len(self._fresh)} files that can't be read:", *self._fresh]
+        if self._unprinted:
+            lines = [f"skipped {len(self._unprinted)} files that can't be read:", *self._unprinted]
             Console(stderr=True).print("\n  ".join(lines), markup=False, soft_wrap=True)
-        self._fresh = []
+        self._unprinted = []

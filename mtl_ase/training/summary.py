@@ -1,4 +1,4 @@
-"""The table at the start of training: what is trained, what is frozen, what the labels cover."""
+"""Tables at the start of training: parameters by component, label files by split and task."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from mtl_ase.training.exact_resume import training_steps
 
 
 class Summary(pl.Callback):
-    """Prints steps and device, parameters by component, label files by split and task."""
+    """Prints steps, device, precision, parameters by component, label files by split and task."""
 
     @rank_zero_only
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Print them."""
+        """Print the summary."""
         console = Console()
         steps = training_steps(trainer)
         device = trainer.strategy.root_device
@@ -29,7 +29,7 @@ class Summary(pl.Callback):
 
 
 def parameter_table(pl_module: pl.LightningModule) -> Table:
-    """Parameters by component of the module's network."""
+    """Total and trained parameters of the network, by component."""
     table = Table("component", title="Parameters")
     table.add_column("total", justify="right")
     table.add_column("trained", justify="right")
@@ -43,7 +43,7 @@ def parameter_table(pl_module: pl.LightningModule) -> Table:
 
 
 def coverage_table(data: DataModule) -> Table:
-    """Images and label files by split; an image without a file is unlabelled for that task."""
+    """Images and label files by split and task; an image without a file is unlabelled there."""
     table = Table("split", title=f"Label files of {data.name}")
     report = data.coverage()
     for column in next(iter(report.values())):

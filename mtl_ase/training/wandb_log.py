@@ -1,4 +1,4 @@
-"""Weights & Biases: a run folder has one wandb id, under which every start of the run logs."""
+"""Weights & Biases logger; a resumed run continues its wandb run, by an id in the run folder."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class WandbLog(WandbLogger):
-    """Lightning's logger, which goes on under the id that the run folder holds.
+    """Lightning's WandbLogger with the run id that is stored in the run folder.
 
-    The id is made by the first start and kept in `wandb_id`. A run that goes on after a kill logs
-    the steps since its last checkpoint again: wandb's own counter of rows only grows, and the
-    charts' axis is `trainer/global_step`, so that they are drawn twice in the same place.
+    The first start writes the id to `wandb_id`. A run that is resumed after a kill logs the steps
+    since its last checkpoint a second time: wandb's row counter only increases, and the charts'
+    x axis is `trainer/global_step`, so both values are drawn at the same place.
 
     Args:
-        folder: of the run.
-        project: of wandb.
-        name: of the run, for people.
-        offline: write to the disk only; WANDB_MODE in the environment is stronger.
+        folder: the run folder.
+        project: name of the wandb project.
+        name: display name of the run.
+        offline: log to disk only; the environment variable WANDB_MODE takes precedence.
         options: further arguments of `wandb.init`, e.g. `+logger.wandb.group=NAME`.
     """
 
@@ -43,20 +43,20 @@ class WandbLog(WandbLogger):
     ) -> None:
         mode = "offline" if offline and "WANDB_MODE" not in os.environ else None
         super().__init__(name=name, save_dir=folder, project=project, mode=mode, **options)
-        self._wandb_init.pop("anonymous")  # wandb warns of it, whatever its value
+        self._wandb_init.pop("anonymous")  # wandb warns about this argument, whatever its value
         self.id_file = RunFiles(Path(folder)).wandb_id
 
     @property
     @rank_zero_experiment
     def experiment(self) -> Run | RunDisabled:
-        """The run of wandb; the first process begins it, with the folder's id, when asked for."""
+        """The wandb run; rank 0 starts it on first access, with the id of the run folder."""
         if self._experiment is None:
-            self._id = self._wandb_init["id"] = kept_id(self.id_file)
+            self._id = self._wandb_init["id"] = stored_id(self.id_file)
         return super().experiment
 
 
-def kept_id(path: Path) -> str:
-    """The id in a file; made if there is none."""
+def stored_id(path: Path) -> str:
+    """The id in a file; a new random one is written if the file does not exist."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, uuid.uuid4().hex[:12].encode())

@@ -1,4 +1,4 @@
-"""Two programs in one folder."""
+"""Locks between two programs that use one folder."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ with folder_lock(Path(sys.argv[1]), "run_dir"):
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen]:
-    """A process that holds the folder."""
+    """A process that holds the lock on the folder."""
     command = [sys.executable, "-W", "ignore", "-c", HOLD, str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -37,19 +37,19 @@ def holder(tmp_path: Path) -> Iterator[subprocess.Popen]:
     process.stdout.close()
 
 
-def test_the_second_is_refused_until_the_first_is_gone(tmp_path: Path, holder) -> None:
+def test_a_locked_folder_is_refused_until_the_holder_ends(tmp_path: Path, holder) -> None:
     with (
         pytest.raises(UserError, match=rf"^run_dir=.* is in use by process {holder.pid} on "),
-        folder_lock(tmp_path, "run_dir", patience_s=0.3),
+        folder_lock(tmp_path, "run_dir", timeout_s=0.3),
     ):
-        raise AssertionError("held twice")
+        raise AssertionError("locked twice")
     holder.send_signal(signal.SIGKILL)
     for _ in range(2):
         with folder_lock(tmp_path, "run_dir"):
             assert (tmp_path / ".lock").is_file()
 
 
-def test_a_file_system_without_locks_is_warned_of(tmp_path: Path, monkeypatch) -> None:
+def test_a_file_system_without_locks_gives_a_warning(tmp_path: Path, monkeypatch) -> None:
     def without(*_: object) -> None:
         raise OSError(errno.ENOLCK, "no locks")
 
@@ -58,7 +58,7 @@ def test_a_file_system_without_locks_is_warned_of(tmp_path: Path, monkeypatch) -
         assert (tmp_path / ".lock").is_file()
 
 
-def test_a_folder_that_can_not_be_made_is_said(tmp_path: Path) -> None:
+def test_a_folder_that_can_not_be_made_is_a_user_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="can't be written to"), folder_lock(tmp_path / "file", "a"):
-        raise AssertionError("a file was held")
+        raise AssertionError("a file was locked")

@@ -23,7 +23,7 @@ def test_prepare_data_verifies_and_packs(here: Run, root: Path) -> None:
     done = here("scripts/prepare_data.py", "data=pascal_context", f"data.root={root}")
     assert done.returncode == 0, done.stderr
     assert "no problems" in done.stdout
-    assert "0 of the 4,998 images of the published list train are here." in done.stdout
+    assert "0 of 4,998 images of the published list train are present." in done.stdout
     assert len(list(root.glob("packs/*/manifest.json"))) == 2
     again = here("scripts/prepare_data.py", "data=pascal_context", f"data.root={root}", "--json")
     report = json.loads(again.stdout)

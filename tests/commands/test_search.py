@@ -1,4 +1,4 @@
-"""Searching from the command line: what it refuses, and a real search that is killed."""
+"""Searching from the command line: refused arguments, and a real search that is killed."""
 
 from __future__ import annotations
 
@@ -41,11 +41,14 @@ def test_the_direction_follows_from_the_metric(metric: str, direction: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("metric=semseg/iou", LR), "metric=semseg/iou is not measured; choose one of semseg/miou"),
         (("metric=edge/odsf", LR, "tasks=[semseg]"), "metric=edge/odsf is not measured"),
-        (("metric=delta_m", LR, "setting=scenes"), "delta_m can't be known: the reference is of"),
+        (
+            ("metric=delta_m", LR, "setting=scenes"),
+            "delta_m can't be computed: the reference is of",
+        ),
         (("metric=val/loss", "training.optimizer.lrr=log(1,2)"), "did you mean"),
         (("metric=val/loss", "optimizer=choice(adamw,sgdd)"), "optimizer=sgdd is unknown"),
         (("metric=val/loss", "data.batch_size=uniform(1,8)"), "data.batch_size=1.0 has the wrong"),
@@ -55,7 +58,7 @@ def test_the_direction_follows_from_the_metric(metric: str, direction: str) -> N
     ],
 )
 def test_wrong_use_is_one_sentence_before_the_first_trial(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], said: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     folder = tmp_path / "search"
     with pytest.raises(SystemExit) as ended:
@@ -63,18 +66,18 @@ def test_wrong_use_is_one_sentence_before_the_first_trial(
     assert ended.value.code == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ")
-    assert said in error
+    assert message in error
     assert error.count("\n") == 1
     assert not folder.exists()
 
 
-def test_the_script_says_how_it_is_used(here: Run) -> None:
+def test_the_script_prints_its_usage(here: Run) -> None:
     done = here("scripts/search.py")
     assert done.returncode == 2
     assert done.stderr.startswith("error: usage: python scripts/search.py folder=DIR")
 
 
-def test_without_optuna_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_optuna_the_error_names_the_pip_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"optuna is missing.*pip install"):
         search(["folder=nowhere", "trials=1", "metric=val/loss", LR])
@@ -83,10 +86,10 @@ def test_without_optuna_it_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def options(tiny: list[str]) -> list[str]:
     """A search over the tiny network's learning rate and rank, two steps a trial."""
-    fixed = [override for override in tiny if not override.startswith("training.optimizer.lr")]
+    shared = [override for override in tiny if not override.startswith("training.optimizer.lr")]
     space = [LR, "model.adapter.rank=choice(1,2,4)"]
     steps = ["trainer.max_steps=2", "callbacks.last.every_n_steps=1"]
-    return ["metric=semseg/miou", *space, *fixed, "experiment=demo", *steps]
+    return ["metric=semseg/miou", *space, *shared, "experiment=demo", *steps]
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def test_a_good_set_has_no_problems(root: Path) -> None:
     assert report.splits["val"].images == NUM_VAL
     assert train.labelled["semseg"] == NUM_TRAIN
     assert 0 < train.labelled["human_parts"] < NUM_TRAIN
-    assert train.bare == []
+    assert train.unlabelled == []
     for task in ("semseg", "saliency", "edge"):
         assert sum(train.pixels[task].values()) == NUM_TRAIN * 64 * 64
     shares = report.as_json()["splits"]["train"]["class_percent"]["semseg"]
@@ -174,7 +174,7 @@ def test_an_image_without_any_label_is_listed(root: Path) -> None:
     for folder in ("semseg/VOC12", "human_parts", "sal_distill", "normals_distill"):
         next(iter((root / folder).glob(f"{BAD}.*")), Path("/nowhere")).unlink(missing_ok=True)
     (root / LABEL_MAP).unlink()
-    assert check(root).splits["train"].bare == [BAD]
+    assert check(root).splits["train"].unlabelled == [BAD]
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Trainings as child processes."""
+"""Child trainings end with the process that started them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from mtl_ase.launch.child_training import end_with_starter
 def test_a_training_ends_with_the_process_that_started_it(monkeypatch: pytest.MonkeyPatch) -> None:
     watched: list[int] = []
     monkeypatch.setattr(child_training, "end_with_parent", watched.append)
-    monkeypatch.delenv(child_training.PARENT, raising=False)
+    monkeypatch.delenv(child_training.PARENT_VARIABLE, raising=False)
     end_with_starter()
     assert watched == []
-    monkeypatch.setenv(child_training.PARENT, "1234")
+    monkeypatch.setenv(child_training.PARENT_VARIABLE, "1234")
     end_with_starter()
     assert watched == [1234]
-    assert child_training.PARENT not in os.environ
+    assert child_training.PARENT_VARIABLE not in os.environ

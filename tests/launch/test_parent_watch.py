@@ -1,4 +1,4 @@
-"""Processes whose parent is gone."""
+"""Processes whose parent has been killed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from mtl_ase.launch.parent_watch import end_with_parent
 place = Path(sys.argv[1])
 def stop(number, _):
-    place.write_text("told")
+    place.write_text("SIGTERM")
     if sys.argv[2] == "obeys":
         sys.exit(143)
 signal.signal(signal.SIGTERM, stop)
@@ -45,7 +45,7 @@ def test_a_child_ends_with_its_parent(tmp_path: Path, kind: str) -> None:
     while _runs(child) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not _runs(child)
-    assert place.read_text() == "told"
+    assert place.read_text() == "SIGTERM"
 
 
 def _wait_for(place: Path) -> str:
@@ -58,7 +58,7 @@ def _wait_for(place: Path) -> str:
 
 
 def _runs(pid: int) -> bool:
-    """Whether a process is there and no zombie that nobody has waited for."""
+    """Whether a process exists and is not a zombie."""
     try:
         os.kill(pid, 0)
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -155,7 +155,7 @@ def test_a_folder_that_may_only_be_read_leaves_the_one_before() -> None:
         write_checkpoint(state(1), last)
         with (
             without_rights(folder),
-            pytest.raises(UserError, match=r"Permission denied.*is untouched.*folder's rights"),
+            pytest.raises(UserError, match=r"Permission denied.*is untouched.*permissions"),
         ):
             write_checkpoint(state(2), last)
         assert step_of(last) == 1

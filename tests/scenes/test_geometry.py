@@ -1,4 +1,4 @@
-"""Rays against solids whose hits are known by hand, and views that undo themselves.
+"""Rays against solids with hits computed by hand; projections that invert the rays.
 
 Legend: N pixels, H W, 3 x y z.
 """
@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from mtl_ase.scenes.casting import cast
+from mtl_ase.scenes.casting import cast_rays
 from mtl_ase.scenes.ground import Zone
 from mtl_ase.scenes.ground_truth import camera_normals
 from mtl_ase.scenes.pieces import (
@@ -26,7 +26,7 @@ from mtl_ase.scenes.pieces import (
     wheel,
 )
 from mtl_ase.scenes.solids import Thing, solids_of
-from mtl_ase.scenes.surfaces import Surfaces, see
+from mtl_ase.scenes.surfaces import Surfaces, visible_surfaces
 from mtl_ase.scenes.views import Camera, View, orthographic, perspective
 
 GREY = Paint((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
@@ -34,10 +34,12 @@ LEVEL = Camera(height=1.0, pitch=0.0, roll=0.0, field_of_view=math.radians(60))
 TILTED = Camera(height=1.5, pitch=0.3, roll=0.1, field_of_view=math.radians(50))
 
 
-def look(camera: Camera, *pieces: Piece, size: int = 65) -> tuple[View, Surfaces]:
+def view_of(camera: Camera, *pieces: Piece, size: int = 65) -> tuple[View, Surfaces]:
     view = perspective(camera, size, size)
     solids, _ = solids_of([Thing("box", Model(list(pieces), [GREY]), (0.0, 0.0, 0.0))])
-    return view, see(view, cast(view, solids), solids, [Zone("grass", GREY)], 1, 1)
+    return view, visible_surfaces(
+        view, cast_rays(view, solids), solids, [Zone("grass", GREY)], 1, 1
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,13 +55,13 @@ def look(camera: Camera, *pieces: Piece, size: int = 65) -> tuple[View, Surfaces
     ],
 )
 def test_the_central_ray_meets_each_solid_where_it_begins(piece: Piece, depth: float) -> None:
-    _, surfaces = look(LEVEL, piece)
+    _, surfaces = view_of(LEVEL, piece)
     assert surfaces.depth_N.reshape(65, 65)[32, 32] == pytest.approx(depth, abs=1e-4)
 
 
 def test_one_looks_through_the_hole_of_a_ring() -> None:
     tyre = wheel(0, 0, 1, 0.2, 0, hole=0.6)._replace(centre=(5.0, 0.0, 1.0), axis=AHEAD)
-    _, surfaces = look(LEVEL, tyre, box((9, 0, 1), (0.5, 5, 5), 0))
+    _, surfaces = view_of(LEVEL, tyre, box((9, 0, 1), (0.5, 5, 5), 0))
     depth_HW = surfaces.depth_N.reshape(65, 65)
     assert depth_HW[32, 32] == pytest.approx(8.5, abs=1e-4)
     assert depth_HW[surfaces.solid_N.reshape(65, 65) >= 0].min() == pytest.approx(4.9, abs=1e-4)
@@ -67,7 +69,7 @@ def test_one_looks_through_the_hole_of_a_ring() -> None:
 
 def test_the_nearer_of_two_solids_wins() -> None:
     pieces = ball((6, 0, 1), (1, 1, 1), 0), ball((4, 0, 1), (0.2, 0.2, 0.2), 0)
-    depth_N = look(LEVEL, *pieces)[1].depth_N
+    depth_N = view_of(LEVEL, *pieces)[1].depth_N
     assert depth_N.reshape(65, 65)[32, 32] == pytest.approx(3.8, abs=1e-4)
 
 
@@ -91,7 +93,7 @@ def test_the_suns_projection_undoes_its_rays() -> None:
 
 
 def test_a_wall_facing_the_camera_has_the_normal_towards_the_viewer() -> None:
-    view, surfaces = look(LEVEL, box((5, 0, 1), (0.5, 9, 9), 0))
+    view, surfaces = view_of(LEVEL, box((5, 0, 1), (0.5, 9, 9), 0))
     normals_3N = camera_normals(view.rotation_33, surfaces.normal_3N)
     wall_N = surfaces.solid_N == 0
     assert wall_N.mean() > 0.5
@@ -99,7 +101,7 @@ def test_a_wall_facing_the_camera_has_the_normal_towards_the_viewer() -> None:
 
 
 def test_a_ball_shows_normals_that_point_right_on_its_right_and_down_below() -> None:
-    view, surfaces = look(LEVEL, ball((4, 0, 1), (1, 1, 1), 0))
+    view, surfaces = view_of(LEVEL, ball((4, 0, 1), (1, 1, 1), 0))
     normals_3HW = camera_normals(view.rotation_33, surfaces.normal_3N).reshape(3, 65, 65)
     ball_HW = surfaces.solid_N.reshape(65, 65) == 0
     right_W, down_H = normals_3HW[0, 32][ball_HW[32]], normals_3HW[1, :, 32][ball_HW[:, 32]]
@@ -119,7 +121,7 @@ def test_a_ball_shows_normals_that_point_right_on_its_right_and_down_below() -> 
 )
 def test_normals_agree_with_the_slopes_of_the_depth(piece: Piece) -> None:
     size = 257
-    _, surfaces = look(TILTED, piece, size=size)
+    _, surfaces = view_of(TILTED, piece, size=size)
     point_3HW = surfaces.point_3N.reshape(3, size, size)
     normal_3HW = surfaces.normal_3N.reshape(3, size, size)[:, 1:-1, 1:-1]
     across_3HW = point_3HW[:, 1:-1, 2:] - point_3HW[:, 1:-1, :-2]
@@ -133,7 +135,7 @@ def test_normals_agree_with_the_slopes_of_the_depth(piece: Piece) -> None:
 
 
 def test_the_ground_is_flat_and_ends_before_16_bit_millimetres_do() -> None:
-    view, surfaces = look(LEVEL, ball((5, 0, 0.1), (0.1, 0.1, 0.1), 0))
+    view, surfaces = view_of(LEVEL, ball((5, 0, 0.1), (0.1, 0.1, 0.1), 0))
     ground_N = (surfaces.solid_N < 0) & (surfaces.depth_N > 0)
     np.testing.assert_allclose(surfaces.point_3N[2, ground_N], 0, atol=1e-4)
     assert surfaces.depth_N.max() < 65.5

@@ -1,4 +1,4 @@
-"""Names and numbers agree with each other."""
+"""Kinds, background objects, settings and label ids agree with each other."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def test_the_kinds_are_vocs_in_order() -> None:
 def test_everything_that_can_occur_has_a_context_id() -> None:
     named = {*KINDS, *CLUTTER, "sky", "mountain", "tree"}
     for setting in SETTINGS.values():
-        named |= {*setting.base, *setting.across, *setting.clutter, setting.wall}
+        named |= {*setting.base, *setting.overlay, *setting.clutter, setting.wall}
         assert set(setting.clutter) <= set(CLUTTER)
     assert named <= set(CONTEXT_IDS)
     assert len(set(CONTEXT_IDS.values())) == len(CONTEXT_IDS)
 
 
-def test_every_kind_has_a_home() -> None:
-    assert all(set(kind.home) <= set(SETTINGS) for kind in KINDS.values())
+def test_the_settings_of_every_kind_exist() -> None:
+    assert all(set(kind.settings) <= set(SETTINGS) for kind in KINDS.values())
 
 
 def test_the_six_human_parts_are_all_made() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mtl_ase.scenes import Scene, render_scene
 from mtl_ase.scenes.ground import Zone
-from mtl_ase.scenes.ground_truth import SMALLEST, salient_things
+from mtl_ase.scenes.ground_truth import MIN_AREA_SHARE, salient_things
 from mtl_ase.scenes.labels import CONTEXT_IDS, PERSON, VOC_NAMES
 from mtl_ase.scenes.layout import Plan, draw_plan
 from mtl_ase.scenes.pieces import Model, Paint, box
@@ -123,7 +123,7 @@ def test_saliency_is_a_set_of_whole_things_and_holds_the_best(scenes: list[Scene
         assert not salient & others
         areas = np.bincount(scene.thing_HW.ravel(), minlength=len(scene.names))
         large = [i for i, n in enumerate(scene.names) if n in VOC_NAMES and areas[i] > 0.1 * 10752]
-        assert all(areas[i] >= SMALLEST * 10752 for i in salient)
+        assert all(areas[i] >= MIN_AREA_SHARE * 10752 for i in salient)
         assert salient or not large
 
 

@@ -1,4 +1,4 @@
-"""Searches whose trainings are a function."""
+"""Searches with a function in place of real trainings."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Train = Callable[[Path, Sequence[str]], int]
 
 
 @pytest.fixture
-def wanted(tmp_path: Path) -> Callable[..., CommandLine]:
-    """The command line of a search in a folder of the test's."""
+def parse(tmp_path: Path) -> Callable[..., CommandLine]:
+    """Makes the command line of a search in the test's folder."""
 
     def make(trials: int, *more: str, metric: str = "a/score") -> CommandLine:
         own = [f"folder={tmp_path / 'search'}", f"trials={trials}", f"metric={metric}"]

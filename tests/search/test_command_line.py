@@ -13,19 +13,19 @@ from mtl_ase.search.space import Choice, Range
 GOOD = ("folder=runs/search", "trials=20", "metric=delta_m", "data.batch_size=int(2,8)")
 
 
-def test_it_is_taken_apart() -> None:
-    fixed = ("experiment=demo", "~callbacks.progress", "++seed=3")
-    wanted = read_command_line([*GOOD, "model.adapter.rank=choice(1,2)", *fixed])
-    assert (wanted.folder, wanted.trials, wanted.metric) == (Path("runs/search"), 20, "delta_m")
-    assert (wanted.direction, wanted.seed) == (None, 0)
-    assert wanted.space == {
+def test_ranges_choices_and_overrides_are_told_apart() -> None:
+    shared = ("experiment=demo", "~callbacks.progress", "++seed=3")
+    parsed = read_command_line([*GOOD, "model.adapter.rank=choice(1,2)", *shared])
+    assert (parsed.folder, parsed.trials, parsed.metric) == (Path("runs/search"), 20, "delta_m")
+    assert (parsed.direction, parsed.seed) == (None, 0)
+    assert parsed.space == {
         "data.batch_size": Range("int", 2, 8),
         "model.adapter.rank": Choice(("1", "2")),
     }
-    assert wanted.fixed == fixed
+    assert parsed.shared_overrides == shared
 
 
-def test_its_settings_leave_out_what_may_change() -> None:
+def test_settings_leave_out_folder_and_number_of_trials() -> None:
     first = read_command_line([*GOOD, "experiment=demo"])
     later = read_command_line(["folder=elsewhere", "trials=30", *GOOD[2:], "experiment=demo"])
     other = read_command_line([*GOOD, "experiment=ase"])
@@ -34,7 +34,7 @@ def test_its_settings_leave_out_what_may_change() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((), "^usage: "),
         (("--help",), "^usage: "),
@@ -45,10 +45,10 @@ def test_its_settings_leave_out_what_may_change() -> None:
         ((*GOOD[:2], "metric=", GOOD[3]), "metric= is missing"),
         (GOOD[:3], "nothing to search"),
         ((*GOOD[:3], "experiment=demo"), "nothing to search"),
-        ((GOOD[0], "trials=many", *GOOD[2:]), "trials=many is no whole number from 1"),
-        ((GOOD[0], "trials=0", *GOOD[2:]), "trials=0 is no whole number from 1"),
-        ((GOOD[0], "trials=-1", *GOOD[2:]), "trials=-1 is no whole number from 1"),
-        ((*GOOD, "seed=0.5"), "seed=0.5 is no whole number from 0"),
+        ((GOOD[0], "trials=many", *GOOD[2:]), "trials=many is no whole number; give 1"),
+        ((GOOD[0], "trials=0", *GOOD[2:]), "trials=0 is no whole number; give 1"),
+        ((GOOD[0], "trials=-1", *GOOD[2:]), "trials=-1 is no whole number; give 1"),
+        ((*GOOD, "seed=0.5"), "seed=0.5 is no whole number; give 0"),
         ((*GOOD, "direction=up"), "choose maximize or minimize"),
         ((*GOOD, "trials=3"), "trials is given twice"),
         ((*GOOD, "data.batch_size=choice(1,2)"), "data.batch_size is given twice"),
@@ -60,6 +60,6 @@ def test_its_settings_leave_out_what_may_change() -> None:
         ((*GOOD, "model.adapter.rank=range(1,3)"), r"model.adapter.rank=choice\(A,B,...\)"),
     ],
 )
-def test_wrong_use_is_one_sentence(arguments: tuple[str, ...], said: str) -> None:
-    with pytest.raises(UserError, match=said):
+def test_wrong_use_is_one_sentence(arguments: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UserError, match=message):
         read_command_line(arguments)

@@ -1,4 +1,4 @@
-"""Trials one after another: proposals, results, failures, and going on after a kill."""
+"""Trials one after another: proposals, results, failures, and continuing after a kill."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from mtl_ase.commands.search import run_trials
 from mtl_ase.search.command_line import CommandLine
 from mtl_ase.search.study import open_study
 from mtl_ase.search.summary import command, print_summary, write_trials
-from mtl_ase.search.trial import Trial, last_words, read_result
+from mtl_ase.search.trial import Trial, last_line, read_result
 from tests.search.conftest import Train
 
-Wanted = Callable[..., CommandLine]
+Parse = Callable[..., CommandLine]
 
 
 class Killed(Exception):
-    """Stands for kill -9."""
+    """Stands in for kill -9."""
 
 
-def go(wanted: CommandLine, train: Train) -> tuple[int, list[Trial]]:
-    wanted.folder.mkdir(exist_ok=True)
-    with open_study(wanted, "maximize") as study:
+def search(command_line: CommandLine, train: Train) -> tuple[int, list[Trial]]:
+    command_line.folder.mkdir(exist_ok=True)
+    with open_study(command_line, "maximize") as study:
         code = run_trials(study, train)
         return code, study.trials()
 
@@ -37,8 +37,8 @@ def mean_result(trials: list[Trial]) -> float:
     return sum(trial.result or 0 for trial in trials) / len(trials)
 
 
-def test_a_search_gets_better_than_chance(wanted: Wanted, train: Train) -> None:
-    code, trials = go(wanted(25), train)
+def test_a_search_gets_better_than_chance(parse: Parse, train: Train) -> None:
+    code, trials = search(parse(25), train)
     assert code == 0
     assert [trial.number for trial in trials] == list(range(25))
     by_chance, proposed = trials[:10], trials[10:]
@@ -46,15 +46,17 @@ def test_a_search_gets_better_than_chance(wanted: Wanted, train: Train) -> None:
     assert max(trial.result or -9 for trial in trials) > -0.05
 
 
-def test_a_search_that_is_killed_ends_as_one_that_is_not(
-    wanted: Wanted, train: Train, tmp_path_factory: pytest.TempPathFactory
+def test_a_killed_search_ends_like_an_undisturbed_one(
+    parse: Parse, train: Train, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     rng = random.Random(0)
-    calm = wanted(15)
-    killed = CommandLine(**(vars(calm) | {"folder": tmp_path_factory.mktemp("killed") / "s"}))
+    undisturbed = parse(15)
+    killed = CommandLine(
+        **(vars(undisturbed) | {"folder": tmp_path_factory.mktemp("killed") / "s"})
+    )
     begun: list[str] = []
 
-    def unsteady(folder: Path, overrides: Sequence[str]) -> int:
+    def killed_at_random(folder: Path, overrides: Sequence[str]) -> int:
         begun.append(folder.name)
         if rng.random() < 0.3:
             raise Killed
@@ -66,17 +68,17 @@ def test_a_search_that_is_killed_ends_as_one_that_is_not(
     kills = 0
     while True:
         try:
-            code, trials = go(killed, unsteady)
+            code, trials = search(killed, killed_at_random)
             break
         except Killed:
             kills += 1
     assert kills > 3
-    assert (code, trials) == go(calm, train)
+    assert (code, trials) == search(undisturbed, train)
     assert begun == sorted(begun), "an interrupted trial comes first"
     assert len(set(begun)) == 15
 
 
-def test_a_finished_training_is_not_run_again(wanted: Wanted, train: Train) -> None:
+def test_a_finished_training_is_not_run_again(parse: Parse, train: Train) -> None:
     def finishes_and_is_killed(folder: Path, overrides: Sequence[str]) -> int:
         train(folder, overrides)
         (folder / "DONE").touch()
@@ -86,41 +88,41 @@ def test_a_finished_training_is_not_run_again(wanted: Wanted, train: Train) -> N
         raise AssertionError
 
     with pytest.raises(Killed):
-        go(wanted(1), finishes_and_is_killed)
-    code, (trial,) = go(wanted(1), never)
+        search(parse(1), finishes_and_is_killed)
+    code, (trial,) = search(parse(1), never)
     assert (code, trial.finished) == (0, True)
 
 
-def test_more_trials_can_be_asked_for_later(wanted: Wanted, train: Train) -> None:
-    _, first = go(wanted(3), train)
-    _, more = go(wanted(5), train)
-    _, fewer = go(wanted(2), train)
+def test_more_trials_can_be_asked_for_later(parse: Parse, train: Train) -> None:
+    _, first = search(parse(3), train)
+    _, more = search(parse(5), train)
+    _, fewer = search(parse(2), train)
     assert (len(first), len(more)) == (3, 5)
     assert more[:3] == first
     assert fewer == more
 
 
-def test_the_seed_decides_what_is_tried(wanted: Wanted, train: Train, tmp_path: Path) -> None:
-    _, first = go(wanted(2), train)
+def test_the_seed_decides_what_is_tried(parse: Parse, train: Train, tmp_path: Path) -> None:
+    _, first = search(parse(2), train)
     (tmp_path / "search").rename(tmp_path / "first")
-    _, other = go(wanted(2, "seed=1"), train)
+    _, other = search(parse(2, "seed=1"), train)
     assert {trial.values["x"] for trial in first}.isdisjoint(t.values["x"] for t in other)
 
 
 @pytest.mark.parametrize("code", [143, 130])
-def test_a_signal_stops_the_search_and_the_trial_is_taken_up(
-    wanted: Wanted, train: Train, code: int
+def test_a_signal_stops_the_search_and_the_trial_is_resumed(
+    parse: Parse, train: Train, code: int
 ) -> None:
-    stopped, trials = go(wanted(3), lambda *_: code)
+    stopped, trials = search(parse(3), lambda *_: code)
     assert stopped == code
     assert [trial.finished for trial in trials] == [False]
-    again, done = go(wanted(3), train)
+    again, done = search(parse(3), train)
     assert (again, len(done)) == (0, 3)
     assert done[0].values == trials[0].values
 
 
-def test_failures_count_and_say_why(
-    wanted: Wanted, train: Train, capsys: pytest.CaptureFixture[str]
+def test_failed_trials_count_and_have_a_reason(
+    parse: Parse, train: Train, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fails(folder: Path, overrides: Sequence[str]) -> int:
         train(folder, overrides)
@@ -131,74 +133,72 @@ def test_failures_count_and_say_why(
             (folder / "metrics.json").write_text('{"a/score": null}')
         return 0
 
-    asked = wanted(4, "experiment=demo")
-    _, trials = go(asked, fails)
+    command_line = parse(4, "experiment=demo")
+    _, trials = search(command_line, fails)
     assert [trial.finished for trial in trials] == [True] * 4
     assert trials[1].failure == "exit code 1: RuntimeError: no room"
     assert trials[2].failure == "a/score is null"
-    with open_study(asked, "maximize") as study:
+    with open_study(command_line, "maximize") as study:
         best = study.ranked()
     assert {trial.number for trial in best} == {0, 3}
     capsys.readouterr()
-    print_summary(asked, best, trials)
-    said = capsys.readouterr().out
-    assert command(asked, best[0]) in said
-    log = asked.folder / "trial_0001" / "output.log"
-    assert f"trial 1 failed: exit code 1: RuntimeError: no room ({log})" in said
-    write_trials(asked, trials)
-    with (asked.folder / "trials.csv").open(newline="") as file:
+    print_summary(command_line, best, trials)
+    printed = capsys.readouterr().out
+    assert command(command_line, best[0]) in printed
+    log = command_line.folder / "trial_0001" / "output.log"
+    assert f"trial 1 failed: exit code 1: RuntimeError: no room ({log})" in printed
+    write_trials(command_line, trials)
+    with (command_line.folder / "trials.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["failure"] for row in rows] == ["", *(t.failure for t in trials[1:3]), ""]
     assert float(rows[0]["a/score"]) == trials[0].result
     assert rows[3]["x"] == trials[3].values["x"]
 
 
-def test_lower_is_better_where_it_is(wanted: Wanted, train: Train) -> None:
-    asked = wanted(3)
-    asked.folder.mkdir()
-    with open_study(asked, "minimize") as study:
+def test_trials_are_ranked_by_the_direction(parse: Parse, train: Train) -> None:
+    command_line = parse(3)
+    command_line.folder.mkdir()
+    with open_study(command_line, "minimize") as study:
         run_trials(study, train)
         results = [trial.result for trial in study.ranked()]
     assert results == sorted(results)
 
 
-def test_another_search_is_refused(wanted: Wanted, train: Train) -> None:
-    go(wanted(1, "experiment=demo"), train)
-    said = r"holds another search \(experiment: demo -> ase; more: none -> 1\)"
-    with pytest.raises(UserError, match=said):
-        go(wanted(1, "experiment=ase", "more=1"), train)
+def test_another_search_is_refused(parse: Parse, train: Train) -> None:
+    search(parse(1, "experiment=demo"), train)
+    printed = r"holds another search \(experiment: demo -> ase; more: none -> 1\)"
+    with pytest.raises(UserError, match=printed):
+        search(parse(1, "experiment=ase", "more=1"), train)
     with pytest.raises(UserError, match="seed: 0 -> 1"):
-        go(wanted(1, "experiment=demo", "seed=1"), train)
+        search(parse(1, "experiment=demo", "seed=1"), train)
 
 
-def test_runs_of_a_lost_study_are_not_gone_on_with(wanted: Wanted, train: Train) -> None:
-    asked = wanted(1)
-    go(asked, train)
-    (asked.folder / "study.db").unlink()
-    with pytest.raises(UserError, match="knows no trial 0; move it away"):
-        go(asked, train)
+def test_runs_of_a_lost_study_are_not_resumed(parse: Parse, train: Train) -> None:
+    command_line = parse(1)
+    search(command_line, train)
+    (command_line.folder / "study.db").unlink()
+    with pytest.raises(UserError, match="has no trial 0; move it away"):
+        search(command_line, train)
 
 
-def test_a_file_that_is_no_study_is_named(wanted: Wanted, train: Train) -> None:
-    asked = wanted(1)
-    asked.folder.mkdir()
-    (asked.folder / "study.db").write_text("no database, but long enough to be looked at" * 9)
+def test_a_file_that_is_no_study_is_named(parse: Parse, train: Train) -> None:
+    command_line = parse(1)
+    command_line.folder.mkdir()
+    (command_line.folder / "study.db").write_text("no database, but long enough to be read" * 9)
     with pytest.raises(UserError, match=r"study\.db is no study"):
-        go(asked, train)
+        search(command_line, train)
 
 
-def test_a_kill_before_the_study_has_its_settings_does_no_harm(
-    wanted: Wanted, train: Train
-) -> None:
-    asked = wanted(1)
-    asked.folder.mkdir()
-    with open_study(asked, "maximize"):
+def test_a_kill_before_the_study_has_its_settings_does_no_harm(parse: Parse, train: Train) -> None:
+    command_line = parse(1)
+    command_line.folder.mkdir()
+    with open_study(command_line, "maximize"):
         pass
-    database = sqlite3.connect(asked.folder / "study.db")
+    database = sqlite3.connect(command_line.folder / "study.db")
     with database:
         database.execute("DELETE FROM study_user_attributes")
     database.close()
-    assert go(asked, train)[0] == 0
+    assert search(command_line, train)[0] == 0
 
 
 def test_the_validation_loss_is_the_last_one_logged(tmp_path: Path) -> None:
@@ -209,13 +209,13 @@ def test_the_validation_loss_is_the_last_one_logged(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [None, float("nan"), float("inf")])
-def test_what_is_no_number_is_no_result(tmp_path: Path, value: float | None) -> None:
+def test_null_and_infinite_values_are_no_result(tmp_path: Path, value: float | None) -> None:
     (tmp_path / "metrics.json").write_text(json.dumps({"edge/odsf": value}))
     assert read_result(tmp_path, "edge/odsf") is None
 
 
-def test_last_words(tmp_path: Path) -> None:
+def test_last_line(tmp_path: Path) -> None:
     log = tmp_path / "output.log"
-    assert last_words(log) == "it said nothing"
+    assert last_line(log) == "no output"
     log.write_bytes(b"one\ntwo \xff\n  \n")
-    assert last_words(log) == "two \ufffd"
+    assert last_line(log) == "two \ufffd"

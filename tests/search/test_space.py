@@ -1,4 +1,4 @@
-"""Ranges and choices as a command line writes them."""
+"""Ranges and choices on the command line of a search."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_a_range_of_whole_numbers_is_read_exactly_or_refused(low: int, size: int
 def test_a_choice_is_read_as_hydra_reads_its_values(options: list[str]) -> None:
     dimension = read_dimension("key", f"choice({','.join(options)})")
     assert isinstance(dimension, Choice)
-    for said, typed in zip(dimension.options, options, strict=True):
-        assert override_value(f"key={said}") == override_value(f"key={typed}")
+    for option, typed in zip(dimension.options, options, strict=True):
+        assert override_value(f"key={option}") == override_value(f"key={typed}")
 
 
 @settings(deadline=None)
 @given(low=NUMBERS, high=NUMBERS)
-def test_what_is_written_is_read_again(low: float, high: float) -> None:
+def test_ranges_as_text_are_parsed_back(low: float, high: float) -> None:
     if low < high:
         dimension = Range("uniform", low, high)
         assert read_dimension("key", str(dimension)) == dimension
@@ -65,7 +65,7 @@ def test_what_is_written_is_read_again(low: float, high: float) -> None:
 
 @settings(deadline=None)
 @given(low=st.floats(1e-300, 1e300))
-def test_numbers_are_numbers_to_hydra_too(low: float) -> None:
+def test_hydra_reads_samples_as_numbers(low: float) -> None:
     (first,) = sample_overrides({"key": Range("log", low, math.inf)})
     value = override_value(first[0])
     assert isinstance(value, float)
@@ -80,7 +80,7 @@ def test_other_values_are_left_to_hydra(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("log(0,1)", "no logarithm at 0"),
         ("log(-1,1)", "no logarithm at -1"),
@@ -101,8 +101,8 @@ def test_other_values_are_left_to_hydra(text: str) -> None:
         ("choice(1,1)", "two different values"),
     ],
 )
-def test_wrong_ones_are_one_sentence(text: str, said: str) -> None:
-    with pytest.raises(UserError, match=rf"^a\.key=.*{said}.*\.$"):
+def test_a_wrong_range_or_choice_is_one_sentence(text: str, message: str) -> None:
+    with pytest.raises(UserError, match=rf"^a\.key=.*{message}.*\.$"):
         read_dimension("a.key", text)
 
 

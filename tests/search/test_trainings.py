@@ -1,4 +1,4 @@
-"""Trainings in processes of their own: exit codes, signals, what they inherit."""
+"""Trainings as child processes: exit codes, signals, inherited file descriptors."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from mtl_ase.search.trainings import Trainings
 
 SCRIPT = """
 import os, signal, sys, time
-wanted = sys.argv[1]
+behaviour = sys.argv[1]
 print(sys.argv[2:], os.environ["MTL_ASE_PARENT"] == str(os.getppid()))
-print("last words", file=sys.stderr)
-if wanted == "waits":
+print("last line", file=sys.stderr)
+if behaviour == "waits":
     def stop(number, _):
         sys.exit(128 + number)
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     print("ready")
     time.sleep(600)
-if wanted == "dies":
+if behaviour == "dies":
     os.kill(os.getpid(), signal.SIGKILL)
-sys.exit(int(wanted))
+sys.exit(int(behaviour))
 """
 HOLDER = """
 import subprocess, sys
@@ -43,7 +43,7 @@ from pathlib import Path
 from mtl_ase.base.folder_lock import folder_lock
 with folder_lock(Path(sys.argv[1]), "folder") as lock:
     child = subprocess.Popen([sys.executable, "-c", "input()"], pass_fds=[lock])
-    print("held", flush=True)
+    print("locked", flush=True)
     child.wait()
 """
 
@@ -51,30 +51,30 @@ with folder_lock(Path(sys.argv[1]), "folder") as lock:
 @pytest.fixture(autouse=True)
 def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
-    monkeypatch.setattr(trainings, "TRAIN", tmp_path / "train.py")
+    monkeypatch.setattr(trainings, "TRAIN_SCRIPT", tmp_path / "train.py")
 
 
-def run(folder: Path, wanted: str) -> int:
+def run(folder: Path, behaviour: str) -> int:
     with folder_lock(folder, "folder") as lock, Trainings(lock) as train:
-        return train(folder / "trial", [wanted])
+        return train(folder / "trial", [behaviour])
 
 
-@pytest.mark.parametrize(("wanted", "code"), [("0", 0), ("2", 2), ("143", 143), ("dies", 137)])
-def test_exit_codes(tmp_path: Path, wanted: str, code: int) -> None:
-    assert run(tmp_path / "a folder, 'odd'=1", wanted) == code
+@pytest.mark.parametrize(("behaviour", "code"), [("0", 0), ("2", 2), ("143", 143), ("dies", 137)])
+def test_exit_codes(tmp_path: Path, behaviour: str, code: int) -> None:
+    assert run(tmp_path / "a folder, 'odd'=1", behaviour) == code
     log = (tmp_path / "a folder, 'odd'=1" / "trial" / "output.log").read_text()
     assert "'resume=auto'] True" in log
-    assert log.endswith("last words\n")
+    assert log.endswith("last line\n")
 
 
-def test_the_log_goes_on(tmp_path: Path) -> None:
+def test_the_log_is_appended_to(tmp_path: Path) -> None:
     for _ in range(2):
         run(tmp_path, "1")
-    assert (tmp_path / "trial" / "output.log").read_text().count("last words") == 2
+    assert (tmp_path / "trial" / "output.log").read_text().count("last line") == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_is_passed_on(tmp_path: Path, number: int) -> None:
+def test_a_signal_is_forwarded(tmp_path: Path, number: int) -> None:
     log = tmp_path / "trial" / "output.log"
 
     def send() -> None:
@@ -93,7 +93,7 @@ def test_a_signal_is_passed_on(tmp_path: Path, number: int) -> None:
     assert signal.getsignal(number) is before
 
 
-def test_a_folder_is_held_as_long_as_a_training_lives(tmp_path: Path) -> None:
+def test_a_folder_stays_locked_until_the_training_ends(tmp_path: Path) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLDER, str(tmp_path)],
         stdin=subprocess.PIPE,
@@ -101,7 +101,7 @@ def test_a_folder_is_held_as_long_as_a_training_lives(tmp_path: Path) -> None:
     )
     assert holder.stdout is not None
     assert holder.stdin is not None
-    assert holder.stdout.readline() == b"held\n"
+    assert holder.stdout.readline() == b"locked\n"
     holder.kill()
     holder.wait()
     with (

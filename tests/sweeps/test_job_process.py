@@ -1,4 +1,4 @@
-"""A job as a process: what it is told, what its end means. The scripts stand for train.py."""
+"""A job as a child process: its arguments and its end. Short scripts stand in for train.py."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from mtl_ase.sweeps import Job, run_in_process
 from tests.conftest import Compose
 
 OVERRIDES = ["seed=3", "tasks=[semseg,edge]", "run_dir=elsewhere"]
-TELLS = (
+DUMPS_ARGUMENTS = (
     "import json, os, pathlib, sys\n"
     "folder = pathlib.Path(__file__).parent\n"
-    "told = {'argv': sys.argv[1:], 'parent': os.environ['MTL_ASE_PARENT']}\n"
-    "(folder / 'told.json').write_text(json.dumps(told))\n"
+    "given = {'argv': sys.argv[1:], 'parent': os.environ['MTL_ASE_PARENT']}\n"
+    "(folder / 'given.json').write_text(json.dumps(given))\n"
 )
 Start = Callable[[str], Job]
 
@@ -55,13 +55,13 @@ def events(job: Job) -> list[str]:
 DONE = "import pathlib\npathlib.Path(FOLDER, 'DONE').touch()\n"
 
 
-def test_it_is_told_its_overrides_and_its_own_folder(start: Start, tmp_path: Path) -> None:
-    job = start(TELLS + DONE)
-    told = json.loads((tmp_path / "told.json").read_text())
-    assert told["parent"] == str(os.getpid())
-    options = [word for word in told["argv"] if word.startswith("--")]
+def test_the_process_gets_the_overrides_and_its_own_folder(start: Start, tmp_path: Path) -> None:
+    job = start(DUMPS_ARGUMENTS + DONE)
+    given = json.loads((tmp_path / "given.json").read_text())
+    assert given["parent"] == str(os.getpid())
+    options = [word for word in given["argv"] if word.startswith("--")]
     assert options == ["--config-name=train", f"--config-path={CONFIGS}"]
-    words = [word for word in told["argv"] if word not in options]
+    words = [word for word in given["argv"] if word not in options]
     parsed = OverridesParser.create().parse_overrides(words)
     assert {item.key_or_group: item.value() for item in parsed} == {
         "seed": 3,
@@ -89,7 +89,7 @@ def test_a_job_that_is_done_is_not_started_again(start: Start) -> None:
         ("pass", "exit code 0, but no DONE"),
     ],
 )
-def test_a_failure_is_noted_and_tried_again(
+def test_a_failed_job_is_recorded_and_started_again(
     start: Start, capfd: pytest.CaptureFixture[str], script: str, failure: str
 ) -> None:
     job = start(script)
@@ -108,7 +108,7 @@ def test_a_failure_is_noted_and_tried_again(
         ("import os\nos.kill(os.getpid(), 15)", 143),
     ],
 )
-def test_a_job_that_was_told_to_end_ends_the_sweep(
+def test_a_job_that_a_signal_stopped_stops_the_sweep(
     start: Start, capfd: pytest.CaptureFixture[str], script: str, code: int
 ) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -120,7 +120,7 @@ def test_a_job_that_was_told_to_end_ends_the_sweep(
     assert events(job) == ["start", "stopped", "start", "done"]
 
 
-def test_the_last_words_are_kept_in_bounds(start: Start) -> None:
+def test_the_last_20_lines_of_stderr_are_kept(start: Start) -> None:
     job = start("import sys\nfor n in range(9999):\n    print(n, file=sys.stderr)\nsys.exit(1)")
     lines = (job.folder / "FAILED").read_text().splitlines()
     assert lines == ["exit code 1", *map(str, range(9979, 9999))]

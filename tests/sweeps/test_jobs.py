@@ -1,4 +1,4 @@
-"""The jobs of a command: those that Hydra runs, in one folder that Hydra finds again."""
+"""The jobs of a command line agree with those that Hydra launches, in names that are stable."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder_of(config: DictConfig) -> Path:
 
 
 def configs_of_jobs(config: DictConfig) -> list[DictConfig]:
-    """As a launcher makes them."""
+    """The configs that Hydra's launcher makes for the jobs."""
     loader = GlobalHydra.instance().config_loader()
     return [loader.load_sweep_config(config, list(job.overrides)) for job in jobs_of(config)]
 
@@ -69,7 +69,9 @@ def test_folders_are_those_of_the_launched_jobs(sweep: Sweep, overrides: list[st
         (["run_dir=some/place", "seed=0,1"], "some/place"),
     ],
 )
-def test_a_sweep_lies_where_it_lay_before(sweep: Sweep, overrides: list[str], folder: str) -> None:
+def test_a_sweep_has_the_same_folder_at_every_start(
+    sweep: Sweep, overrides: list[str], folder: str
+) -> None:
     config = sweep(*overrides)
     assert config.hydra.sweep.dir == folder
     assert {Path(job.hydra.sweep.dir) for job in configs_of_jobs(config)} == {Path(folder)}

@@ -1,4 +1,4 @@
-"""The summary of a sweep, from folders; the exit code that goes with it."""
+"""The summary of a sweep, read from run folders, and the exit code of the sweep."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METRICS = {"edge/odsf": 61.234567, "edge/bce": 0.5, "normals/merr": None, "delta
 
 
 def job(place: Path, *overrides: str, metrics: dict | None = None) -> Job:
-    """Done if it has metrics."""
+    """A job with a run folder; it is done if metrics are given."""
     made = Job(overrides, place / job_folder(overrides))
     made.folder.mkdir(parents=True)
     if metrics is not None:
@@ -32,20 +32,22 @@ def job(place: Path, *overrides: str, metrics: dict | None = None) -> Job:
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> list[Job]:
-    """Done, done before, failed, missing."""
-    same = ("experiment=ase", "run_dir=a")
-    failed = job(tmp_path, *same, "model.adapter.rank=1", "seed=0")
-    failed.fail("exit code 2", "warning: some\n\nerror: rank [1] is wrong; choose 2.\nlast\n")
+    """One job each that is done, done before, failed, missing."""
+    shared = ("experiment=ase", "run_dir=a")
+    failed = job(tmp_path, *shared, "model.adapter.rank=1", "seed=0")
+    failed.mark_failed(
+        "exit code 2", "warning: some\n\nerror: rank [1] is wrong; choose 2.\nlast\n"
+    )
     return [
-        job(tmp_path, *same, "model.adapter.rank=4", "seed=0", metrics=METRICS),
-        job(tmp_path, *same, "model.adapter.rank=4", "seed=1", metrics=METRICS),
+        job(tmp_path, *shared, "model.adapter.rank=4", "seed=0", metrics=METRICS),
+        job(tmp_path, *shared, "model.adapter.rank=4", "seed=1", metrics=METRICS),
         failed,
-        job(tmp_path, *same, "model.adapter.rank=1", "seed=1"),
+        job(tmp_path, *shared, "model.adapter.rank=1", "seed=1"),
     ]
 
 
-def test_a_row_a_job_with_what_was_swept(jobs: list[Job]) -> None:
-    rows = summarise(jobs, before={jobs[1].folder, jobs[2].folder})
+def test_every_job_has_a_row_with_the_swept_values(jobs: list[Job]) -> None:
+    rows = summarise(jobs, done_before={jobs[1].folder, jobs[2].folder})
     assert [row.status for row in rows] == ["done", "done before", "failed", "missing"]
     assert rows[0].swept == {"model.adapter.rank": "4", "seed": "0"}
     assert rows[0].metrics == {"edge/odsf": 61.234567, "normals/merr": None, "delta_m": -1.5}
@@ -79,14 +81,14 @@ def test_the_csv_file_holds_the_same(jobs: list[Job], tmp_path: Path) -> None:
     assert rows[2]["failure"] == "rank [1] is wrong; choose 2. (exit code 2)"
 
 
-def test_a_failure_is_the_last_that_was_said(tmp_path: Path) -> None:
+def test_the_failure_is_the_last_line_of_stderr(tmp_path: Path) -> None:
     broken = job(tmp_path, "seed=0")
     assert broken.failure is None
-    broken.fail("exit code 1", "Traceback\n" * 40 + "RuntimeError: a bug\n")
+    broken.mark_failed("exit code 1", "Traceback\n" * 40 + "RuntimeError: a bug\n")
     assert broken.failure == "RuntimeError: a bug (exit code 1)"
-    broken.fail("killed by SIGKILL", "")
+    broken.mark_failed("killed by SIGKILL", "")
     assert broken.failure == "killed by SIGKILL"
-    broken.forget_failure()
+    broken.clear_failure()
     assert broken.status == "missing"
 
 

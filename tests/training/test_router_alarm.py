@@ -1,4 +1,4 @@
-"""The alarm of idle experts."""
+"""Warnings about idle experts."""
 
 from __future__ import annotations
 

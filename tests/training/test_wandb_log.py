@@ -10,7 +10,7 @@ import wandb
 from lightning.pytorch.utilities import rank_zero_only
 
 from mtl_ase.training import WandbLog
-from mtl_ase.training.wandb_log import kept_id
+from mtl_ase.training.wandb_log import stored_id
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +34,10 @@ def test_steps_that_go_back_are_logged_without_complaint(
 
 
 def test_an_id_is_made_once_and_kept(tmp_path: Path) -> None:
-    made = kept_id(tmp_path / "new" / "wandb_id")
+    made = stored_id(tmp_path / "new" / "wandb_id")
     assert made.isalnum()
-    assert kept_id(tmp_path / "new" / "wandb_id") == made
-    assert kept_id(tmp_path / "wandb_id") != made
+    assert stored_id(tmp_path / "new" / "wandb_id") == made
+    assert stored_id(tmp_path / "wandb_id") != made
 
 
 def test_only_the_first_process_makes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,4 +64,4 @@ def test_without_the_environment_the_config_decides(
     monkeypatch.setattr(wandb, "init", lambda **given: begun.update(given))
     _ = WandbLog(str(tmp_path), "project", offline=offline, group="mine").experiment
     assert (begun["mode"], begun["resume"], begun["group"]) == (mode, "allow", "mine")
-    assert begun["id"] == kept_id(tmp_path / "wandb_id")
+    assert begun["id"] == stored_id(tmp_path / "wandb_id")

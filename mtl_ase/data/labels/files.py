@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtl_ase.base.errors import BadFile
-from mtl_ase.data.image_files import is_cut_off
+from mtl_ase.data.image_files import is_truncated
 
 
 def read_png_ids(path: Path) -> NDArray[np.uint8]:
@@ -45,7 +45,7 @@ def read_png(path: Path, flags: int) -> NDArray[Any]:
     except OSError as error:
         raise BadFile(f"{path} can't be read ({error.strerror}); check its rights.") from error
     pixels = None
-    if content and not is_cut_off(content):
+    if content and not is_truncated(content):
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     if pixels is None:
         raise BadFile(f"{path} can't be read as an image; restore the file.")

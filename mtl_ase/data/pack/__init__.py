@@ -1,4 +1,4 @@
-"""Packs: labels decoded once, kept beside the data set, read fast; `format` says how."""
+"""Packs: decoded labels of a split in compressed shards beside the data; see `format`."""
 
 from mtl_ase.data.pack.build import build_pack
 from mtl_ase.data.pack.location import find_pack, pack_folder, stale_packs

@@ -1,4 +1,4 @@
-"""Making a pack: shard by shard, on all cores, safe to kill, to repeat and to run twice at once."""
+"""Building a pack shard by shard in parallel; a killed build resumes, concurrent builds share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from mtl_ase.data.pack.maps import decode_map, map_names
 from mtl_ase.data.pack.reader import Pack
 from mtl_ase.machine.processes import run_in_processes
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 Job = tuple[Path, Path, int, list[str], dict[str, Label]]
 
@@ -40,17 +40,20 @@ def build_pack(
 ) -> Pack:
     """Decode all labels of a split into a pack.
 
-    A shard is written under another name and then renamed, so a shard that is there is whole:
-    after a kill the work goes on where it stopped, and two processes that build the same pack
-    share it. The manifest comes last.
+    Shards are written atomically, so an existing shard is complete: after a kill only the missing
+    ones are built, and two processes that build the same pack share the work. The manifest is
+    written last.
 
     Args:
-        folder: of the pack; its name holds the fingerprint of the sources.
-        root: of the data set.
-        image_ids: of the split.
-        labels: kinds to decode, by task.
-        workers: processes.
-        skip_bad: take labels that can't be read as missing, and list them in the manifest.
+        folder: folder of the pack; its name contains the fingerprint of the sources.
+        root: folder of the data set.
+        image_ids: ids of the split's images.
+        labels: the labels to decode, by task.
+        workers: number of processes.
+        skip_bad: treat unreadable labels as missing and list them in the manifest.
+
+    Returns:
+        The finished pack.
 
     Raises:
         UserError: a label can't be read, or the pack can't be written.
@@ -76,7 +79,7 @@ def build_pack(
             raise BadFile(f"{_listed(bad)} Or leave such labels out with data.on_bad_sample=skip.")
         return _finish(folder, image_ids, labels, sorted(bad))
     except OSError as error:
-        if error.errno in FULL:
+        if error.errno in DISK_FULL:
             raise UserError(
                 f"{folder}: no space is left to pack labels; free some, or set MTL_ASE_CACHE to "
                 "another disk, and run the same command again: finished parts are kept."
@@ -88,7 +91,7 @@ def build_pack(
 
 
 def _rotated(jobs: list[Job]) -> list[Job]:
-    """Another start for every process, so that two that build at once meet in the middle."""
+    """Start at another shard in every process, so that concurrent builds share the shards."""
     start = os.getpid() % len(jobs)
     return jobs[start:] + jobs[:start]
 
@@ -99,15 +102,17 @@ def _listed(bad: list[str]) -> str:
 
 
 def _build_shard(job: Job) -> list[str]:
-    """Write one shard unless it is there; what could not be read."""
+    """Write one shard unless it exists; returns an error message per unreadable label."""
     folder, root, number, image_ids, labels = job
-    path, note = folder / shard_name(number), folder / f"{shard_name(number)}.bad.json"
-    if _is_whole(path, len(image_ids)):
-        return list(json.loads(note.read_text(encoding="utf-8"))) if note.is_file() else []
+    path, errors_path = folder / shard_name(number), folder / f"{shard_name(number)}.bad.json"
+    if _is_complete(path, len(image_ids)):
+        if not errors_path.is_file():
+            return []
+        return list(json.loads(errors_path.read_text(encoding="utf-8")))
     bad: dict[str, None] = {}
     content = shard_bytes(_decoded(root, image_ids, labels, bad))
     if bad:
-        write_atomically(note, json.dumps(list(bad)).encode())
+        write_atomically(errors_path, json.dumps(list(bad)).encode())
     write_atomically(path, content)
     return list(bad)
 
@@ -115,7 +120,7 @@ def _build_shard(job: Job) -> list[str]:
 def _decoded(
     root: Path, image_ids: list[str], labels: dict[str, Label], bad: dict[str, None]
 ) -> Iterator[list[Array | None]]:
-    """The maps of every image; what can't be read is None, and its sentence goes to `bad`."""
+    """The maps of every image; an unreadable one is None, and its error message a key of `bad`."""
     for image_id in image_ids:
         maps_K: list[Array | None] = []
         for name in map_names(labels):
@@ -127,7 +132,7 @@ def _decoded(
         yield maps_K
 
 
-def _is_whole(path: Path, count: int) -> bool:
+def _is_complete(path: Path, count: int) -> bool:
     try:
         return len(read_index(memoryview(path.read_bytes()))) == count
     except (OSError, ValueError):

@@ -1,8 +1,8 @@
-"""The pack's files: shards of compressed maps, each with its own index, and a manifest.
+"""The file format of packs: shards of compressed maps, each with an index, and a manifest.
 
 A pack is a folder. `shard-00000.bin` holds the maps of the first SHARD_IMAGES images, one
-zstandard frame a map, then an index of ENTRY rows (image by image, map by map), then a TAIL. The
-manifest is written last: a folder with one is complete.
+zstandard frame per map, then an index of ENTRY records (image by image, map by map), then a
+FOOTER. The manifest is written last: a folder with a manifest is complete.
 
 Legend: N images of a shard, K maps of an image, H W pixels, C channels.
 """
@@ -25,16 +25,16 @@ LEVEL = 9
 ENTRY = np.dtype(
     [
         ("offset", "<u8"),
-        ("length", "<u4"),  # 0: the image has no such label
+        ("length", "<u4"),  # 0: the image is unlabelled for this task
         ("crc", "<u4"),
         ("height", "<u4"),
         ("width", "<u4"),
-        ("channels", "<u2"),  # 0: a map without channels
+        ("channels", "<u2"),  # 0: the map has no channel axis
         ("dtype", "S2"),
     ]
 )
-TAIL = struct.Struct("<8sIIII")  # mark, images, maps, length and crc of the index
-MARK = b"mtlpack1"
+FOOTER = struct.Struct("<8sIIII")  # magic, images, maps, bytes and CRC-32 of the index
+MAGIC = b"mtlpack1"
 
 
 def shard_name(number: int) -> str:
@@ -43,7 +43,7 @@ def shard_name(number: int) -> str:
 
 
 def encode_map(stored: Array | None) -> tuple[bytes, tuple[int, int, int, int, int, bytes]]:
-    """A map's compressed bytes, and its entry without the offset."""
+    """Compress a map; returns the bytes and the fields of its ENTRY after the offset."""
     if stored is None:
         return b"", (0, 0, 0, 0, 0, b"")
     array = np.ascontiguousarray(stored)
@@ -54,10 +54,14 @@ def encode_map(stored: Array | None) -> tuple[bytes, tuple[int, int, int, int, i
 
 
 def decode_map(packed: bytes | memoryview, entry: NDArray[np.void]) -> Array:
-    """The map of an entry.
+    """Decompress a map to (H, W) or (H, W, C), read-only.
+
+    Args:
+        packed: the compressed bytes.
+        entry: the map's ENTRY in the index.
 
     Raises:
-        ValueError: the bytes are not those that were written.
+        ValueError: the checksum differs.
     """
     if zlib.crc32(packed) != entry["crc"]:
         raise ValueError("checksum differs")
@@ -73,7 +77,7 @@ def _code(array: Array) -> bytes:
 
 
 def shard_bytes(maps_NK: Iterable[list[Array | None]]) -> bytes:
-    """A whole shard; images are taken one at a time."""
+    """The bytes of a whole shard; `maps_NK` is read one image at a time."""
     rows, frames, offset = [], [], 0
     for maps_K in maps_NK:
         row = []
@@ -85,21 +89,21 @@ def shard_bytes(maps_NK: Iterable[list[Array | None]]) -> bytes:
         rows.append(row)
     index_NK = np.array(rows, ENTRY)
     index = index_NK.tobytes()
-    tail = TAIL.pack(MARK, *index_NK.shape, len(index), zlib.crc32(index))
-    return b"".join([*frames, index, tail])
+    footer = FOOTER.pack(MAGIC, *index_NK.shape, len(index), zlib.crc32(index))
+    return b"".join([*frames, index, footer])
 
 
 def read_index(shard: memoryview) -> NDArray[np.void]:
-    """The index_NK of a shard.
+    """The index_NK of a shard, an array of ENTRY.
 
     Raises:
-        ValueError: the shard is cut off or damaged.
+        ValueError: the shard is truncated or damaged.
     """
-    if len(shard) < TAIL.size:
+    if len(shard) < FOOTER.size:
         raise ValueError("too short")
-    mark, count, kinds, length, crc = TAIL.unpack(shard[-TAIL.size :])
-    index = shard[-TAIL.size - length : -TAIL.size]
-    fits = len(index) == length == count * kinds * ENTRY.itemsize
-    if mark != MARK or not fits or zlib.crc32(index) != crc:
+    magic, images, maps, length, crc = FOOTER.unpack(shard[-FOOTER.size :])
+    index = shard[-FOOTER.size - length : -FOOTER.size]
+    fits = len(index) == length == images * maps * ENTRY.itemsize
+    if magic != MAGIC or not fits or zlib.crc32(index) != crc:
         raise ValueError("no index")
-    return np.frombuffer(index, ENTRY).reshape(count, kinds)
+    return np.frombuffer(index, ENTRY).reshape(images, maps)

@@ -1,4 +1,4 @@
-"""Where packs lie: beside the data, or in the cache where the data may not be written to."""
+"""Folders of packs: DATA/packs, or the cache folder if the data is read-only."""
 
 from __future__ import annotations
 
@@ -12,32 +12,38 @@ from mtl_ase.machine.cache import cache_folder
 PACKS = "packs"
 
 
-def pack_folder(root: Path, split: str, mark: str) -> Path:
-    """The folder to build a split's pack in; `mark` is the fingerprint of its sources."""
-    beside, cached = _homes(root)
+def pack_folder(root: Path, split: str, source_hash: str) -> Path:
+    """The folder in which to build the pack of a split.
+
+    Args:
+        root: folder of the data set.
+        split: name of the split.
+        source_hash: `fingerprint` of the label files and settings.
+    """
+    beside, cached = _pack_roots(root)
     writable = os.access(beside if beside.is_dir() else root, os.W_OK)
-    return (beside if writable else cached) / f"{split}-{mark}"
+    return (beside if writable else cached) / f"{split}-{source_hash}"
 
 
-def find_pack(root: Path, split: str, mark: str) -> Pack | None:
-    """The split's finished and fresh pack, if there is one."""
-    for home in _homes(root):
-        pack = Pack.open(home / f"{split}-{mark}")
+def find_pack(root: Path, split: str, source_hash: str) -> Pack | None:
+    """The complete pack of a split for these sources; None if there is none."""
+    for pack_root in _pack_roots(root):
+        pack = Pack.open(pack_root / f"{split}-{source_hash}")
         if pack is not None:
             return pack
     return None
 
 
-def stale_packs(root: Path, split: str, mark: str) -> list[Path]:
-    """Folders of packs of this split that were made from other files or by other code."""
+def stale_packs(root: Path, split: str, source_hash: str) -> list[Path]:
+    """Folders of this split's packs that were made from other label files, settings or versions."""
     return [
         folder
-        for home in _homes(root)
-        for folder in sorted(home.glob(f"{split}-" + "[0-9a-f]" * len(mark)))
-        if folder.name != f"{split}-{mark}"
+        for pack_root in _pack_roots(root)
+        for folder in sorted(pack_root.glob(f"{split}-" + "[0-9a-f]" * len(source_hash)))
+        if folder.name != f"{split}-{source_hash}"
     ]
 
 
-def _homes(root: Path) -> tuple[Path, Path]:
+def _pack_roots(root: Path) -> tuple[Path, Path]:
     name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     return root / PACKS, cache_folder() / PACKS / f"{root.name}-{name}"

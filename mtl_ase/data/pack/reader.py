@@ -1,4 +1,4 @@
-"""Reading a pack.
+"""Reading packs.
 
 Legend: N images, K maps of an image.
 """
@@ -17,13 +17,21 @@ from mtl_ase.data.pack.format import MANIFEST, SHARD_IMAGES, decode_map, read_in
 
 
 class PackDamaged(Exception):
-    """A pack's bytes are not those that were written."""
+    """A pack's file is truncated, or its checksum differs."""
 
 
 class Pack:
-    """The maps of a split's images, read from shards that are mapped into memory.
+    """The label maps of a split's images, read from memory-mapped shards.
 
-    Processes share the mapped pages. Every map's checksum is compared when it is read.
+    Processes share the mapped pages. The checksum of every map is verified when it is read.
+
+    Args:
+        folder: folder of the pack.
+        manifest: the content of its manifest.json.
+
+    Attributes:
+        count: number of images.
+        skipped: error messages of labels that were unreadable when the pack was built.
     """
 
     def __init__(self, folder: Path, manifest: dict[str, Any]) -> None:
@@ -35,21 +43,25 @@ class Pack:
 
     @classmethod
     def open(cls, folder: Path) -> Pack | None:
-        """The pack in a folder, or None if there is none, or one that is not whole."""
+        """The pack in a folder; None if there is none or it is incomplete."""
         try:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             sizes = [(folder / name).stat().st_size for name in manifest["shards"]]
-            whole = sizes == list(manifest["shards"].values())
+            complete = sizes == list(manifest["shards"].values())
             pack = cls(folder, manifest)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
-        return pack if whole else None
+        return pack if complete else None
 
     def read(self, name: str, index: int) -> Array | None:
         """A map of the index-th image as stored, read-only; None where it is unlabelled.
 
+        Args:
+            name: name of the map, see `map_names`.
+            index: position of the image in the split.
+
         Raises:
-            PackDamaged: the bytes are not those that were written.
+            PackDamaged: the shard is missing, truncated, or its checksum differs.
         """
         number, row = divmod(index, SHARD_IMAGES)
         try:
@@ -70,5 +82,5 @@ class Pack:
         return self._shards[number]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Mapped memory stays behind; another process maps it anew."""
+        """Pickle without the memory maps; another process opens the shards itself."""
         return {**self.__dict__, "_shards": {}}

@@ -1,4 +1,4 @@
-"""What a pack was made from, as a hash."""
+"""A hash of everything that a pack depends on."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ from pathlib import Path
 from mtl_ase.data.labels import Label
 
 PACK_VERSION = 1
-"""Raise it whenever a decoded map or the format changes by a single byte."""
+"""Increase it whenever a decoded map or the format changes by a single byte."""
 
 
 def fingerprint(root: Path, image_ids: Sequence[str], labels: Mapping[str, Label]) -> str:
-    """Sixteen hex digits that change with any source file, label setting or the pack's version.
+    """Sixteen hex digits that change with any label file, label setting or the pack version.
 
-    Files count by name, size and time of change; their content is not read.
+    Files are compared by name, size and modification time; their content is not read.
+
+    Args:
+        root: folder of the data set.
+        image_ids: ids of the split's images, in order.
+        labels: the labels by task.
     """
     digest = hashlib.sha256(f"pack {PACK_VERSION}\n".encode())
     for task, label in labels.items():

@@ -1,4 +1,4 @@
-"""Decoder heads: a feature map in, a task's logits out; one file a head."""
+"""Decoder heads: from a feature map of the token grid to a task's logits."""
 
 from mtl_ase.model.heads.light import LightHead
 from mtl_ase.model.heads.setr_pup import SETRPUP

@@ -15,10 +15,10 @@ class ChannelNorm(nn.LayerNorm):
         super().__init__(width, eps=1e-6)
 
     def forward(self, map_BDHW: Tensor) -> Tensor:
-        """The map, every cell normalised over its channels."""
+        """Normalise every grid cell over its channels; the shape stays."""
         return super().forward(map_BDHW.movedim(1, -1)).movedim(-1, 1)
 
 
 def conv_bn_relu(width: int, hidden: int) -> nn.Sequential:
-    """A 3x3 convolution with bias, batch norm (synchronised by the ddp trainer) and ReLU."""
+    """A 3x3 convolution with bias, batch norm and ReLU; trainer=ddp makes it a SyncBatchNorm."""
     return nn.Sequential(nn.Conv2d(width, hidden, 3, padding=1), nn.BatchNorm2d(hidden), nn.ReLU())

@@ -11,15 +11,16 @@ from mtl_ase.model.heads.layers import ChannelNorm, conv_bn_relu
 
 
 class LightHead(nn.Module):
-    """LayerNorm, a projection that unfolds tokens into cells, 3x3 convolutions, a classifier.
+    """LayerNorm, 1x1 convolution and pixel shuffle, 3x3 convolutions, a 1x1 classifier.
 
-    Our own: pixel shuffle keeps detail below the patch size that bilinear steps would lose.
+    Our own design: pixel shuffle keeps detail below the patch size, which bilinear upsampling of
+    the token grid would lose.
 
     Args:
-        width: D, width of a token.
+        width: D, features of a token.
         channels: C, output channels of the task.
-        hidden: channels of the convolutions.
-        unfold: cells per token along each axis.
+        hidden: channels of the 3x3 convolutions.
+        unfold: upsampling factor of the pixel shuffle: cells per token along each axis.
         depth: number of 3x3 convolutions.
     """
 
@@ -34,6 +35,6 @@ class LightHead(nn.Module):
         self.classifier = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, map_BDHW: Tensor) -> Tensor:
-        """Logits_BCHW at `unfold` times the token grid."""
+        """Logits_BCHW at `unfold` times the resolution of the token grid."""
         logits_BCHW: Tensor = self.classifier(self.convs(self.unfold(map_BDHW)))
         return logits_BCHW

@@ -1,4 +1,4 @@
-"""The decoder head of the paper's lineage: SETR-PUP.
+"""SETR-PUP, the decoder head of M3ViT and its successors.
 
 Legend: B images, D width, C channels, H W pixels or grid cells.
 """
@@ -11,13 +11,13 @@ from mtl_ase.model.heads.layers import ChannelNorm, conv_bn_relu
 
 
 class SETRPUP(nn.Module):
-    """Progressive upsampling (SETR, arXiv 2012.15840): four 3x3 convolutions with 2x steps between.
+    """SETR's progressive upsampling head (arXiv 2012.15840): 3x3 convolutions, each upsampled 2x.
 
-    LayerNorm, four times [conv 3x3, batch norm, ReLU] with a bilinear 2x step after the first
-    three, 1x1 convolution to the channels, one more 2x step: 16 times the grid. As M3ViT has it.
+    LayerNorm, four times [conv 3x3, batch norm, ReLU] with bilinear 2x upsampling after the first
+    three, a 1x1 convolution to the channels, 2x upsampling: 16 times the grid, as in M3ViT's code.
 
     Args:
-        width: D, width of a token.
+        width: D, features of a token.
         channels: C, output channels of the task.
         hidden: channels of the convolutions.
     """
@@ -34,6 +34,6 @@ class SETRPUP(nn.Module):
         self.upsample = nn.Upsample(scale_factor=2, mode="bilinear")
 
     def forward(self, map_BDHW: Tensor) -> Tensor:
-        """Logits_BCHW at 16 times the token grid."""
+        """Logits_BCHW at 16 times the resolution of the token grid."""
         logits_BCHW: Tensor = self.upsample(self.classifier(self.stages(map_BDHW)))
         return logits_BCHW

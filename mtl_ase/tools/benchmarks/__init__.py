@@ -1,4 +1,4 @@
-"""Benchmarks: ratios between ours and another way, timed in turns in one run."""
+"""Benchmarks: speed ratios to other implementations, timed alternately in one run."""
 
 from mtl_ase.tools.benchmarks.data import benchmark_data
 from mtl_ase.tools.benchmarks.interleaved import Timing, interleave

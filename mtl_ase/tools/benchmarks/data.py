@@ -1,4 +1,4 @@
-"""How fast a training sample is made: ours from a pack, ours from the files, the usual way."""
+"""Benchmark of training samples: from a pack, from the label files, and by the lineage's loader."""
 
 from __future__ import annotations
 
@@ -21,10 +21,19 @@ REPEATS, BLOCK = 2, 16
 
 
 def benchmark_data(config: DictConfig) -> dict[str, Any]:
-    """Milliseconds a sample, on one core, of the paper's augmentation; `ratio` is usual / packed.
+    """Time a training sample with the paper's augmentation, on one core with warm file caches.
 
-    All ways read the same images of the training split, 16 at a time in turns, with warm file
-    caches.
+    Compared are our dataset with a pack ("packed"), without one ("raw"), and `UsualLoader`
+    ("usual"), on the same images, alternating every 16 images.
+
+    Args:
+        config: the whole config; `data` and `tasks` are used.
+
+    Returns:
+        Figures in milliseconds per sample; `ratio` is usual / packed.
+
+    Raises:
+        UserError: the network's input is not square.
     """
     if config.data.image_size[0] != config.data.image_size[1]:
         raise UserError("the usual loader makes square inputs; give data.image_size=[N,N].")
@@ -35,16 +44,16 @@ def benchmark_data(config: DictConfig) -> dict[str, Any]:
     config.data.pack = "never"
     raw = _dataset(config)
     usual = UsualLoader(packed.root, packed.size_hw[0])
-    ways: dict[str, Callable[[int], object]] = {
+    loaders: dict[str, Callable[[int], object]] = {
         "packed": lambda index: packed[0, index],
         "raw": lambda index: raw[0, index],
         "usual": lambda index: usual(packed.image_ids[index]),
     }
     items = list(range(len(packed)))
-    for index in items:  # files into the system's cache
+    for index in items:  # warms the file cache
         usual(packed.image_ids[index])
     usual.seconds.clear()
-    timings = interleave(ways, items, REPEATS, BLOCK)
+    timings = interleave(loaders, items, REPEATS, BLOCK)
     calls = REPEATS * len(items) + 1
     means = {name: timing.mean_ms for name, timing in timings.items()}
     return {
@@ -65,7 +74,7 @@ def _dataset(config: DictConfig) -> DenseDataset:
 
 
 def _packed_steps(dataset: DenseDataset) -> dict[str, float]:
-    """Milliseconds of the steps of our samples, each by itself."""
+    """Mean milliseconds of decoding the full-size image and of reading the labels from the pack."""
     totals = {"image in full size": 0.0, "labels from the pack": 0.0}
     for index, image_id in enumerate(dataset.image_ids):
         start = time.perf_counter()

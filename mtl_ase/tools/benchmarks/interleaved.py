@@ -1,4 +1,4 @@
-"""Timing several ways of doing the same work in turns, so that a busy machine slows all alike."""
+"""Timing several functions alternately, so that load from other processes slows all alike."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one way, item by item, in the order of the items."""
+    """Seconds of one function's calls."""
 
     seconds: list[float]
 
     @property
     def mean_ms(self) -> float:
-        """Of an item."""
+        """Mean milliseconds per call."""
         return 1000 * statistics.fmean(self.seconds)
 
 
 def interleave(
-    ways: Mapping[str, Callable[[Item], object]],
+    functions: Mapping[str, Callable[[Item], object]],
     items: Sequence[Item],
     repeats: int = 1,
     block: int = 1,
 ) -> dict[str, Timing]:
-    """Time all ways on a block of items before the next block comes, each round in another order.
+    """Time every function on a block of items, then on the next block in another order, and so on.
 
     Args:
-        ways: what to do with an item, by name.
-        items: what to do it with; the first is done once before, untimed.
-        repeats: how often the items are gone through.
-        block: items that a way does in a row, with the processor's caches to itself.
+        functions: the functions to compare, by name.
+        items: their arguments; every function is called with the first one before timing starts.
+        repeats: number of passes over the items.
+        block: consecutive calls of one function, so that it has the CPU caches to itself.
+
+    Returns:
+        The timing of every function, by name.
     """
-    names = list(ways)
+    names = list(functions)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for name in names:
-        ways[name](items[0])
+        functions[name](items[0])
     blocks = [items[start : start + block] for start in range(0, len(items), block)] * repeats
     for turn, some in enumerate(blocks):
         first = turn % len(names)
         for name in names[first:] + names[:first]:
             for item in some:
                 start = time.perf_counter()
-                ways[name](item)
+                functions[name](item)
                 seconds[name].append(time.perf_counter() - start)
     return {name: Timing(values) for name, values in seconds.items()}

@@ -1,4 +1,4 @@
-"""How fast the edge score is: our matching, an exact assignment by scipy, the public solver.
+"""Benchmark of edge matching: ours, scipy's exact assignment, and pyEdgeEval's solver.
 
 Legend: H W pixels, N thresholds.
 """
@@ -29,82 +29,103 @@ from mtl_ase.metrics.edges import Matching
 Mask = NDArray[np.bool_]
 MAX_DIST = 0.0075
 IMAGES, SHARED_THRESHOLDS = 100, 8
-OUTLIER = 100.0
+OUTLIER_COST = 100.0
+"""Cost of leaving a true pixel unmatched, in units of the matching distance."""
 FULL_PASS = 2498 * 101
+"""Images of the list `test_new`, on which edges are scored, times thresholds."""
 CORES = 2
 
 
 @dataclass
 class Tally:
-    """Seconds of every (image, threshold) by way, and the counts of matches."""
+    """Times and counts of every (image, threshold).
+
+    Attributes:
+        seconds: seconds for thinning and matching, by solver.
+        matches: matched true pixels, by solver.
+        predicted: predicted edge pixels after thinning.
+        true: true edge pixels.
+    """
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     matches: dict[str, list[int]] = field(default_factory=dict)
     predicted: list[int] = field(default_factory=list)
     true: list[int] = field(default_factory=list)
 
-    def run(self, way: str, count: Callable[..., int], mask_HW: Mask, *others: Any) -> None:
-        """Time the thinning of a mask and one count."""
+    def run(self, solver: str, count: Callable[..., int], mask_HW: Mask, *others: Any) -> None:
+        """Time the thinning of a mask and the counting of its matches."""
         start = time.perf_counter()
         matches = count(thin(mask_HW), *others)
-        self.seconds.setdefault(way, []).append(time.perf_counter() - start)
-        self.matches.setdefault(way, []).append(matches)
+        self.seconds.setdefault(solver, []).append(time.perf_counter() - start)
+        self.matches.setdefault(solver, []).append(matches)
 
-    def copy_last(self, way: str, other: Tally) -> None:
-        """Take over another's last count."""
-        self.seconds.setdefault(way, []).append(other.seconds[way][-1])
-        self.matches.setdefault(way, []).append(other.matches[way][-1])
+    def copy_last(self, solver: str, other: Tally) -> None:
+        """Append the last entry of another tally."""
+        self.seconds.setdefault(solver, []).append(other.seconds[solver][-1])
+        self.matches.setdefault(solver, []).append(other.matches[solver][-1])
 
-    def mean_ms(self, way: str) -> float:
-        """Milliseconds of an image and threshold."""
-        return 1000 * statistics.fmean(self.seconds[way])
+    def mean_ms(self, solver: str) -> float:
+        """Mean milliseconds per image and threshold."""
+        return 1000 * statistics.fmean(self.seconds[solver])
 
 
 def benchmark_odsf(config: DictConfig) -> dict[str, Any]:
-    """Milliseconds an image and threshold on one core, with thinning; `ratio` is scipy / ours.
+    """Time thinning and matching per image and threshold, on one core.
 
-    Images are the first hundred of the validation split; the prediction is their gradient mixed
-    with a blurred true edge map. We count at all 101 thresholds, as in use; at eight of them the
-    other ways count too, right after us, on the same maps. "assignment" is scipy's exact sparse
-    solver on the same candidate pairs, "public" pyEdgeEval's port of the benchmark's
+    Images are the first hundred of the validation split; predictions are made by
+    `made_prediction`. Our solver ("ours") runs at all 101 thresholds, as in an evaluation. At eight
+    of them two others run right after it on the same maps: "assignment" is scipy's exact sparse
+    assignment on the same candidate pairs, "public" is pyEdgeEval's port of the BSDS benchmark's
     `correspondPixels`, if it is installed.
+
+    Args:
+        config: the whole config; only `data` is used.
+
+    Returns:
+        Figures in milliseconds per image and threshold; `ratio` is assignment / ours.
+
+    Raises:
+        UserError: no validation image has an edge label.
     """
     cv2.setNumThreads(1)
     maps = _maps(config)
     public = _public_solver()
     thresholds_N = np.concatenate([[0.001], np.linspace(0.01, 0.99, 99), [0.999]])
     shared = set(np.linspace(1, 99, SHARED_THRESHOLDS).astype(int).tolist())
-    tally, every = Tally(), Tally()
+    shared_tally, full_tally = Tally(), Tally()
     for probability_HW, true_HW in maps:
         distance = MAX_DIST * float(np.hypot(*true_HW.shape))
         matching = Matching(true_HW, distance)
         for n, threshold in enumerate(thresholds_N):
             mask_HW = probability_HW > threshold
-            every.run("ours", matching.count, mask_HW)
+            full_tally.run("ours", matching.count, mask_HW)
             if n in shared:
-                tally.predicted.append(int(np.count_nonzero(thin(mask_HW))))
-                tally.true.append(int(np.count_nonzero(true_HW)))
-                tally.copy_last("ours", every)
-                tally.run("assignment", assigned, mask_HW, true_HW, distance)
+                shared_tally.predicted.append(int(np.count_nonzero(thin(mask_HW))))
+                shared_tally.true.append(int(np.count_nonzero(true_HW)))
+                shared_tally.copy_last("ours", full_tally)
+                shared_tally.run("assignment", assigned, mask_HW, true_HW, distance)
                 if public is not None:
-                    tally.run("public", public, mask_HW, true_HW)
-    mean = {way: round(tally.mean_ms(way), 3) for way in tally.seconds}
-    all_ms = every.mean_ms("ours")
+                    shared_tally.run("public", public, mask_HW, true_HW)
+    mean = {solver: round(shared_tally.mean_ms(solver), 3) for solver in shared_tally.seconds}
+    all_ms = full_tally.mean_ms("ours")
     return {
         "images": len(maps),
         "image_size": list(maps[0][1].shape),
         "ms_per_image_and_threshold": mean,
         "ms_ours_all_101_thresholds": round(all_ms, 3),
         "minutes_of_2498_images_on_2_cores": round(all_ms * FULL_PASS / CORES / 60_000, 2),
-        "fewer_matches_than_ours": _deficits(tally),
-        "ods_at_shared_thresholds": _ods(tally, len(maps)),
+        "fewer_matches_than_ours": _deficits(shared_tally),
+        "ods_at_shared_thresholds": _ods(shared_tally, len(maps)),
         "public_over_ours": round(mean["public"] / mean["ours"], 1) if "public" in mean else None,
         "ratio": round(mean["assignment"] / mean["ours"], 2),
     }
 
 
 def assigned(predicted_HW: Mask, true_HW: Mask, max_distance: float) -> int:
-    """Matches by scipy's minimum-weight assignment, every true pixel with a private way out."""
+    """The number of matches by scipy's minimum-weight full bipartite matching.
+
+    Every true pixel has its own dummy partner, so that it may stay unmatched at `OUTLIER_COST`.
+    """
     predicted, true = np.argwhere(predicted_HW), np.argwhere(true_HW)
     if not len(predicted) or not len(true):
         return 0
@@ -116,7 +137,7 @@ def assigned(predicted_HW: Mask, true_HW: Mask, max_distance: float) -> int:
     out = np.arange(len(true))
     graph = csr_array(
         (
-            np.concatenate([cost, np.full(len(true), OUTLIER * max_distance)]),
+            np.concatenate([cost, np.full(len(true), OUTLIER_COST * max_distance)]),
             (np.concatenate([rows, out]), np.concatenate([columns, len(predicted) + out])),
         ),
         shape=(len(true), len(predicted) + len(true)),
@@ -142,7 +163,7 @@ def _maps(config: DictConfig) -> list[tuple[NDArray[np.float32], Mask]]:
 
 
 def made_prediction(image_HWC: NDArray[np.uint8], true_HW: Mask, seed: int) -> NDArray[np.float32]:
-    """A prediction as of a fair network: true edges smeared, and the gradients of the image."""
+    """A synthetic prediction in [0, 1]: blurred true edges plus image gradients plus noise."""
     grey_HW = cv2.cvtColor(image_HWC, cv2.COLOR_RGB2GRAY)
     dx_HW, dy_HW = (cv2.Sobel(grey_HW, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
     slope_HW = cv2.GaussianBlur(np.hypot(dx_HW, dy_HW), (0, 0), 1.5)
@@ -166,24 +187,24 @@ def _public_solver() -> Callable[[Mask, Mask], int] | None:
 
 
 def _deficits(tally: Tally) -> dict[str, dict[str, float]]:
-    """By how many pixels other ways fall below our counts."""
+    """By how many matched pixels the other solvers fall below ours."""
     ours = np.array(tally.matches["ours"])
     return {
-        way: {
+        solver: {
             "mean": round(float((ours - np.array(counts)).mean()), 3),
             "most": int((ours - np.array(counts)).max()),
             "least": int((ours - np.array(counts)).min()),
         }
-        for way, counts in tally.matches.items()
-        if way != "ours"
+        for solver, counts in tally.matches.items()
+        if solver != "ours"
     }
 
 
 def _ods(tally: Tally, images: int) -> dict[str, float]:
-    """ODS of every way over the thresholds at which all of them counted."""
+    """ODS of every solver over the thresholds at which all of them ran."""
     total = np.array(tally.predicted).reshape(images, -1).sum(0)
     total = total + np.array(tally.true).reshape(images, -1).sum(0)
     return {
-        way: round(float((2 * np.array(counts).reshape(images, -1).sum(0) / total).max()), 6)
-        for way, counts in tally.matches.items()
+        solver: round(float((2 * np.array(counts).reshape(images, -1).sum(0) / total).max()), 6)
+        for solver, counts in tally.matches.items()
     }

@@ -1,9 +1,10 @@
-"""What the lineage's loaders do for a training sample, step by step, written anew.
+"""A loader that follows the published code of the paper's lineage, for speed comparisons.
 
 Steps: decode the JPEG with Pillow; semseg; the LabelMap (Laplacian, thinning); parts from the
 MATLAB file; saliency; normals (the LabelMap again, one mask a class); flip; rotation and zoom of
 every map by itself; resize of every map; ignore regions; floats; normalisation. Source: the
-descriptions of Multi-Task-Learning-PyTorch's loader and transforms, which M3ViT and MTLoRA share.
+descriptions of the loader and transforms of Multi-Task-Learning-PyTorch, which M3ViT and MTLoRA
+reuse; no code is copied.
 
 Legend: H W pixels, C channels.
 """
@@ -33,7 +34,7 @@ CUBIC = ("image", "normals")
 
 
 def usual_thin() -> Callable[[Array], Array]:
-    """scikit-image's thinning, which the lineage uses; ours, which is quicker, without it."""
+    """scikit-image's thinning, as the lineage uses it; our faster one if it is not installed."""
     try:
         from skimage.morphology import thin
     except ImportError:
@@ -42,12 +43,15 @@ def usual_thin() -> Callable[[Array], Array]:
 
 
 class UsualLoader:
-    """Training samples the usual way.
+    """Training samples as the lineage's loaders make them.
 
     Args:
-        root: of a data set in the PASCAL_MT layout.
-        size: of the network's square input.
-        seed: of the augmentation.
+        root: folder of a data set in the PASCAL_MT layout.
+        size: height and width of the network's input, in pixels.
+        seed: seed of the augmentation.
+
+    Attributes:
+        seconds: accumulated seconds by step.
     """
 
     def __init__(self, root: Path, size: int, seed: int = 0) -> None:
@@ -57,7 +61,7 @@ class UsualLoader:
         self.seconds: dict[str, float] = {}
 
     def __call__(self, image_id: str) -> dict[str, torch.Tensor]:
-        """One augmented sample."""
+        """One augmented sample: image and labels as float tensors, (C, H, W)."""
         with self._timed("image"):
             path = self.root / "JPEGImages" / f"{image_id}.jpg"
             image = np.array(Image.open(path).convert("RGB")).astype(np.float32)
@@ -122,17 +126,17 @@ class UsualLoader:
             if "normals" in sample:
                 sample["normals"][..., 0] *= -1
         angle, zoom = self.rng.uniform(-20, 20), self.rng.uniform(0.75, 1.25)
-        moved = {}
+        warped = {}
         for name, array in sample.items():
             height, width = array.shape[:2]
             matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, zoom)
-            moved[name] = cv2.warpAffine(array, matrix, (width, height), flags=_flags(name))
-        if "normals" in moved:
-            x, y = moved["normals"][..., 0].copy(), moved["normals"][..., 1].copy()
+            warped[name] = cv2.warpAffine(array, matrix, (width, height), flags=_flags(name))
+        if "normals" in warped:
+            x, y = warped["normals"][..., 0].copy(), warped["normals"][..., 1].copy()
             radius, direction = np.hypot(x, y), np.arctan2(x, y) + np.radians(angle)
-            moved["normals"][..., 0] = np.sin(direction) * radius
-            moved["normals"][..., 1] = np.cos(direction) * radius
-        return moved
+            warped["normals"][..., 0] = np.sin(direction) * radius
+            warped["normals"][..., 1] = np.cos(direction) * radius
+        return warped
 
     def _resized(self, name: str, array: Array) -> Array:
         resized = cv2.resize(array, (self.size, self.size), interpolation=_flags(name))
