@@ -145,7 +145,7 @@ class Reference:
         protocol: by which they were scored.
         sources: where each number comes from, by full metric key.
         values: by full metric key, e.g. "semseg/miou".
-        activate_first: in which order they were measured, see `EvalProtocol`; None: it is not known.
+        activate_first: order in which they were measured, see `EvalProtocol`; None: not known.
 
     Raises:
         UserError: a number has no source.
