@@ -18,7 +18,6 @@ from mtl_ase.config import check_values
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.evaluation import (
     EvalProtocol,
-    PerImageCounts,
     PredictionFiles,
     Scorer,
     Scores,
@@ -65,24 +64,21 @@ def score_run(
     if "frozen" not in content:  # it holds all weights
         config.model.backbone.pretrained, config.model.backbone.weights = False, None
     network = build_network(config, tasks)
-    module = build_module(config, tasks, network, protocol=protocol, both_orders=True)
+    module = build_module(config, tasks, network, protocol=protocol, evaluating=True)
     assert isinstance(module, MultiTaskModule)
     _check_reference(module.scorer, require_reference)
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
     data.prepare_data()
-    orders = [scorer for scorer in (module.scorer, module.scorer.resize_first) if scorer]
-    records = [PerImageCounts() for _ in orders]
-    for scorer, record in zip(orders, records, strict=True):
-        scorer.record = record
     trainer.validate(module, datamodule=data, verbose=False)
-    for record in records:
-        record.gather()
+    orders = [scorer for scorer in (module.scorer, module.scorer.resize_first) if scorer]
+    for scorer in orders:
+        assert scorer.per_image is not None
+        scorer.per_image.gather()
     if not trainer.is_global_zero:
         return None
     scores, *other = (
-        _scores(name, data.name, scorer, record, order_of(scorer.protocol))
-        for scorer, record in zip(orders, records, strict=True)
+        _scores(name, data.name, scorer, order_of(scorer.protocol)) for scorer in orders
     )
     scores = dataclasses.replace(scores, resize_first=next(iter(other), None))
     results = {key: module.results[key] for key in keys}
@@ -110,9 +106,8 @@ def score_files(
     data.check_root()
     check_values(config, "training")
     reference = instantiate(config.training.reference, _convert_="object")
-    scorer = Scorer(tasks, reference, data.name, protocol)
+    scorer = Scorer(tasks, reference, data.name, protocol, per_image=True)
     _check_reference(scorer, require_reference)
-    record = scorer.record = PerImageCounts()
     files = PredictionFiles(folder, tasks)
     dataset = data.dataset("val", training=False)
     step = 2 * usable_cores()
@@ -122,9 +117,9 @@ def score_files(
             predicted = [
                 (_read(files, task, sample), sample.labels[task.name]) for sample in samples
             ]
-            scorer.add(task, [sample.image_id for sample in samples], predicted)
+            scorer.add(task, [(s.image_id, s.position) for s in samples], predicted)
     values = scorer.compute()
-    scores = _scores(name, data.name, scorer, record)
+    scores = _scores(name, data.name, scorer)
     results = {key: values[key] for key in keys}
     write_scores(
         out or folder,
@@ -168,14 +163,14 @@ def _check_reference(scorer: Scorer, require_reference: bool) -> None:
         )
 
 
-def _scores(
-    name: str, dataset: str, scorer: Scorer, record: PerImageCounts, order: str | None = None
-) -> Scores:
+def _scores(name: str, dataset: str, scorer: Scorer, order: str | None = None) -> Scores:
+    counts = scorer.per_image
+    assert counts is not None
     metrics = {
         key: metric for key, metric in scorer.metrics.items() if isinstance(metric, CountingMetric)
     }
-    image_ids: Sequence[str] = record.image_ids
-    tables = {key: record.table(key, image_ids) for key in metrics if key in record.counts}
+    image_ids: Sequence[str] = counts.image_ids
+    tables = {key: counts.table(key, image_ids) for key in metrics if key in counts.counts}
     return Scores(
         name,
         dataset,

@@ -113,6 +113,7 @@ class DenseDataset(Dataset[Sample]):
             {name: _to_tensor(maps[name]) for name in self.labels},
             fit_box(source_hw, self.size_hw, self.augmentation.fit),
             tuple(problems),
+            index,
         )
 
     def coverage(self) -> dict[str, int]:

@@ -20,7 +20,8 @@ Count = Callable[[Tensor], Tensor]
 class Sample(NamedTuple):
     """One image, as bytes, and its label maps by task; unlabelled ones ignore everything.
 
-    The box is where in the input the source image lies; the problems are what could not be read.
+    The box is where in the input the source image lies; the problems are what could not be read;
+    the position is that in the split's list.
     """
 
     image_id: str
@@ -28,6 +29,7 @@ class Sample(NamedTuple):
     labels: dict[str, Tensor]
     box: Box
     problems: tuple[str, ...] = ()
+    position: int = 0
 
 
 class Window(NamedTuple):
@@ -63,6 +65,7 @@ class Batch(NamedTuple):
     problems: list[str] = []  # noqa: RUF012
     counts: dict[str, Tensor] = {}  # noqa: RUF012
     window: Window = Window()
+    positions: list[int] = []  # noqa: RUF012
 
 
 def collate_training(samples: Sequence[Sample], counts: Mapping[str, Count] | None = None) -> Batch:
@@ -86,4 +89,6 @@ def _collate(samples: Sequence[Sample], labels: dict[str, Tensor | list[Tensor]]
     images = torch.stack([sample.image_CHW for sample in samples])
     problems = [problem for sample in samples for problem in sample.problems]
     boxes = [sample.box for sample in samples]
-    return Batch([sample.image_id for sample in samples], images, labels, boxes, problems)
+    positions = [sample.position for sample in samples]
+    image_ids = [sample.image_id for sample in samples]
+    return Batch(image_ids, images, labels, boxes, problems, positions=positions)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import cast
 
@@ -25,6 +24,10 @@ TRAINING = EvalProtocol("astmt", "the tasks' own metrics")
 order in which the reference was measured, as evaluate.py does, so that delta_m is the same."""
 
 
+Image = tuple[str, int]
+"""An image's id and its position in the split's list."""
+
+
 class Scorer(nn.Module):
     """All metrics of all tasks, and the mean loss over images.
 
@@ -36,6 +39,7 @@ class Scorer(nn.Module):
             it leaves open whether to activate or to resize first, a fitting reference decides.
         both_orders: where it is activated first, score what is resized first too, in
             `resize_first`, by metrics of its own and without delta_m.
+        per_image: keep the counts of every single image too, in `per_image`.
     """
 
     def __init__(
@@ -45,6 +49,7 @@ class Scorer(nn.Module):
         dataset: str = "",
         protocol: EvalProtocol = TRAINING,
         both_orders: bool = False,
+        per_image: bool = False,
     ) -> None:
         super().__init__()
         self.tasks = tasks
@@ -63,12 +68,14 @@ class Scorer(nn.Module):
             {key: metric for task in tasks.values() for key, metric in task.measured().items()}
         )
         self.loss = MeanMetric()
-        self.images = {name: protocol.images(name, dataset) for name in tasks}
-        self.record: PerImageCounts | None = None
+        self.subsets = {name: protocol.images(name, dataset) for name in tasks}
+        self.per_image = PerImageCounts() if per_image else None
         self.resize_first: Scorer | None = None
         if both_orders and self.protocol.activate_first:
             other = dataclasses.replace(protocol, activate_first=False)
-            self.resize_first = Scorer(_with_own_metrics(tasks), None, dataset, other)
+            self.resize_first = Scorer(
+                _with_own_metrics(tasks), None, dataset, other, per_image=per_image
+            )
 
     def update(self, logits: Mapping[str, Tensor], batch: Batch) -> None:
         """Score a batch: predictions are made in each label's size."""
@@ -81,56 +88,62 @@ class Scorer(nn.Module):
                 resized_1CHW = resized(logits_1CHW, label)
                 losses[index] += task.weight * task.loss(resized_1CHW, label[None])
                 maps.append((logits_1CHW, resized_1CHW, label))
+            images = list(zip(batch.image_ids, batch.positions or [0] * len(maps), strict=True))
             for scorer in (self, self.resize_first) if self.resize_first else (self,):
-                scorer.predict_and_add(scorer.tasks[name], batch.image_ids, maps)
+                scorer.predict_and_add(scorer.tasks[name], images, maps)
         for loss in losses:
             self.loss.update(loss)
 
     def predict_and_add(
-        self, task: Task, image_ids: Sequence[str], maps: Sequence[tuple[Tensor, Tensor, Tensor]]
+        self, task: Task, images: Sequence[Image], maps: Sequence[tuple[Tensor, Tensor, Tensor]]
     ) -> None:
         """Score a task, given each image's logits, the same in the label's size, and the label."""
         predicted = [
             (self.protocol.predict(task, logits_1CHW, resized_1CHW), label)
             for logits_1CHW, resized_1CHW, label in maps
         ]
-        self.add(task, image_ids, predicted)
+        self.add(task, images, predicted)
 
     def add(
-        self, task: Task, image_ids: Sequence[str], predicted: Sequence[tuple[Tensor, Tensor]]
+        self, task: Task, images: Sequence[Image], predicted: Sequence[tuple[Tensor, Tensor]]
     ) -> None:
-        """Score a task's predictions in the labels' size, given each with its label."""
-        chosen = self.images[task.name]
-        wanted = [
-            (image_id, (self.protocol.round(task.name, prediction), label))
-            for image_id, (prediction, label) in zip(image_ids, predicted, strict=True)
-            if chosen is None or image_id in chosen
+        """Score a task's predictions.
+
+        Args:
+            task: that they are of.
+            images: id of each image, and its position in the split's list.
+            predicted: the prediction of each image in its label's size, and the label.
+        """
+        subset = self.subsets[task.name]
+        found = [
+            (image_id, position, (self.protocol.round(task.name, prediction), label))
+            for (image_id, position), (prediction, label) in zip(images, predicted, strict=True)
+            if subset is None or image_id in subset
         ]
         for key in task.measured():
             metric = self.metric(key)
             if not isinstance(metric, CountingMetric):  # one from elsewhere
-                for _, image in wanted:
+                for _, _, image in found:
                     metric.update(*image)
                 continue
-            counts = metric.count_all([image for _, image in wanted])
-            for (image_id, image), counts_K in zip(wanted, counts, strict=True):
+            scored = [(i, image) for i, p, image in found if _is_scored(metric, p)]
+            counts = metric.count_all([image for _, image in scored])
+            for (image_id, image), counts_K in zip(scored, counts, strict=True):
                 metric.update(*image, counts_K)
-                if self.record is not None:
-                    self.record.add(key, image_id, counts_K)
+                if self.per_image is not None:
+                    self.per_image.add(key, image_id, counts_K)
 
     def compute(self) -> dict[str, float | None]:
         """Every metric in printed units, then delta_m; None where it can't be known."""
-        values = {key: float(self.metric(key).compute()) for key in self.metrics}
-        known = {key: None if math.isnan(value) else value for key, value in values.items()}
-        return known | {"delta_m": self.delta_m(values)}
+        values = {key: self.metric(key).compute().double() for key in self.metrics}
+        return {
+            key: None if value.isnan() else float(value)
+            for key, value in (values | {"delta_m": self._delta_m(values)}).items()
+        }
 
-    def delta_m(self, values: Mapping[str, float]) -> float | None:
-        """Of these values by full key; None where it can't be known."""
-        return delta_m(
-            {key: values[key] for key in self.headlines},
-            self.reference,
-            {key: bool(self.metric(key).higher_is_better) for key in self.headlines},
-        )
+    def _delta_m(self, values: Mapping[str, Tensor]) -> Tensor:
+        better = {key: bool(self.metric(key).higher_is_better) for key in self.headlines}
+        return delta_m(values, self.reference, better)
 
     def reset(self) -> None:
         """Forget all images."""
@@ -143,6 +156,11 @@ class Scorer(nn.Module):
     def metric(self, key: str) -> Metric:
         """The metric behind a full key."""
         return cast(Metric, self.metrics[key])
+
+
+def _is_scored(metric: CountingMetric, position: int) -> bool:
+    """Whether an image is among the first of the split that a metric is limited to."""
+    return metric.max_images is None or position < metric.max_images
 
 
 def _with_own_metrics(tasks: Mapping[str, Task]) -> dict[str, Task]:

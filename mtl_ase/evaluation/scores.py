@@ -10,12 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.evaluation.statistics import Comparison, Interval, Score, bootstrap, compare
-from mtl_ase.metrics import CountingMetric
+from mtl_ase.metrics import CountingMetric, delta_m
 
 SEED = 0
 DELTA_M = "delta_m"
@@ -104,9 +103,10 @@ class Scores:
         return self._delta_m, [self.tables[headline] for headline in self.headlines]
 
     def _delta_m(self, counts: Sequence[Tensor]) -> Tensor:
-        gains = []
-        for key, counts_K in zip(self.headlines, counts, strict=True):
-            single = self.reference.get(key, math.nan)
-            gain = (self.metrics[key].score(counts_K) - single) / single
-            gains.append(gain if self.metrics[key].higher_is_better else -gain)
-        return 100 * torch.stack(gains).mean(0)
+        metrics = {key: self.metrics[key] for key in self.headlines}
+        values = {
+            key: metric.score(counts_K)
+            for (key, metric), counts_K in zip(metrics.items(), counts, strict=True)
+        }
+        better = {key: bool(metric.higher_is_better) for key, metric in metrics.items()}
+        return delta_m(values, self.reference, better)

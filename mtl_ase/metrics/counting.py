@@ -20,7 +20,13 @@ class CountingMetric(Metric, ABC):
     are spread over batches and processes; and the counts of the single images are all that is
     needed to score each, or any sample of them. Quantities that are no integers are counted in
     ticks, fractions so small that rounding is of no account.
+
+    Attributes:
+        max_images: score only so many images, the first of the data set's list; None: all. The
+            scorer, which knows the images' positions, leaves out the others.
     """
+
+    max_images: int | None = None
 
     full_state_update = False
     is_differentiable = False

@@ -1,34 +1,35 @@
-"""The one number for all tasks."""
+"""Delta_m, one number for all tasks."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 
+import torch
+from torch import Tensor
+
 
 def delta_m(
-    values: Mapping[str, float],
+    values: Mapping[str, Tensor],
     reference: Mapping[str, float],
     higher_is_better: Mapping[str, bool],
-) -> float | None:
+) -> Tensor:
     """Mean relative gain over single-task networks, in percent.
 
     Delta_m = 100 / T sum_t (-1)^{l_t} (M_t - S_t) / S_t, with l_t = 1 where lower is better.
     Source: the paper's evaluation, after ASTMT (arXiv 1904.08918).
 
     Args:
-        values: M, the result of each task.
+        values: M, the result of each task, (...): one number, or one per resampled data set.
         reference: S, the single-task result of each task.
         higher_is_better: the direction of each task; its keys are the tasks that count.
 
     Returns:
-        None when a task lacks its value or its reference, or one is NaN, or there is no task.
+        (...); NaN when a task lacks its value or its reference, or one is NaN, or there is no task.
     """
     gains = []
     for name, higher in higher_is_better.items():
-        value, single = values.get(name, math.nan), reference.get(name, math.nan)
-        if math.isnan(value) or math.isnan(single) or single == 0:
-            return None
-        gain = (value - single) / single
+        single = reference.get(name) or math.nan
+        gain = (values.get(name, torch.tensor(math.nan)) - single) / single
         gains.append(gain if higher else -gain)
-    return 100 * sum(gains) / len(gains) if gains else None
+    return 100 * torch.stack(gains).mean(0) if gains else torch.tensor(math.nan)

@@ -43,7 +43,7 @@ class MultiTaskModule(pl.LightningModule):
         reference: single-task results for delta_m.
         dataset: name of the data set.
         protocol: by which predictions are scored.
-        both_orders: score what is resized first beside what is activated first, see `Scorer`.
+        evaluating: score as evaluate.py does: in both orders, keeping every image's counts.
         seed: of all that is random in the network while it trains.
         nonfinite: what to do when a loss is not a finite number: "raise", or "skip" the batch.
         max_skipped: batches to skip in a row at most.
@@ -61,7 +61,7 @@ class MultiTaskModule(pl.LightningModule):
         reference: Reference | None = None,
         dataset: str = "",
         protocol: EvalProtocol = TRAINING,
-        both_orders: bool = False,
+        evaluating: bool = False,
         seed: int = 0,
         nonfinite: Nonfinite = "raise",
         max_skipped: int = 10,
@@ -69,11 +69,11 @@ class MultiTaskModule(pl.LightningModule):
         decay_all: bool = False,
     ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.tasks = network, tasks
         self.losses = nn.ModuleDict({name: task.loss for name, task in tasks.items()})
         self.weighted_sum = WeightedSum({name: task.weight for name, task in tasks.items()})
         self.router_loss, self.router_weight = MutualInformation(), router_weight
-        self.scorer = Scorer(tasks, reference, dataset, protocol, both_orders)
+        self.scorer = Scorer(tasks, reference, dataset, protocol, evaluating, evaluating)
         self.make_optimizer, self.schedule = optimizer, schedule
         self.decay_all = decay_all
         self.results: dict[str, float | None] = {}

@@ -12,10 +12,11 @@ from typing import Any, cast
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor, nn
+from torch import Tensor
 
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.routing_callback import RoutingCallback
 
 COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
@@ -82,13 +83,13 @@ class RouterLog(RoutingCallback):
         self.count += 1
         step = trainer.global_step  # unchanged while gradients are accumulated
         if step % self.every_n_steps == 0 and step > self.written:
-            self._write(step, task_names(pl_module))
+            self._write(step, list(cast(MultiTaskModule, pl_module).tasks))
 
     @rank_zero_only
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write rows for the remaining steps."""
         if self.count:
-            self._write(trainer.global_step, task_names(pl_module))
+            self._write(trainer.global_step, list(cast(MultiTaskModule, pl_module).tasks))
 
     def _write(self, step: int, tasks: Sequence[str]) -> None:
         assert self.sums_2NTE is not None
@@ -104,8 +105,3 @@ class RouterLog(RoutingCallback):
                         values = (f"{gate:.6f}", f"{share:.6f}")
                         writer.writerow((step, layer, task, expert, *values))
         self.sums_2NTE, self.count, self.written = None, 0, step
-
-
-def task_names(pl_module: pl.LightningModule) -> list[str]:
-    """The task names in the order of the task axis."""
-    return list(cast(nn.ModuleDict, pl_module.losses))

@@ -12,7 +12,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.config import CONFIGS
 from mtl_ase.data import Batch, Box
 from mtl_ase.data.official import official_lists
-from mtl_ase.evaluation import EvalProtocol, PerImageCounts, Reference, Scorer
+from mtl_ase.evaluation import EvalProtocol, Reference, Scorer
 from mtl_ase.evaluation.protocol import inside, resized
 from mtl_ase.metrics import MaxF, MaxMeanF, SaliencyIoU
 
@@ -61,12 +61,11 @@ def test_images_outside_the_subset_are_not_scored(tasks):
         for name in tasks
     }
     logits = {name: torch.randn(2, task.channels, 20, 20) for name, task in tasks.items()}
-    scorer = Scorer(tasks, dataset="pascal_context", protocol=protocol)
-    scorer.record = PerImageCounts()
+    scorer = Scorer(tasks, dataset="pascal_context", protocol=protocol, per_image=True)
     scorer.update(logits, Batch(batch_ids, torch.zeros(2, 3, 20, 20), labels))
-    assert set(scorer.record.counts["edge/odsf"]) == {wanted}
-    assert set(scorer.record.counts["semseg/miou"]) == set(batch_ids)
-    table = scorer.record.table("edge/odsf", scorer.record.image_ids)
+    assert set(scorer.per_image.counts["edge/odsf"]) == {wanted}
+    assert set(scorer.per_image.counts["semseg/miou"]) == set(batch_ids)
+    table = scorer.per_image.table("edge/odsf", scorer.per_image.image_ids)
     assert table.shape[0] == 2
     assert (table.sum(1) > 0).sum() == 1
     scorer.reset()

@@ -133,3 +133,14 @@ def test_the_shipped_reference_fits_the_tasks(composed, tasks):
     )
     scorer = Scorer(tasks, shipped, "pascal_context")
     assert set(scorer.reference) == {task.headline_key for task in tasks.values()}
+
+
+def test_only_the_first_images_of_the_list_are_scored_where_a_metric_says_so(tasks, scored):
+    """Positions in the list decide, in whatever order and batches the images come."""
+    logits, batch = scored
+    tasks["edge"].metrics["odsf"].max_images = 2
+    limited = Scorer(tasks, per_image=True)
+    limited.update(logits, batch._replace(positions=[5, 1, 0]))
+    counts = limited.per_image.counts
+    assert set(counts["edge/odsf"]) == {"b", "c"}
+    assert set(counts["edge/bce"]) == {"a", "b", "c"}

@@ -52,9 +52,9 @@ def test_images_without_a_label_have_no_score():
 
 def test_delta_m_is_that_of_the_values():
     found = scores()
-    values = {key: found.value(key) for key in found.headlines}
+    values = {key: torch.tensor(found.value(key), dtype=torch.float64) for key in found.headlines}
     better = {"semseg/miou": True, "normals/merr": False}
-    assert found.value("delta_m") == pytest.approx(delta_m(values, found.reference, better))
+    assert found.value("delta_m") == pytest.approx(float(delta_m(values, found.reference, better)))
     interval = found.intervals["delta_m"]
     assert interval.low < interval.value < interval.high
 

@@ -15,7 +15,7 @@ from mtl_ase.training.routing_callback import stack_routing
 TASKS = ["semseg", "human_parts", "saliency", "normals", "edge"]
 SUM_ONE = ["ase", "ase_finegrained", "lora_moe_renormalised"]
 SUM_BELOW_ONE = ["lora_moe"]
-MODULE = SimpleNamespace(losses=dict.fromkeys(TASKS))
+MODULE = SimpleNamespace(tasks=dict.fromkeys(TASKS))
 
 
 def read(folder):

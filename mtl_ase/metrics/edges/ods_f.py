@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
-from torch import Tensor, distributed
+from torch import Tensor
 
 from mtl_ase.data.labels.thinning import thin
 from mtl_ase.machine.cores import usable_cores
@@ -47,8 +47,7 @@ class OdsF(CountingMetric):
             num_thresholds: evenly spaced, from 0.01 to 0.99.
             max_dist: largest distance of a match, as a share of the image diagonal.
             max_images: score only the first so many images of the data set, for a quick look during
-                training; None scores all. With several processes image i is taken to be the one
-                that process i mod world sees as its i // world-th, as `SampleOrder` deals them.
+                training; None scores all. See `CountingMetric`.
             ignore_index: label value of pixels where predictions do not count.
             ends: two more thresholds, 0.001 and 0.999 (the list HED.txt of SEISM).
             strict: predict where the probability is over a threshold, not where it is equal.
@@ -62,7 +61,6 @@ class OdsF(CountingMetric):
         self.max_images = max_images
         self.ignore_index = ignore_index
         self.strict, self.nms = strict, nms
-        self.seen = 0
 
     def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
         """Of one image, given the probability of an edge and the label 0, 1 or ignore."""
@@ -82,19 +80,10 @@ class OdsF(CountingMetric):
         return torch.from_numpy(np.concatenate([matched_N, predicted_N, [true, 1]]))
 
     def count_all(self, images: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
-        """The counts of several images, on all cores; zero for those that are not wanted."""
-        nothing = torch.zeros_like(self.counts_K, device="cpu")
+        """The counts of several images, on all cores."""
         with ThreadPoolExecutor(usable_cores()) as pool:
-            jobs = [
-                pool.submit(self.count, probability_HW, label_HW) if self._is_wanted() else None
-                for probability_HW, label_HW in images
-            ]
-            return [nothing if job is None else job.result() for job in jobs]
-
-    def reset(self) -> None:
-        """Forget all images."""
-        super().reset()
-        self.seen = 0
+            jobs = [pool.submit(self.count, *image) for image in images]
+            return [job.result() for job in jobs]
 
     def score(self, counts_K: Tensor) -> Tensor:
         """The best threshold's F-measure; NaN when no labelled image was seen."""
@@ -113,15 +102,3 @@ class OdsF(CountingMetric):
             true_I1[:, 0].numpy(),
             self.thresholds_N.astype(np.float64),
         )
-
-    def _is_wanted(self) -> bool:
-        """Whether the next image is among the first `max_images` of the data set."""
-        self.seen += 1
-        return self.max_images is None or self.seen <= _share(self.max_images)
-
-
-def _share(count: int) -> int:
-    """How many of the first `count` images of the data set this process sees."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return count
-    return len(range(distributed.get_rank(), count, distributed.get_world_size()))

@@ -105,14 +105,6 @@ def test_predictions_at_ignored_pixels_do_not_count():
     assert score((prediction, label)) == 100
 
 
-def test_only_the_first_images_are_scored():
-    good, bad = (square(), square()), (1.0 - square(), square())
-    assert score(good, bad, max_images=1) == 100
-    assert score(good, bad, max_images=2) == score(good, bad) < 100
-    unlabelled = (square(), np.full((64, 64), 255))
-    assert score(unlabelled, good, bad, max_images=2) == 100
-
-
 def test_equals_the_definition():
     rng = np.random.default_rng(0)
     thresholds = np.linspace(0.01, 0.99, 7).astype(np.float32)
