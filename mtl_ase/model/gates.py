@@ -61,7 +61,7 @@ class Gate(nn.Module):
             )
         if num_shared and not self.shared_allowed:
             raise UserError(
-                f"model.adapter.num_shared={num_shared}, but the gate {type(self).__name__} knows "
+                f"model.adapter.num_shared={num_shared}, but the gate {type(self).__name__} has "
                 "no shared experts; set it to 0 or choose model/adapter/gate=adaptive_shared."
             )
         self.num_experts, self.top_k, self.num_shared = num_experts, top_k, num_shared

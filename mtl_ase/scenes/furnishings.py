@@ -76,8 +76,8 @@ def diningtable(rng: np.random.Generator) -> Model:
     for x, y in ((-0.35, 0.2), (0.35, -0.2), (0.1, 0.3)):
         pieces.append(frustum((x, y, high + 0.045), (0.08, 0.08, 0.012), 2, 1.6))
     hue = tint(rng, "white,cream,tan,brown")
-    look = (Texture.CHECKS, Texture.STRIPES_X, Texture.PLANKS)[rng.integers(3)]
-    cloth = Paint(hue, near(rng, "red,blue,brown,green"), look, 5)
+    texture = (Texture.CHECKS, Texture.STRIPES_X, Texture.PLANKS)[rng.integers(3)]
+    cloth = Paint(hue, near(rng, "red,blue,brown,green"), texture, 5)
     return Model(pieces, [_wood(rng), cloth, Paint(near(rng, "white,blue"), hue)])
 
 
@@ -117,10 +117,12 @@ def sofa(rng: np.random.Generator) -> Model:
             box((0.08, s * 0.4, 0.44), (0.36, 0.37, 0.07), 1),
             ball((-0.18, s * 0.45, 0.66), (0.12, 0.27, 0.2), 1),
         ]
-    look = (Texture.PLAIN, Texture.STRIPES_Y, Texture.SPOTS, Texture.CHECKS)[rng.integers(4)]
-    fabric = Paint(tint(rng, "red,brown,navy,cream,green,purple"), near(rng, "cream,tan"), look, 4)
+    texture = (Texture.PLAIN, Texture.STRIPES_Y, Texture.SPOTS, Texture.CHECKS)[rng.integers(4)]
+    fabric = Paint(
+        tint(rng, "red,brown,navy,cream,green,purple"), near(rng, "cream,tan"), texture, 4
+    )
     cushion = (
-        Paint(fabric.colour, fabric.second, look, 4)
+        Paint(fabric.colour, fabric.second, texture, 4)
         if rng.random() < 0.5
         else Paint(tint(rng, "cream,orange,teal,grey"), near(rng, "white"))
     )

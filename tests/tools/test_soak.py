@@ -1,4 +1,4 @@
-"""A long training, watched from outside."""
+"""Memory and open files of a long training, measured from outside."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.commands.conftest import Run
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_long_training_grows_in_no_way(script: Run) -> None:
+def test_memory_and_open_files_do_not_grow(script: Run) -> None:
     done = script("scripts/soak.py", "steps=2000", timeout=1700)
     assert done.returncode == 0, done.stdout + done.stderr
     figures = json.loads(done.stdout)
@@ -22,7 +22,7 @@ def test_a_long_training_grows_in_no_way(script: Run) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["steps=many"], ["steps=5"]])
-def test_wrong_use_is_said(here: Run, arguments: list[str]) -> None:
+def test_wrong_use_prints_the_usage(here: Run, arguments: list[str]) -> None:
     done = here("scripts/soak.py", *arguments)
     assert done.returncode == 2
     assert "usage: python scripts/soak.py" in done.stderr

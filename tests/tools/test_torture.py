@@ -12,7 +12,7 @@ from tests.commands.conftest import Run
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_nothing_is_lost_by_kills(script: Run, tmp_path: Path) -> None:
+def test_a_killed_run_ends_like_an_undisturbed_one(script: Run, tmp_path: Path) -> None:
     done = script(
         "scripts/torture.py", "kills=5", "epochs=40", "stops=1", f"tmpdir={tmp_path}", timeout=1500
     )
@@ -28,7 +28,7 @@ def test_nothing_is_lost_by_kills(script: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [[], ["kills=many"], ["kills=1", "speed=2"]])
-def test_wrong_use_is_said(here: Run, arguments: list[str]) -> None:
+def test_wrong_use_prints_the_usage(here: Run, arguments: list[str]) -> None:
     done = here("scripts/torture.py", *arguments)
     assert done.returncode == 2
     assert "usage: python scripts/torture.py" in done.stderr
