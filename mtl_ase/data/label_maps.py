@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mtl_ase.data.labels import Label
@@ -45,7 +46,8 @@ class LabelMaps:
     def _give_up(self, error: PackDamaged) -> None:
         """Go on without the pack; without its manifest it is built anew by the next run."""
         assert self.pack is not None
-        (self.pack.folder / MANIFEST).unlink(missing_ok=True)
+        with suppress(OSError):  # the folder may not be written to
+            (self.pack.folder / MANIFEST).unlink(missing_ok=True)
         self.pack = None
         warnings.warn(
             f"the pack of labels is damaged ({error}); reading the files instead, the next "
