@@ -23,7 +23,7 @@ from mtl_ase.data.pack.format import (
 )
 from mtl_ase.data.pack.in_use import held_new
 from mtl_ase.data.pack.maps import decode_map, map_names
-from mtl_ase.data.pack.reader import Pack
+from mtl_ase.data.pack.reader import Pack, named
 from mtl_ase.data.processes import run_in_processes
 from mtl_ase.errors import BadFile, UserError
 
@@ -59,6 +59,7 @@ def build_pack(
     """
     try:
         with held_new(folder):
+            _remove_foreign(folder)
             bad = _build_shards(folder, root, image_ids, labels, workers)
             if bad and not skip_bad:
                 raise BadFile(
@@ -75,6 +76,16 @@ def build_pack(
             f"{folder}: labels can't be packed there ({error.strerror}); give the folder write "
             "permission or train with data.pack=never."
         ) from error
+
+
+def _remove_foreign(folder: Path) -> None:
+    """Remove the shards of a pack that was copied or renamed to this place."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file() or named(manifest) == folder.name:
+        return
+    manifest.unlink(missing_ok=True)
+    for path in folder.glob("shard-*"):
+        path.unlink(missing_ok=True)
 
 
 def _build_shards(

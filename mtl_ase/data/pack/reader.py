@@ -18,8 +18,20 @@ from mtl_ase.data.pack.format import MANIFEST, SHARD_IMAGES, decode_map, read_in
 from mtl_ase.data.pack.in_use import hold
 
 
+def named(manifest: Path) -> object:
+    """The pack that a manifest was written for, or None where it can't be read."""
+    try:
+        return json.loads(manifest.read_text(encoding="utf-8"))["pack"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
+
+
 class PackDamaged(Exception):
     """A pack's bytes are not those that were written."""
+
+
+class PackUnreadable(PackDamaged):
+    """A pack's bytes can't be had, maybe for now only: too many open files, a server is away."""
 
 
 class Pack:
@@ -58,7 +70,7 @@ class Pack:
         """A map of the index-th image as stored, read-only; None where it is unlabelled.
 
         Raises:
-            PackDamaged: the bytes are not those that were written.
+            PackDamaged: the bytes are not those that were written, or can't be read.
         """
         number, row = divmod(index, SHARD_IMAGES)
         try:
@@ -70,7 +82,12 @@ class Pack:
                 return None
             start = int(entry["offset"])
             return decode_map(shard[start : start + int(entry["length"])], entry)
-        except (OSError, ValueError, TypeError, LookupError, MemoryError, ZstdError) as error:
+        except FileNotFoundError as error:
+            raise PackDamaged(f"{self.folder / shard_name(number)} is missing") from error
+        except OSError as error:
+            place = self.folder / shard_name(number)
+            raise PackUnreadable(f"{place}: {error.strerror}") from error
+        except (ValueError, TypeError, LookupError, MemoryError, ZstdError) as error:
             raise PackDamaged(f"{self.folder / shard_name(number)}: {error}") from error
 
     def _shard(self, number: int) -> tuple[mmap.mmap, memoryview, Any]:
