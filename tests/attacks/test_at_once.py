@@ -11,11 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from mtl_ase.commands.evaluate import runs_in
-from mtl_ase.data import Augmentation, DataModule
 from mtl_ase.data.labels import Normals
 from mtl_ase.data.pack import build as building
 from mtl_ase.data.pack import find_pack, fingerprint, remove_unused, same_as_files
@@ -23,9 +21,9 @@ from mtl_ase.data.scenes import Scenes, generation, scene_set
 from mtl_ase.errors import UserError
 from mtl_ase.folder_lock import folder_lock
 from mtl_ase.sweeps import Job
-from tests.data.layout import LABELS, write_image, write_label_map, write_palette_png, write_split
+from tests.attacks.small_set import make_set, module
+from tests.data.layout import LABELS
 
-SIZE = (16, 24)
 IDS = ["a", "b", "c", "d"]
 
 
@@ -119,21 +117,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("mtl_ase.data.processes.cv2.setNumThreads", lambda _: None)
     monkeypatch.setenv("MTL_ASE_CACHE", str(tmp_path / "cache"))
     root = tmp_path / "set"
-    for split in ("train", "val"):
-        write_split(root, split, IDS)
-    for number, image_id in enumerate(IDS):
-        write_image(root, image_id, SIZE, number)
-        ids = np.full(SIZE, number)
-        ids[:, 9:] = number + 5
-        write_palette_png(root / f"semseg/VOC12/{image_id}.png", ids)
-        write_label_map(root, image_id, ids)
-    return root
-
-
-def module(root: Path, labels: Any = LABELS, **changes: Any) -> DataModule:
-    recipe = Augmentation(0, 0, (1, 1))
-    arguments: dict[str, Any] = {"num_workers": 0, "pack": "build", **changes}
-    return DataModule("small", str(root), labels, SIZE, 2, recipe, **arguments)
+    return make_set(root, IDS)
 
 
 def is_whole(root: Path, labels: Any = LABELS) -> bool:
@@ -142,7 +126,7 @@ def is_whole(root: Path, labels: Any = LABELS) -> bool:
 
 
 def test_two_packers_of_one_split_leave_one_whole_pack(root: Path) -> None:
-    at_once(*[module(root).prepare_data] * 2, module(root).prepare_data)
+    at_once(*[module(root, pack="build").prepare_data] * 2, module(root, pack="build").prepare_data)
     assert is_whole(root)
     assert len(list(root.glob("packs/train-*"))) == 1
     assert list(root.rglob("*.draft")) == []
@@ -159,28 +143,28 @@ def test_packers_with_other_settings_leave_each_other_alone(
         bad = build(job)
         if not begun:  # the other one packs, and tidies up, while this one is at work
             begun.append(True)
-            module(root, other).pack("train")
+            module(root, other, pack="build").pack("train")
         return bad
 
     monkeypatch.setattr(building, "_build_shard", between)
-    pack = module(root).pack("train")
+    pack = module(root, pack="build").pack("train")
     assert same_as_files(pack, root, IDS, LABELS, 1)
     assert begun
 
 
 def test_a_training_keeps_the_pack_that_it_reads(root: Path) -> None:
-    dataset = module(root).dataset("train", training=False)
+    dataset = module(root, pack="build").dataset("train", training=False)
     expected = dataset[0, 3].labels["semseg"]
     stale = dataset.maps.pack
     assert stale is not None
     (root / "semseg/VOC12/a.png").touch()
-    module(root).prepare_data()
+    module(root, pack="build").prepare_data()
     assert (dataset[0, 3].labels["semseg"] == expected).all()
     assert dataset.maps.pack is stale, "read on from the pack, without a warning"
     folder = stale.folder
     assert folder.is_dir()
     del dataset, stale
-    module(root).pack("train")
+    module(root, pack="build").pack("train")
     remove_unused(folder)
     assert not folder.exists(), "nobody reads it any more"
 
@@ -197,7 +181,7 @@ def test_a_trainer_that_starts_while_a_packer_is_at_work_reads_the_files(
         return bad
 
     monkeypatch.setattr(building, "_build_shard", between)
-    module(root).pack("train")
+    module(root, pack="build").pack("train")
     assert seen == [(None, [1, 6])] * len(IDS)
     assert is_whole(root)
 

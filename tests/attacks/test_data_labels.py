@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,12 @@ import scipy.sparse
 from PIL import Image
 from scipy.io import savemat
 
-from mtl_ase.data import Augmentation, DenseDataset, FolderLayout, Sample
-from mtl_ase.data.labels import Label, NYUDDepth, NYUDSemseg
+from mtl_ase.data import Augmentation, DenseDataset, Sample
 from mtl_ase.data.labels.files import read_png_ids
 from mtl_ase.data.layout import PASCAL_MT
 from mtl_ase.data.pack import build_pack
 from mtl_ase.data.verification import verify
-from mtl_ase.errors import BadFile, UserError
+from mtl_ase.errors import BadFile
 from tests.attacks.odd_images import encoded, grey_png
 from tests.data.layout import (
     LABELS,
@@ -42,7 +39,6 @@ PATHS = {
     "normals": f"normals_distill/{ID}.png",
     "edge": f"pascal-context/trainval/{ID}.mat",
 }
-DEPTH = FolderLayout("images/{}.png", "gt_sets/{}.txt")
 
 
 @pytest.fixture
@@ -255,122 +251,6 @@ def test_a_label_of_another_size_takes_the_images(root: Path) -> None:
     assert report.problems == [
         f"{root / PATHS['semseg']} is 40000 x 1, but its image is {SIZE[1]} x {SIZE[0]}."
     ]
-
-
-def huge_npy() -> bytes:
-    """A numpy file of 200 bytes that claims 728 TiB."""
-    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (10000000, 10000000), }\n"
-    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
-
-
-def npy(array: Any) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array)
-    return stream.getvalue()
-
-
-def npz() -> bytes:
-    stream = io.BytesIO()
-    np.savez(stream, a=np.ones(SIZE))
-    return stream.getvalue()
-
-
-NOT_FINITE, NO_MAP, NO_NPY = "not finite", "holds no map of numbers", "can't be read as a numpy"
-METRES: dict[str, tuple[Callable[[], bytes], str]] = {
-    "nan": (lambda: npy(np.full(SIZE, np.nan)), NOT_FINITE),
-    "infinite": (lambda: npy(np.full(SIZE, np.inf)), NOT_FINITE),
-    "one-nan": (lambda: npy(np.where(HALF, np.nan, 1.0)), NOT_FINITE),
-    "beyond-float32": (lambda: npy(np.full(SIZE, 1e300)), NOT_FINITE),
-    "negative": (lambda: npy(np.full(SIZE, -1.0)), "negative"),
-    "zero-size": (lambda: npy(np.zeros((0, 0))), NO_MAP),
-    "zero-rows": (lambda: npy(np.zeros((0, 5))), NO_MAP),
-    "complex": (lambda: npy(np.ones(SIZE, complex)), NO_MAP),
-    "text": (lambda: npy(np.array([["a"]])), NO_MAP),
-    "four-axes": (lambda: npy(np.ones((3, 3, 1, 1))), NO_MAP),
-    "archive-of-arrays": (npz, NO_MAP),
-    "cut-off": (lambda: npy(np.ones(SIZE))[:300], NO_NPY),
-    "empty": (lambda: b"", NO_NPY),
-    "728-tebibytes": (huge_npy, NO_NPY),
-}
-
-
-@pytest.mark.parametrize(("content", "said"), METRES.values(), ids=METRES)
-def test_a_wrong_depth_is_named(tmp_path: Path, content: Callable[[], bytes], said: str) -> None:
-    labels: dict[str, Label] = {"depth": NYUDDepth()}
-    (tmp_path / "depth").mkdir()
-    (tmp_path / "gt_sets").mkdir()
-    (tmp_path / "gt_sets/train.txt").write_text("a\n")
-    write_png(tmp_path / "images/a.png", np.zeros((*SIZE, 3), np.uint8))
-    (tmp_path / "depth/a.npy").write_bytes(content())
-    recipe = Augmentation(0, 0, (1, 1))
-    for training in (True, False):
-        strict, lenient = (
-            DenseDataset(tmp_path, "train", labels, SIZE, recipe, training, 0, DEPTH, None, policy)  # type: ignore[arg-type]
-            for policy in ("raise", "skip")
-        )
-        with pytest.raises(BadFile, match=said):
-            strict[0, 0]
-        skipped = lenient[0, 0]
-        assert len(skipped.problems) == 1
-        assert not skipped.labels["depth"].any()
-    assert len(verify(tmp_path, "x", DEPTH, labels, ["train"], workers=1).problems) == 1
-
-
-def test_nyud_ids_out_of_range_are_named(tmp_path: Path) -> None:
-    for stored, said in ((41, "40"), (255, "254")):
-        write_png(tmp_path / "segmentation/a.png", np.full(SIZE, stored, np.uint8))
-        with pytest.raises(BadFile, match=rf"values {said} are no classes"):
-            NYUDSemseg().read_stored(tmp_path, "a", truth=True)
-
-
-PLAIN = ["a", "b c", "ö"]
-LISTS: dict[str, bytes] = {
-    "crlf": "a\r\nb c\r\nö\r\n".encode(),
-    "byte-order-mark": "\ufeffa\nb c\nö".encode(),
-    "old-mac": "a\rb c\rö".encode(),
-    "tabs-blank-lines-trailing-spaces": "\ta \t\n\n   \nb c  \n\t\nö\t\n\n".encode(),
-    "no-newline-at-the-end": "a\nb c\nö".encode(),
-}
-
-
-@pytest.mark.parametrize("content", LISTS.values(), ids=LISTS)
-def test_a_list_in_another_writing_is_read(tmp_path: Path, content: bytes) -> None:
-    write_split(tmp_path, "train", [])
-    PASCAL_MT.split_path(tmp_path, "train").write_bytes(content)
-    assert PASCAL_MT.read_split(tmp_path, "train") == PLAIN
-    for image_id in PLAIN:
-        write_image(tmp_path, image_id, SIZE)
-    split = DenseDataset(tmp_path, "train", LABELS, SIZE, Augmentation(0, 0, (1, 1)))
-    assert [split[0, k].image_id for k in range(3)] == PLAIN
-
-
-WRONG_LISTS: dict[str, tuple[bytes, str]] = {
-    "utf-16": ("a\nb\n".encode("utf-16"), "is no UTF-8 text; save the split list as UTF-8"),
-    "latin-1": ("ö\n".encode("latin-1"), "is no UTF-8 text"),
-    "null-byte": (b"a\0b\n", r"lists 'a\\x00b', which can't be a file's name"),
-    "label-after-a-tab": (b"a\t1\n", r"lists 'a\\t1', which can't be a file's name"),
-    "twice-by-another-name": (b"a\n./a\n", r"lists './a' twice"),
-    "twice-with-a-slash": (b"a\na/\n", r"lists 'a/' twice"),
-    "twice-after-crlf": (b"a\r\nb\r\na", r"lists 'a' twice"),
-    "out-of-the-folder": (b"b/../../a\n", "leaves the folder"),
-    "only-a-mark": ("\ufeff\n".encode(), "lists no images"),
-}
-
-
-@pytest.mark.parametrize(("content", "said"), WRONG_LISTS.values(), ids=WRONG_LISTS)
-def test_a_wrong_list_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
-    write_split(tmp_path, "train", [])
-    PASCAL_MT.split_path(tmp_path, "train").write_bytes(content)
-    with pytest.raises(UserError, match=said) as caught:
-        PASCAL_MT.read_split(tmp_path, "train")
-    assert str(tmp_path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_a_list_that_is_a_folder_is_said_to_be_missing(tmp_path: Path) -> None:
-    PASCAL_MT.split_path(tmp_path, "train").mkdir(parents=True)
-    with pytest.raises(UserError, match=r"train\.txt is missing"):
-        PASCAL_MT.read_split(tmp_path, "train")
 
 
 def test_an_id_longer_than_a_file_name_is_named_and_skipped(root: Path) -> None:

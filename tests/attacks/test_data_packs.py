@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtl_ase.data import Augmentation, DataModule
 from mtl_ase.data.labels import Normals
 from mtl_ase.data.pack import Pack, PackDamaged, build_pack, find_pack, fingerprint, pack_folder
 from mtl_ase.data.pack import build as building
 from mtl_ase.data.pack.comparison import same_as_files
 from mtl_ase.data.pack.maps import map_names
 from mtl_ase.errors import UserError
-from tests.data.layout import LABELS, write_image, write_label_map, write_palette_png, write_split
-
-SIZE = (16, 24)
-IDS = ["a", "b", "c"]
+from tests.attacks.small_set import IDS, SIZE, make_set, module
+from tests.data.layout import LABELS, write_palette_png
 
 
 @pytest.fixture
@@ -33,28 +30,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("mtl_ase.data.datamodule.usable_cores", lambda: 1)
     monkeypatch.setenv("MTL_ASE_CACHE", str(tmp_path / "cache"))
     root = tmp_path / "set"
-    for split in ("train", "val"):
-        write_split(root, split, IDS)
-    for number, image_id in enumerate(IDS):
-        write_image(root, image_id, SIZE, number)
-        ids = np.full(SIZE, number)
-        ids[:, 9:] = number + 5
-        write_palette_png(root / f"semseg/VOC12/{image_id}.png", ids)
-        write_label_map(root, image_id, ids)
-    return root
-
-
-def module(root: Path, **changes: Any) -> DataModule:
-    arguments: dict[str, Any] = {
-        "name": "small",
-        "root": str(root),
-        "labels": LABELS,
-        "image_size": SIZE,
-        "batch_size": 2,
-        "augmentation": Augmentation(0, 0, (1, 1)),
-        "num_workers": 0,
-    }
-    return DataModule(**{**arguments, **changes})
+    return make_set(root)
 
 
 def built(root: Path) -> Pack:
