@@ -129,7 +129,7 @@ def runs_in(path: Path) -> list[Path]:
     if (path / "config.yaml").is_file() or not path.is_dir():
         return [path]
     runs = [file.parent for file in path.glob("*/config.yaml")]
-    runs = [run for run in runs if not (run / "FAILED").exists()]
+    runs = [run for run in runs if (run / "DONE").exists() or not (run / "FAILED").exists()]
     return sorted(runs, key=lambda run: (len(run.name), run.name)) or [path]
 
 

@@ -29,13 +29,14 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
         config: that is to go on from it.
 
     Raises:
-        UserError: they differ; says where.
+        UserError: they differ; says where. Or the config.yaml beside it is none.
     """
     path = checkpoint.parent.parent / "config.yaml"
     if not path.is_file():
         return
     saved = OmegaConf.load(path)
-    assert isinstance(saved, DictConfig)
+    if not isinstance(saved, DictConfig):
+        raise UserError(f"{path} is no config of a run; start anew with another run_dir.")
     if found := differences(run_identity(saved), run_identity(config)):
         raise UserError(
             f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "

@@ -155,10 +155,10 @@ def _examine_label(
     size_hw: tuple[int, ...] | None,
 ) -> bool:
     """Examine one label; whether there is a file."""
-    path = label.find(root, image_id)
-    if path is None:
-        return False
     try:
+        path = label.find(root, image_id)
+        if path is None:
+            return False
         stored = label.decode(path, root, image_id)
     except BadFile as error:
         findings.problems.append(str(error))

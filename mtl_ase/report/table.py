@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
-from rich.table import Table
 
 from mtl_ase.evaluation import Interval, Scorer, Scores, published
+from mtl_ase.report.folding_table import FoldingTable as Table
 
 Results = Mapping[str, float | None]
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.pack.reader import Pack
 from mtl_ase.machine.cache import cache_folder
 
@@ -13,10 +14,14 @@ PACKS = "packs"
 
 
 def pack_folder(root: Path, split: str, mark: str) -> Path:
-    """The folder to build a split's pack in; `mark` is the fingerprint of its sources."""
-    beside, cached = _homes(root)
+    """The folder to build a split's pack in; `mark` is the fingerprint of its sources.
+
+    Raises:
+        UserError: the data may not be written to, and there is no cache folder.
+    """
+    beside = root / PACKS
     writable = os.access(beside if beside.is_dir() else root, os.W_OK)
-    return (beside if writable else cached) / f"{split}-{mark}"
+    return (beside if writable else _cached(root)) / f"{split}-{mark}"
 
 
 def find_pack(root: Path, split: str, mark: str) -> Pack | None:
@@ -38,6 +43,14 @@ def stale_packs(root: Path, split: str, mark: str) -> list[Path]:
     ]
 
 
-def _homes(root: Path) -> tuple[Path, Path]:
-    name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-    return root / PACKS, cache_folder() / PACKS / f"{root.name}-{name}"
+def _homes(root: Path) -> list[Path]:
+    """Where packs may lie; without a cache folder, beside the data only."""
+    try:
+        return [root / PACKS, _cached(root)]
+    except UserError:
+        return [root / PACKS]
+
+
+def _cached(root: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
+    return cache_folder() / PACKS / f"{root.name}-{name}"
