@@ -130,7 +130,7 @@ def runs_in(path: Path) -> list[Path]:
     if RunFiles(path).config.is_file() or not path.is_dir():
         return [path]
     runs = [file.parent for file in path.glob(f"*/{RunFiles(path).config.name}")]
-    runs = [run for run in runs if not RunFiles(run).failed.exists()]
+    runs = [run for run in runs if RunFiles(run).done.exists() or not RunFiles(run).failed.exists()]
     return sorted(runs, key=lambda run: (len(run.name), run.name)) or [path]
 
 

@@ -59,14 +59,15 @@ class RunFolder(RunFiles):
         """The resolved config of the run.
 
         Raises:
-            UserError: the folder has no config.yaml.
+            UserError: the folder has no config.yaml, or one that is no config.
         """
         if not self.config.is_file():
             raise UserError(
                 f"run={self.path} is no run folder (no config.yaml); give one of train.py's."
             )
         config = OmegaConf.load(self.config)
-        assert isinstance(config, DictConfig)
+        if not isinstance(config, DictConfig):
+            raise UserError(f"{self.config} is no config of a run; give another run.")
         return config
 
 

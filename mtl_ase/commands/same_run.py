@@ -30,13 +30,14 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
         config: the config of the run that resumes from the checkpoint.
 
     Raises:
-        UserError: the configs differ; the message lists the keys.
+        UserError: the configs differ (the message lists the keys), or config.yaml is no config.
     """
     path = run_of(checkpoint).config
     if not path.is_file():
         return
     saved = OmegaConf.load(path)
-    assert isinstance(saved, DictConfig)
+    if not isinstance(saved, DictConfig):
+        raise UserError(f"{path} is no config of a run; start anew with another run_dir.")
     if found := differences(run_identity(saved), run_identity(config)):
         raise UserError(
             f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "

@@ -20,6 +20,7 @@ from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.launch.child_training import end_with_starter
+from mtl_ase.launch.streams import outlive_readers
 from mtl_ase.sweeps import run_in_process
 
 Result = TypeVar("Result")
@@ -31,20 +32,34 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     The jobs of a sweep are runs of the same script in processes of their own. Exit codes: 0 done, 2
     wrong use (one sentence on stderr), 1 anything else (a traceback, or the jobs that failed).
     """
+    outlive_readers()
     end_with_starter()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
     register_resolvers()
     script, process = Path(sys.argv[0]).absolute(), os.getpid()
+    begun: list[DictConfig] = []
 
     @functools.wraps(command)
     def job(config: DictConfig) -> None:  # ends here on wrong use, before Hydra adds its own lines
+        begun.append(config)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             run_in_process(script, process)
         else:
             exit_on_wrong_use(lambda: command(config))
 
     main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)
-    exit_on_wrong_use(main)
+
+    def started() -> None:
+        try:
+            main()
+        except OSError as error:
+            if begun or error.filename is None:
+                raise
+            raise UserError(
+                f"run_dir can't be made ({error.strerror}: {error.filename}); give another run_dir."
+            ) from error
+
+    exit_on_wrong_use(started)
 
 
 def run_once(command: Callable[[DictConfig], Result], overrides: Sequence[str]) -> Result:
@@ -64,10 +79,25 @@ def run_once(command: Callable[[DictConfig], Result], overrides: Sequence[str]) 
 
 def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
     """Run something; what the user did wrong becomes one sentence and exit code 2."""
+    outlive_readers()
     try:
+        _refuse_optimised()
         return main()
     except (UserError, HydraException, OmegaConfBaseException) as error:
         sentence = explain(error)
         if sentence is None:
             raise
         exit_with(sentence)
+
+
+def _refuse_optimised() -> None:
+    """Refuse `python -O`: Hydra reads overrides with assertions that do a part of the work.
+
+    Raises:
+        UserError: assertions are left out.
+    """
+    if not __debug__:
+        raise UserError(
+            "python -O (or PYTHONOPTIMIZE) leaves out assertions, without which Hydra misreads "
+            "overrides; start python without it."
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,16 @@ from mtl_ase.data.augmentation import Augmentation
 from mtl_ase.data.dense_dataset import DenseDataset, OnBadSample
 from mtl_ase.data.labels import Label
 from mtl_ase.data.layout import PASCAL_MT, FolderLayout
-from mtl_ase.data.pack import Pack, build_pack, find_pack, fingerprint, pack_folder, stale_packs
+from mtl_ase.data.pack import (
+    Pack,
+    build_pack,
+    find_pack,
+    fingerprint,
+    pack_folder,
+    remove_unused,
+    same_as_files,
+    stale_packs,
+)
 from mtl_ase.data.sample import Count, Sample, collate_scoring, collate_training
 from mtl_ase.data.sample_order import SampleOrder
 from mtl_ase.launch.loader_worker import start_worker
@@ -129,13 +137,24 @@ class DataModule(pl.LightningDataModule):
         Raises:
             UserError: the data set is not generated, and its folder is missing.
         """
-        found = self.root is not None and self.layout.image_folder(self.root).is_dir()
-        if self.generator is None and not found:
+        if self.generator is None and not self._has_images():
             folder = self.layout.image_folder(Path()).as_posix()
             raise UserError(
                 f"data.root={self.root} holds no {self.name} data set (no folder {folder}); "
                 f"{self.hint}"
             )
+
+    def _has_images(self) -> bool:
+        if self.root is None:
+            return False
+        folder = self.layout.image_folder(self.root)
+        try:
+            return folder.is_dir()
+        except OSError as error:
+            raise UserError(
+                f"data.root={self.root}: {folder} can't be read ({error.strerror}); check its "
+                "rights."
+            ) from error
 
     def dataset(self, split: str, training: bool) -> DenseDataset:
         """A split, for training ("train" or "val") or for scoring."""
@@ -155,7 +174,12 @@ class DataModule(pl.LightningDataModule):
         )
 
     def pack(self, split: str) -> Pack:
-        """The pack of a split ("train" or "val"), built now unless it is there and fresh."""
+        """The pack of a split ("train" or "val"), built now unless it equals the files.
+
+        Raises:
+            UserError: it can't be built, or one that differs can't be removed.
+        """
+        self._remove_if_different(self.splits[split])
         pack = self._find_pack(self.splits[split], build=True)
         assert pack is not None
         return pack
@@ -227,8 +251,26 @@ class DataModule(pl.LightningDataModule):
         skip = self.on_bad_sample == "skip"
         pack = build_pack(folder, self.root, image_ids, self.all_labels, usable_cores(), skip)
         for stale in stale_packs(self.root, split, mark):
-            shutil.rmtree(stale, ignore_errors=True)
+            remove_unused(stale)
         return pack
+
+    def _remove_if_different(self, split: str) -> None:
+        """Remove a pack that is found but does not hold what the files say."""
+        assert self.root is not None
+        image_ids = self.layout.read_split(self.root, split)
+        pack = find_pack(self.root, split, fingerprint(self.root, image_ids, self.all_labels))
+        if pack is None or same_as_files(
+            pack, self.root, image_ids, self.all_labels, usable_cores()
+        ):
+            return
+        folder = pack.folder
+        del pack
+        remove_unused(folder)
+        if folder.exists():
+            raise UserError(
+                f"{folder} differs from the label files and is in use or may not be removed; end "
+                "the trainings that read it, remove it, and run the same command again."
+            )
 
     def _loader(self, dataset: DenseDataset, training: bool) -> DataLoader[Sample]:
         rank = self.trainer.global_rank if self.trainer else 0

@@ -24,6 +24,7 @@ from mtl_ase.data.labels import Label
 from mtl_ase.data.labels.label import Array
 from mtl_ase.data.layout import PASCAL_MT, FolderLayout
 from mtl_ase.data.pack import Pack
+from mtl_ase.data.present import is_there
 from mtl_ase.data.sample import Sample
 from mtl_ase.data.sample_order import Key
 from mtl_ase.data.warp import Warp, fit_box
@@ -117,9 +118,13 @@ class DenseDataset(Dataset[Sample]):
         )
 
     def coverage(self) -> dict[str, int]:
-        """How many images of the split have a label file, by task."""
+        """How many images of the split have a label file, by task.
+
+        Raises:
+            BadFile: what has a label file's name is no file, and bad samples are not skipped.
+        """
         return {
-            name: sum(label.find(self.root, image_id) is not None for image_id in self.image_ids)
+            name: sum(self._is_labelled(label, image_id) for image_id in self.image_ids)
             for name, label in self.labels.items()
         }
 
@@ -131,14 +136,20 @@ class DenseDataset(Dataset[Sample]):
         """
         digest = hashlib.sha256()
         for image_id in self.image_ids:
-            path = self.layout.image_path(self.root, image_id)
-            if not path.is_file() and self.on_bad_sample == "raise":
-                raise BadFile(
-                    f"{path} is missing, but {self.split}.txt lists it; restore the file."
-                )
-            size = path.stat().st_size if path.is_file() else -1
-            digest.update(f"{image_id} {size}\n".encode())
+            digest.update(f"{image_id} {self._image_bytes(image_id)}\n".encode())
         return digest.hexdigest()[:16]
+
+    def _is_labelled(self, label: Label, image_id: str) -> bool:
+        return self._try(lambda: label.find(self.root, image_id), []) is not None
+
+    def _image_bytes(self, image_id: str) -> int:
+        """Size of an image's file; -1 where it is missing and that is passed over."""
+        path = self.layout.image_path(self.root, image_id)
+        if self._try(lambda: is_there(path), []):
+            return path.stat().st_size
+        if self.on_bad_sample == "raise":
+            raise BadFile(f"{path} is missing, but {self.split}.txt lists it; restore the file.")
+        return -1
 
     def _warp(
         self, rng: np.random.Generator | None, source_hw: tuple[int, int], maps: dict[str, Array]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,11 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mtl_ase.base.errors import BadFile
+from mtl_ase.data.present import is_there
+from mtl_ase.data.whole_files import JPEG_START, is_damaged
 
-JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
-PNG_START, PNG_END = b"\x89PNG", b"IEND\xaeB`\x82"
-TAIL_BYTES = 4096
-"""The end marker is searched in these last bytes: some cameras append data to it."""
+LONGEST_SIDE = 32766
+"""OpenCV maps images of fewer than 32767 pixels along an axis."""
 
 REDUCED_FLAGS = {
     1: 0,
@@ -54,10 +56,7 @@ class EncodedImage:
             BadFile: the content can't be decoded.
         """
         flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION | REDUCED_FLAGS[reduction]
-        image_HWC = cv2.imdecode(np.frombuffer(self.content, np.uint8), flags)
-        if image_HWC is None:
-            raise BadFile(f"{self.path} can't be read as an image; restore the file.")
-        return image_HWC.astype(np.uint8, copy=False)
+        return decoded(self.path, self.content, flags).astype(np.uint8, copy=False)
 
     @property
     def reductions(self) -> tuple[int, ...]:
@@ -72,21 +71,18 @@ def open_image(path: Path) -> EncodedImage:
     without its end marker is an error.
 
     Raises:
-        BadFile: the file is missing, unreadable, truncated or no image.
+        BadFile: the file is missing, unreadable, truncated, no image, or larger than OpenCV warps.
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise BadFile(f"{path} is missing; restore the file.") from None
-    except OSError as error:
-        raise BadFile(f"{path} can't be read ({error.strerror}); check its permissions.") from error
-    if is_truncated(content):
-        raise BadFile(f"{path} is truncated; restore the file.")
-    try:
-        with Image.open(io.BytesIO(content)) as header:
-            width, height = header.size
-    except (OSError, SyntaxError, ValueError) as error:
-        raise BadFile(f"{path} can't be read as an image; restore the file.") from error
+    content = file_content(path)
+    if is_damaged(content):
+        raise BadFile(f"{path} is truncated or damaged; restore the file.")
+    with open_with_pillow(path, content) as header:
+        width, height = header.size
+    if max(width, height) > LONGEST_SIDE:
+        raise BadFile(
+            f"{path} is {width} x {height}, but no side may be over {LONGEST_SIDE} pixels; leave "
+            "it out of the split list."
+        )
     return EncodedImage(path, content, (height, width))
 
 
@@ -99,9 +95,49 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     return open_image(path).pixels()
 
 
-def is_truncated(content: bytes) -> bool:
-    """Whether a JPEG or PNG lacks its end marker; other formats are not checked."""
-    for start, end in ((JPEG_START, JPEG_END), (PNG_START, PNG_END)):
-        if content.startswith(start):
-            return content.rfind(end, max(0, len(content) - TAIL_BYTES)) < 0
-    return False
+def file_content(path: Path) -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        BadFile: the file is missing, or can't be read.
+    """
+    if not is_there(path):
+        raise BadFile(f"{path} is missing; restore the file.")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BadFile(f"{path} can't be read ({error.strerror}); check its rights.") from error
+
+
+def open_with_pillow(
+    path: Path, content: bytes, formats: tuple[str, ...] | None = None
+) -> Image.Image:
+    """A file's content as a Pillow image whose pixels are not decoded yet.
+
+    Raises:
+        BadFile: it is in none of the formats, or has more pixels than Pillow takes for safe.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            return Image.open(io.BytesIO(content), formats=formats)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        most = Image.MAX_IMAGE_PIXELS
+        raise BadFile(f"{path} has more than {most} pixels; restore the file.") from error
+    except (OSError, SyntaxError, ValueError) as error:
+        raise BadFile(f"{path} can't be read as an image; restore the file.") from error
+
+
+def decoded(path: Path, content: bytes, flags: int) -> NDArray[Any]:
+    """A file's pixels as OpenCV decodes them under `flags`.
+
+    Raises:
+        BadFile: they can't be decoded.
+    """
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:  # nothing to decode, or a header that claims too much
+        pixels = None
+    if pixels is None:
+        raise BadFile(f"{path} can't be read as an image; restore the file.")
+    return pixels

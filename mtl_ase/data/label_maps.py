@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from mtl_ase.data.labels import Label
 from mtl_ase.data.labels.label import Array
 from mtl_ase.data.pack.format import MANIFEST
 from mtl_ase.data.pack.maps import map_name
-from mtl_ase.data.pack.reader import Pack, PackDamaged
+from mtl_ase.data.pack.reader import Pack, PackDamaged, PackUnreadable
 
 
 class LabelMaps:
@@ -45,10 +46,14 @@ class LabelMaps:
     def _give_up(self, error: PackDamaged) -> None:
         """Go on without the pack; without its manifest it is built anew by the next run."""
         assert self.pack is not None
-        (self.pack.folder / MANIFEST).unlink(missing_ok=True)
-        self.pack = None
-        warnings.warn(
-            f"the pack of labels is damaged ({error}); reading the files instead, the next "
-            "scripts/prepare_data.py mends it",
-            stacklevel=2,
-        )
+        folder, self.pack = self.pack.folder, None
+        if isinstance(error, PackUnreadable):
+            reason = f"can't be read ({error}); reading the files instead"
+        else:
+            reason = (
+                f"is damaged ({error}); reading the files instead, the next "
+                "scripts/prepare_data.py mends it"
+            )
+            with suppress(OSError):  # the folder may not be written to
+                (folder / MANIFEST).unlink(missing_ok=True)
+        warnings.warn(f"the pack of labels {reason}", stacklevel=2)

@@ -36,23 +36,39 @@ class FolderLayout:
         """The image ids of a split.
 
         Raises:
-            UserError: the list is missing, empty, names an image twice or leaves the folder.
+            UserError: the list is missing, unreadable, empty, names an image twice or leaves the
+                folder.
         """
         path = self.split_path(root, split)
-        if not path.is_file():
-            raise UserError(f"{path} is missing; check data.root, or restore the split list.")
-        image_ids = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        image_ids = [line.strip() for line in _lines(path)]
         image_ids = [image_id for image_id in image_ids if image_id]
         if not image_ids:
             raise UserError(f"{path} lists no images; restore the split list.")
-        seen: set[str] = set()
+        seen: set[Path] = set()
         for image_id in image_ids:
-            if image_id in seen:
+            place = Path(image_id)
+            if place in seen:
                 raise UserError(f"{path} lists {image_id!r} twice; remove one of the lines.")
-            if Path(image_id).is_absolute() or ".." in Path(image_id).parts:
+            if place.is_absolute() or ".." in place.parts:
                 raise UserError(f"{path} lists {image_id!r}, which leaves the folder; remove it.")
-            seen.add(image_id)
+            if any(letter < " " for letter in image_id):
+                raise UserError(
+                    f"{path} lists {image_id!r}, which can't be a file's name; write one id a line."
+                )
+            seen.add(place)
         return image_ids
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file, without a byte order mark."""
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise UserError(f"{path} is missing; check data.root, or restore the split list.") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is no UTF-8 text; save the split list as UTF-8.") from error
+    except OSError as error:
+        raise UserError(f"{path} can't be read ({error.strerror}); check its rights.") from error
 
 
 PASCAL_MT = FolderLayout("JPEGImages/{}.jpg", "ImageSets/Context/{}.txt")

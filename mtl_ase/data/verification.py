@@ -156,10 +156,10 @@ def _examine_label(
     size_hw: tuple[int, ...] | None,
 ) -> bool:
     """Read one label and add to the findings; returns whether a label file exists."""
-    path = label.find(root, image_id)
-    if path is None:
-        return False
     try:
+        path = label.find(root, image_id)
+        if path is None:
+            return False
         stored = label.decode(path, root, image_id)
     except BadFile as error:
         findings.problems.append(str(error))

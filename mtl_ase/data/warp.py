@@ -14,10 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mtl_ase.data.image_files import EncodedImage
+from mtl_ase.data.image_files import LONGEST_SIDE, EncodedImage
 
-FARTHEST = 32766
-"""OpenCV maps images of fewer than 32767 pixels along an axis."""
 HALF = 0.501
 """For rounding: positions in the middle between two pixels all take the same side."""
 Fit = Literal["contain", "pad", "squash"]
@@ -142,8 +140,8 @@ class Warp:
             x_terms_W, y_terms_H1 = a * x_W + (c + HALF), b * y_H1
             position_HW = x_terms_W.astype(np.float32) + y_terms_H1.astype(np.float32)
             ends = [p + q for p in x_terms_W[[0, -1]] for q in y_terms_H1[[0, -1], 0]]
-            if min(ends) < 0 or max(ends) > FARTHEST:
-                np.clip(position_HW, -1, np.float32(FARTHEST), out=position_HW)
+            if min(ends) < 0 or max(ends) > LONGEST_SIDE:
+                np.clip(position_HW, -1, np.float32(LONGEST_SIDE), out=position_HW)
                 np.floor(position_HW, out=position_HW)
             source_HW2[..., axis] = position_HW
         return source_HW2

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.machine.cache import cache_folder
+from mtl_ase.machine.cache import CACHE_VARIABLE, cache_folder
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.scenes.generation import SPLITS, generate, render_image, scene_name
 from mtl_ase.scenes.render import Scene
@@ -83,29 +83,36 @@ class Scenes:
                 $MTL_ASE_CACHE or ~/.cache/mtl_ase.
 
         Raises:
-            UserError: root holds other files than this data set.
+            UserError: root holds something else than this very set, or can't be written to.
         """
         root = Path(root) if root is not None else cache_folder() / f"scenes-{self.fingerprint()}"
         if self._is_ready(root):
             return root
-        root.parent.mkdir(parents=True, exist_ok=True)
-        with _draft(root) as draft:
-            self._render_into(draft)
-            try:
-                draft.rename(root)
-            except OSError:
-                if not self._is_ready(root):
-                    raise
+        try:
+            root.parent.mkdir(parents=True, exist_ok=True)
+            with _draft(root) as draft:
+                self._render_into(draft)
+                self._move_to(root, draft)
+        except OSError as error:
+            raise UserError(
+                f"scenes can't be written to {root} ({error.strerror or error}); make space or "
+                f"give the folder write permission, or set {CACHE_VARIABLE} or data.root to "
+                "another one."
+            ) from error
         return root
+
+    def _move_to(self, root: Path, draft: Path) -> None:
+        try:
+            draft.rename(root)
+        except OSError:
+            if not self._is_ready(root):
+                raise
 
     def _is_ready(self, root: Path) -> bool:
         if not root.exists() or (root.is_dir() and not any(root.iterdir())):
             return False
-        manifest = root / MANIFEST
-        if manifest.is_file():
-            found = json.loads(manifest.read_text(encoding="utf-8"))
-            if found.get("fingerprint") == self.fingerprint():
-                return True
+        if _fingerprint_in(root / MANIFEST) == self.fingerprint():
+            return True
         raise UserError(
             f"{root} holds other files than scenes {self.fingerprint()}: "
             "name an empty or new folder for the data set, or delete this one."
@@ -118,6 +125,14 @@ class Scenes:
             write_split(root, split, [scene_name(split, k) for k in range(count)])
         manifest = {"fingerprint": self.fingerprint(), **self.parameters()}
         (root / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _fingerprint_in(manifest: Path) -> object:
+    """The fingerprint of the set that a folder holds, or None if it holds none."""
+    try:
+        return json.loads(manifest.read_text(encoding="utf-8"))["fingerprint"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 @contextmanager

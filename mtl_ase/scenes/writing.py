@@ -64,8 +64,10 @@ def write_split(root: Path, split: str, names: list[str]) -> None:
 
 
 def _image(path: Path, pixels: NDArray[np.integer], options: list[int] | None = None) -> None:
-    if not cv2.imwrite(str(path), pixels, options or []):
-        raise OSError(f"could not write {path}")
+    done, encoded = cv2.imencode(path.suffix, pixels, options or [])
+    if not done:
+        raise OSError(f"could not encode {path}")
+    path.write_bytes(encoded.tobytes())  # says so when the disk is full, unlike OpenCV
 
 
 def _mat(path: Path, variables: dict[str, object]) -> None:

@@ -6,14 +6,13 @@ import functools
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import scipy.io
 from numpy.typing import NDArray
-from PIL import Image
 
 from mtl_ase.base.errors import BadFile
-from mtl_ase.data.image_files import is_truncated
+from mtl_ase.data.image_files import decoded, file_content, open_with_pillow
+from mtl_ase.data.whole_files import is_damaged
 
 
 def read_png_ids(path: Path) -> NDArray[np.uint8]:
@@ -22,11 +21,14 @@ def read_png_ids(path: Path) -> NDArray[np.uint8]:
     Raises:
         BadFile: the file can't be read as one channel.
     """
-    try:
-        with Image.open(path) as file:
+    content = file_content(path)
+    if is_damaged(content):
+        raise BadFile(f"{path} can't be read as a PNG (truncated or damaged); restore the file.")
+    with open_with_pillow(path, content, ("PNG",)) as file:
+        try:
             ids = np.asarray(file)
-    except (OSError, SyntaxError, ValueError) as error:
-        raise BadFile(f"{path} can't be read as a PNG ({error}); restore the file.") from error
+        except (OSError, SyntaxError, ValueError) as error:
+            raise BadFile(f"{path} can't be read as a PNG ({error}); restore the file.") from error
     if ids.ndim != 2:
         raise BadFile(f"{path} has {ids.shape[2]} channels where ids need one; restore the file.")
     if ids.dtype not in (np.uint8, np.bool_):
@@ -40,16 +42,11 @@ def read_png(path: Path, flags: int) -> NDArray[Any]:
     Raises:
         BadFile: the file can't be read.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise BadFile(f"{path} can't be read ({error.strerror}); check its rights.") from error
-    pixels = None
-    if content and not is_truncated(content):
-        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-    if pixels is None:
+    content = file_content(path)
+    open_with_pillow(path, content).close()  # refuses more pixels than are safe
+    if is_damaged(content):
         raise BadFile(f"{path} can't be read as an image; restore the file.")
-    return pixels
+    return decoded(path, content, flags)
 
 
 def read_npy(path: Path) -> NDArray[Any]:
@@ -60,13 +57,14 @@ def read_npy(path: Path) -> NDArray[Any]:
     """
     try:
         numbers = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise BadFile(f"{path} can't be read as a numpy file; restore it.") from error
+    if not isinstance(numbers, np.ndarray):  # an archive of several
+        numbers.close()
+        raise BadFile(f"{path} holds no map of numbers; restore the file.")
     if numbers.ndim == 3 and numbers.shape[2] == 1:
         numbers = numbers[..., 0]
-    if numbers.ndim != 2 or numbers.dtype.kind not in "fiu":
-        raise BadFile(f"{path} holds no map of numbers; restore the file.")
-    return numbers
+    return _map_of_numbers(path, numbers)
 
 
 def read_mat(path: Path, key: str) -> Any:
@@ -77,6 +75,11 @@ def read_mat(path: Path, key: str) -> Any:
     """
     try:
         variables = scipy.io.loadmat(path, variable_names=[key])
+    except NotImplementedError as error:
+        raise BadFile(
+            f"{path} can't be read as a MATLAB file of version 7 or before (it is of version 7.3, "
+            "HDF5); restore it, or save it with the option -v7."
+        ) from error
     except Exception as error:  # damaged bytes raise whatever scipy's parser stumbles over
         raise BadFile(f"{path} can't be read as a MATLAB file; restore it.") from error
     if key not in variables:
@@ -86,10 +89,25 @@ def read_mat(path: Path, key: str) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def read_label_map(path: Path) -> NDArray[np.uint16]:
-    """The 459-class LabelMap; kept for the next label kind that asks for the same image."""
-    label_map: NDArray[np.uint16] = read_mat(path, "LabelMap").astype(np.uint16)
+    """The 459-class LabelMap; kept for the next label kind that asks for the same image.
+
+    Raises:
+        BadFile: the file can't be read, or holds no map of ids.
+    """
+    numbers = _map_of_numbers(path, read_mat(path, "LabelMap"))
+    with np.errstate(invalid="ignore"):
+        label_map: NDArray[np.uint16] = numbers.astype(np.uint16)
+    if not np.array_equal(label_map, numbers):
+        raise BadFile(f"{path} holds values that are no ids; restore the file.")
     label_map.flags.writeable = False
     return label_map
+
+
+def _map_of_numbers(path: Path, content: Any) -> NDArray[Any]:
+    is_map = isinstance(content, np.ndarray) and content.ndim == 2 and content.size > 0
+    if not is_map or content.dtype.kind not in "fiu":
+        raise BadFile(f"{path} holds no map of numbers; restore the file.")
+    return content
 
 
 def label_map_path(root: Path, image_id: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,7 +29,18 @@ class HumanParts(ClassMap):
 
     def decode(self, path: Path, root: Path, image_id: str) -> Array:
         """Paint the parts of all persons."""
-        objects = read_mat(path, "anno")[0, 0]["objects"].ravel()
+        annotation = read_mat(path, "anno")
+        try:
+            parts = self._painted(path, annotation)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            raise BadFile(f"{path} holds no Pascal-Part annotation; restore the file.") from error
+        if parts.ndim != 2 or not parts.size:
+            raise BadFile(f"{path} holds no map of parts; restore the file.")
+        return _ignore_if_empty(parts)
+
+    def _painted(self, path: Path, annotation: Any) -> Array:
+        """The parts' map; a structure of another kind raises whatever numpy says of it."""
+        objects = annotation[0, 0]["objects"].ravel()
         parts = np.zeros(objects[0]["mask"].shape if len(objects) else (1, 1), np.uint8)
         for thing in objects:
             if int(thing["class_ind"].item()) != FACTS["person_class"] or not thing["parts"].size:
@@ -38,7 +50,7 @@ class HumanParts(ClassMap):
                 if name not in FACTS["human_parts"]:
                     raise BadFile(f"{path} has an unknown part {name!r} of a person; restore it.")
                 parts[part["mask"] > 0] = FACTS["human_parts"][name]
-        return _ignore_if_empty(parts)
+        return parts
 
     def warp(self, stored: Array, warp: Warp) -> Array:
         """As all class maps; then ignored as a whole if no part is left."""

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtl_ase.base.errors import BadFile
+from mtl_ase.data.present import is_there
 from mtl_ase.data.warp import Warp
 
 Array = NDArray[Any]
@@ -74,8 +75,12 @@ class Label(ABC):
         return self.to_target(self.ignored_stored(size_hw))
 
     def find(self, root: Path, image_id: str) -> Path | None:
-        """The image's label file, or None where it is unlabelled."""
-        return next((path for path in self.paths(root, image_id) if path.is_file()), None)
+        """The image's label file, or None where it is unlabelled.
+
+        Raises:
+            BadFile: what has its name is no file, or it may not be looked for.
+        """
+        return next((path for path in self.paths(root, image_id) if is_there(path)), None)
 
     def read_stored(self, root: Path, image_id: str, truth: bool) -> Array | None:
         """The stored map of one image in the file's own size; None where it is unlabelled.

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mtl_ase.data.labels.facts import FACTS
 from mtl_ase.data.labels.files import label_map_path, read_label_map, read_png
 from mtl_ase.data.labels.label import Array, Label
+from mtl_ase.data.present import is_there
 from mtl_ase.data.warp import Warp
 
 VALID_LABEL_IDS: tuple[int, ...] = tuple(FACTS["normals_valid_label_ids"])
@@ -86,7 +87,7 @@ class Normals(Label):
 
     def _trusted(self, root: Path, image_id: str, size_hw: tuple[int, ...]) -> NDArray[np.bool_]:
         path = label_map_path(root, image_id)
-        if not path.is_file():
+        if not is_there(path):
             return np.zeros(size_hw, bool)
         trusted_HW = np.isin(read_label_map(path), VALID_LABEL_IDS)
         if trusted_HW.shape != size_hw:

@@ -5,9 +5,10 @@ Legend: H W pixels; R C rows and columns of 64-bit words, a border of empty ones
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from mtl_ase.machine.compiled import compiled
 
 Words = NDArray[np.uint64]
 
@@ -42,7 +43,7 @@ def unpack_bits(words_RC: Words, width: int) -> NDArray[np.bool_]:
     return np.unpackbits(inner, axis=1, count=width, bitorder="little").view(np.bool_)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _thin(words: Words, row: int) -> None:
     """Thin in place; `words` is the flat map, `row` the number of words in a row."""
     size = words.size
@@ -73,7 +74,7 @@ def _thin(words: Words, row: int) -> None:
                         _list(at, words, todo, listed, count)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _list(
     at: int,
     words: Words,
@@ -90,7 +91,7 @@ def _list(
                 count[half] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _deletable(words: Words, at: int, row: int, first: bool) -> np.uint64:
     """Which pixels of a word meet the conditions; x1 is to the east, then counter-clockwise."""
     here, north, south = words[at], words[at - row], words[at + row]

@@ -17,12 +17,14 @@ from mtl_ase.data.labels.label import Array
 from mtl_ase.data.pack.format import (
     MANIFEST,
     SHARD_IMAGES,
+    has_all_frames,
     read_index,
     shard_bytes,
     shard_name,
 )
+from mtl_ase.data.pack.in_use import held_new
 from mtl_ase.data.pack.maps import decode_map, map_names
-from mtl_ase.data.pack.reader import Pack
+from mtl_ase.data.pack.reader import Pack, named
 from mtl_ase.machine.processes import run_in_processes
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -59,25 +61,14 @@ def build_pack(
         UserError: a label can't be read, or the pack can't be written.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        jobs: list[Job] = [
-            (folder, root, number, list(image_ids[start : start + SHARD_IMAGES]), dict(labels))
-            for number, start in enumerate(range(0, len(image_ids), SHARD_IMAGES))
-        ]
-        jobs = _rotated(jobs)
-        bad = [
-            problem
-            for problems in track(
-                run_in_processes(_build_shard, jobs, workers),
-                total=len(jobs),
-                description=f"packing {folder.name.partition('-')[0]}",
-                transient=True,
-            )
-            for problem in problems
-        ]
-        if bad and not skip_bad:
-            raise BadFile(f"{_listed(bad)} Or leave such labels out with data.on_bad_sample=skip.")
-        return _finish(folder, image_ids, labels, sorted(bad))
+        with held_new(folder):
+            _remove_foreign(folder)
+            bad = _build_shards(folder, root, image_ids, labels, workers)
+            if bad and not skip_bad:
+                raise BadFile(
+                    f"{_listed(bad)} Or leave such labels out with data.on_bad_sample=skip."
+                )
+            return _finish(folder, image_ids, labels, sorted(bad))
     except OSError as error:
         if error.errno in DISK_FULL:
             raise UserError(
@@ -88,6 +79,33 @@ def build_pack(
             f"{folder}: labels can't be packed there ({error.strerror}); give the folder write "
             "permission or train with data.pack=never."
         ) from error
+
+
+def _remove_foreign(folder: Path) -> None:
+    """Remove the shards of a pack that was copied or renamed to this place."""
+    manifest = folder / MANIFEST
+    if not manifest.is_file() or named(manifest) == folder.name:
+        return
+    manifest.unlink(missing_ok=True)
+    for path in folder.glob("shard-*"):
+        path.unlink(missing_ok=True)
+
+
+def _build_shards(
+    folder: Path, root: Path, image_ids: Sequence[str], labels: Mapping[str, Label], workers: int
+) -> list[str]:
+    """Write all shards; what could not be read."""
+    jobs: list[Job] = [
+        (folder, root, number, list(image_ids[start : start + SHARD_IMAGES]), dict(labels))
+        for number, start in enumerate(range(0, len(image_ids), SHARD_IMAGES))
+    ]
+    done = track(
+        run_in_processes(_build_shard, _rotated(jobs), workers),
+        total=len(jobs),
+        description=f"packing {folder.name.partition('-')[0]}",
+        transient=True,
+    )
+    return [problem for problems in done for problem in problems]
 
 
 def _rotated(jobs: list[Job]) -> list[Job]:
@@ -134,7 +152,9 @@ def _decoded(
 
 def _is_complete(path: Path, count: int) -> bool:
     try:
-        return len(read_index(memoryview(path.read_bytes()))) == count
+        shard = memoryview(path.read_bytes())
+        index_NK = read_index(shard)
+        return len(index_NK) == count and has_all_frames(shard, index_NK)
     except (OSError, ValueError):
         return False
 
@@ -144,6 +164,7 @@ def _finish(
 ) -> Pack:
     count = -(-len(image_ids) // SHARD_IMAGES)
     manifest = {
+        "pack": folder.name,
         "images": len(image_ids),
         "maps": map_names(labels),
         "skipped": bad,

@@ -93,6 +93,14 @@ def shard_bytes(maps_NK: Iterable[list[Array | None]]) -> bytes:
     return b"".join([*frames, index, footer])
 
 
+def has_all_frames(shard: memoryview, index_NK: NDArray[np.void]) -> bool:
+    """Whether every frame's bytes are those that were written."""
+    return all(
+        zlib.crc32(shard[int(entry["offset"]) :][: int(entry["length"])]) == entry["crc"]
+        for entry in index_NK.flat
+    )
+
+
 def read_index(shard: memoryview) -> NDArray[np.void]:
     """The index_NK of a shard, an array of ENTRY.
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.data.pack.reader import Pack
 from mtl_ase.machine.cache import cache_folder
 
@@ -19,10 +20,13 @@ def pack_folder(root: Path, split: str, source_hash: str) -> Path:
         root: folder of the data set.
         split: name of the split.
         source_hash: `fingerprint` of the label files and settings.
+
+    Raises:
+        UserError: the data set's folder is read-only, and there is no cache folder.
     """
-    beside, cached = _pack_roots(root)
+    beside = root / PACKS
     writable = os.access(beside if beside.is_dir() else root, os.W_OK)
-    return (beside if writable else cached) / f"{split}-{source_hash}"
+    return (beside if writable else _cached(root)) / f"{split}-{source_hash}"
 
 
 def find_pack(root: Path, split: str, source_hash: str) -> Pack | None:
@@ -44,6 +48,14 @@ def stale_packs(root: Path, split: str, source_hash: str) -> list[Path]:
     ]
 
 
-def _pack_roots(root: Path) -> tuple[Path, Path]:
-    name = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
-    return root / PACKS, cache_folder() / PACKS / f"{root.name}-{name}"
+def _pack_roots(root: Path) -> list[Path]:
+    """Where packs may lie; without a cache folder, beside the data only."""
+    try:
+        return [root / PACKS, _cached(root)]
+    except UserError:
+        return [root / PACKS]
+
+
+def _cached(root: Path) -> Path:
+    name = hashlib.sha256(os.fsencode(root.resolve())).hexdigest()[:12]
+    return cache_folder() / PACKS / f"{root.name}-{name}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,30 @@ from zstandard import ZstdError
 
 from mtl_ase.data.labels.label import Array
 from mtl_ase.data.pack.format import MANIFEST, SHARD_IMAGES, decode_map, read_index, shard_name
+from mtl_ase.data.pack.in_use import hold
+
+
+def named(manifest: Path) -> object:
+    """The pack that a manifest was written for, or None where it can't be read."""
+    try:
+        return json.loads(manifest.read_text(encoding="utf-8"))["pack"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 class PackDamaged(Exception):
     """A pack's file is truncated, or its checksum differs."""
 
 
+class PackUnreadable(PackDamaged):
+    """A pack's bytes can't be had, maybe for now only: too many open files, a server is away."""
+
+
 class Pack:
     """The label maps of a split's images, read from memory-mapped shards.
 
-    Processes share the mapped pages. The checksum of every map is verified when it is read.
+    Processes share the mapped pages. The checksum of every map is verified when it is read. The
+    folder is locked as in use as long as this object lives.
 
     Args:
         folder: folder of the pack.
@@ -39,7 +54,13 @@ class Pack:
         self.count: int = manifest["images"]
         self.skipped: list[str] = manifest["skipped"]
         self._column = {name: column for column, name in enumerate(manifest["maps"])}
-        self._shards: dict[int, tuple[memoryview, Any]] = {}
+        self._shards: dict[int, tuple[mmap.mmap, memoryview, Any]] = {}
+        self._held: int | None = hold(folder)
+
+    def __del__(self) -> None:
+        held = getattr(self, "_held", None)
+        if held is not None:
+            os.close(held)
 
     @classmethod
     def open(cls, folder: Path) -> Pack | None:
@@ -48,6 +69,7 @@ class Pack:
             manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
             sizes = [(folder / name).stat().st_size for name in manifest["shards"]]
             complete = sizes == list(manifest["shards"].values())
+            complete = complete and manifest["pack"] == folder.name
             pack = cls(folder, manifest)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
@@ -61,26 +83,34 @@ class Pack:
             index: position of the image in the split.
 
         Raises:
-            PackDamaged: the shard is missing, truncated, or its checksum differs.
+            PackDamaged: the shard is missing, truncated, unreadable, or its checksum differs.
         """
         number, row = divmod(index, SHARD_IMAGES)
         try:
-            shard, index_NK = self._shard(number)
+            file, shard, index_NK = self._shard(number)
+            if file.size() != len(shard):  # to read mapped memory without a file kills the process
+                raise ValueError("another size")
             entry = index_NK[row, self._column[name]]
             if not entry["length"]:
                 return None
             start = int(entry["offset"])
             return decode_map(shard[start : start + int(entry["length"])], entry)
-        except (OSError, ValueError, IndexError, ZstdError) as error:
+        except FileNotFoundError as error:
+            raise PackDamaged(f"{self.folder / shard_name(number)} is missing") from error
+        except OSError as error:
+            place = self.folder / shard_name(number)
+            raise PackUnreadable(f"{place}: {error.strerror}") from error
+        except (ValueError, TypeError, LookupError, MemoryError, ZstdError) as error:
             raise PackDamaged(f"{self.folder / shard_name(number)}: {error}") from error
 
-    def _shard(self, number: int) -> tuple[memoryview, Any]:
+    def _shard(self, number: int) -> tuple[mmap.mmap, memoryview, Any]:
         if number not in self._shards:
             with (self.folder / shard_name(number)).open("rb") as file:
-                content = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            self._shards[number] = content, read_index(content)
+                mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            content = memoryview(mapped)
+            self._shards[number] = mapped, content, read_index(content)
         return self._shards[number]
 
     def __getstate__(self) -> dict[str, Any]:
-        """Pickle without the memory maps; another process opens the shards itself."""
-        return {**self.__dict__, "_shards": {}}
+        """Pickle without the memory maps and the lock; another process opens the shards itself."""
+        return {**self.__dict__, "_shards": {}, "_held": None}

@@ -5,9 +5,10 @@ Legend: H W pixels, P pixels of a map with a border, G true edge pixels, K offse
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from mtl_ase.machine.compiled import compiled
 
 Index = NDArray[np.int32]
 NOBODY = -1
@@ -61,7 +62,7 @@ class Matching:
         return int(np.count_nonzero(self._partner_G != NOBODY))
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _part(predicted_P: NDArray[np.bool_], partner_G: Index, owner_P: Index) -> None:
     """Undo the pairs whose pixel is no longer predicted."""
     for g in range(partner_G.size):
@@ -71,7 +72,7 @@ def _part(predicted_P: NDArray[np.bool_], partner_G: Index, owner_P: Index) -> N
             partner_G[g] = NOBODY
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _neighbours(
     predicted_P: NDArray[np.bool_], true_G: Index, offset_K: Index
 ) -> tuple[NDArray[np.int64], Index]:
@@ -90,7 +91,7 @@ def _neighbours(
     return start, near[:count]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _pair_nearest(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: Index) -> None:
     """Give every single true pixel the nearest single predicted one."""
     for g in range(partner_G.size):
@@ -102,7 +103,7 @@ def _pair_nearest(start: NDArray[np.int64], near: Index, partner_G: Index, owner
                     break
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _augment(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: Index) -> None:
     """Make the matching a maximum one, by disjoint shortest augmenting paths, phase by phase."""
     size = partner_G.size
@@ -137,7 +138,7 @@ def _augment(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: I
                     path[depth] = other
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _levels(
     start: NDArray[np.int64],
     near: Index,

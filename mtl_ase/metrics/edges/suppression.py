@@ -8,9 +8,10 @@ from __future__ import annotations
 import math
 
 import cv2
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from mtl_ase.machine.compiled import compiled
 
 Map = NDArray[np.float32]
 
@@ -64,7 +65,7 @@ def _fall_off(size: int) -> Map:
     return factor
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _suppress(edge_HW: Map, cosine_HW: Map, sine_HW: Map) -> Map:
     height, width = edge_HW.shape
     kept_HW = np.zeros_like(edge_HW)
@@ -82,7 +83,7 @@ def _suppress(edge_HW: Map, cosine_HW: Map, sine_HW: Map) -> Map:
     return kept_HW
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled
 def _between(edge_HW: Map, y: float, x: float) -> np.float32:
     """Bilinear interpolation; points outside take the border's value."""
     height, width = edge_HW.shape
