@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import runpy
+import subprocess
+import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,9 +23,11 @@ from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.scenes import Scenes
 
 NUM_TRAIN, NUM_VAL, SIZE, SEED = 24, 8, 64, 7
+ROOT = Path(__file__).parents[1]
 PASCAL_MINI = Path(__file__).parents[2] / "shared" / "data" / "pascal_mini"
 
 Compose = Callable[..., DictConfig]
+Run = Callable[..., subprocess.CompletedProcess[str]]
 
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -89,6 +95,40 @@ def tiny_network(composed: Compose, tiny: list[str]) -> Callable[..., MultiTaskN
         return network
 
     return build
+
+
+@pytest.fixture(scope="session")
+def script() -> Run:
+    """Runs a script of the project, in a folder, to its end and gives what it printed."""
+
+    def run(
+        path: str, *arguments: str, cwd: Path = ROOT, timeout: float = 300
+    ) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(ROOT / path), *arguments]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=timeout)
+
+    return run
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Runs a script like `script`, but in this process: it need not import everything anew."""
+
+    def run(path: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(ROOT / path), *arguments]
+        monkeypatch.setattr(sys, "argv", command)
+        code: object = 0
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                runpy.run_path(command[0], run_name="__main__")
+            except SystemExit as end:
+                code = end.code or 0
+        assert isinstance(code, int)
+        said = capsys.readouterr()
+        return subprocess.CompletedProcess(command, code, said.out, said.err)
+
+    return run
 
 
 @pytest.fixture(autouse=True)

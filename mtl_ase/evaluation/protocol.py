@@ -34,7 +34,6 @@ class EvalProtocol:
 
     Attributes:
         name: by which references and tables call it.
-        source: whose protocol it is.
         metrics: what to measure, by task and key; tasks it does not name keep their own.
         headlines: key of the metric that stands for a task in delta_m, by task.
         subsets: published list of the images on which a task is scored, by task; where the data set
@@ -46,7 +45,6 @@ class EvalProtocol:
     """
 
     name: str
-    source: str
     metrics: Mapping[str, Mapping[str, Metric]] = field(default_factory=dict)
     headlines: Mapping[str, str] = field(default_factory=dict)
     subsets: Mapping[str, str] = field(default_factory=dict)

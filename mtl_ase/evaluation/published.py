@@ -19,7 +19,7 @@ class Published:
         protocol: by which.
         source: where the numbers stand.
         values: by full metric key.
-        order: "activate_first" or "resize_first", see `EvalProtocol`.
+        order: "activate_first" or "resize_first", see `EvalProtocol`; None: not known.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Published:
     protocol: str
     source: str
     values: Mapping[str, float]
-    order: str
+    order: str | None
 
 
 def published(dataset: str, protocol: str) -> list[Published]:

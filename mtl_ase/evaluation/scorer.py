@@ -19,7 +19,7 @@ from mtl_ase.evaluation.protocol import EvalProtocol, Reference, inside, resized
 from mtl_ase.metrics import CountingMetric, delta_m
 from mtl_ase.tasks import Task
 
-TRAINING = EvalProtocol("astmt", "the tasks' own metrics")
+TRAINING = EvalProtocol("astmt")
 """How validations during training score: by the paper's protocol, edges on some images; in the
 order in which the reference was measured, as evaluate.py does, so that delta_m is the same."""
 

@@ -43,7 +43,7 @@ def print_scores(found: Sequence[Scores]) -> None:
         found: the scores of every network, on the same images.
     """
     first = found[0]
-    rows = published(first.dataset, first.protocol)
+    rows = [*_reference(first), *published(first.dataset, first.protocol)]
     title = f"{first.dataset}, protocol {first.protocol}, {len(first.image_ids):,} images"
     table = Table("metric", "better", title=title)
     ours = [scores.resize_first for scores in found if scores.resize_first is not None]
@@ -52,7 +52,7 @@ def print_scores(found: Sequence[Scores]) -> None:
     for other in ours:
         table.add_column(f"{other.name}\n{ORDERS[other.order]}", justify="right")
     for row in rows:
-        header = f"{row.name}\n(published)\n{ORDERS[row.order]}"
+        header = f"{row.name}\n{ORDERS[row.order]}"
         table.add_column(header, justify="right", style="dim")
     for key in first.keys:
         better = "up" if key not in first.metrics or first.metrics[key].higher_is_better else "down"
@@ -65,6 +65,15 @@ def print_scores(found: Sequence[Scores]) -> None:
     _print_notes(console, rows, bool(ours))
 
 
+def _reference(scores: Scores) -> list[Published]:
+    """What delta_m compares with, as a column; none where there is no delta_m."""
+    if not scores.reference:
+        return []
+    values = {**scores.reference, "delta_m": 0.0}
+    place = (scores.dataset, scores.protocol, "what delta_m compares with")
+    return [Published("reference", *place, values, scores.order)]
+
+
 def _print_notes(console: Console, rows: Sequence[Published], two_orders: bool) -> None:
     console.print("in brackets: 95 % bootstrap interval over images, not over seeds", style="dim")
     if two_orders:
@@ -72,7 +81,7 @@ def _print_notes(console: Console, rows: Sequence[Published], two_orders: bool) 
         console.print(note, style="dim", soft_wrap=True)
     for source in dict.fromkeys(row.source for row in rows):
         names = ", ".join(row.name for row in rows if row.source == source)
-        console.print(f"published: {names}: {source}", style="dim", soft_wrap=True)
+        console.print(f"{names}: {source}", style="dim", soft_wrap=True)
 
 
 def print_comparison(first: Scores, other: Scores) -> None:

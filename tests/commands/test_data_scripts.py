@@ -9,8 +9,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.commands.conftest import Run
-from tests.conftest import NUM_TRAIN, NUM_VAL
+from tests.conftest import NUM_TRAIN, NUM_VAL, Run
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from mtl_ase.commands import RunFolder, evaluate
 from mtl_ase.commands.evaluate import read_arguments, run_config, runs_in
 from mtl_ase.commands.make_reference import make_reference
 from mtl_ase.evaluation import Reference
-from tests.commands.conftest import Run
-from tests.conftest import NUM_VAL, SIZE
+from tests.conftest import NUM_VAL, SIZE, Run
 
 HEADLINES = ("semseg/miou", "human_parts/miou", "saliency/miou", "normals/merr", "edge/odsf")
 

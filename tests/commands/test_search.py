@@ -15,7 +15,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.commands.search import check, search
 from mtl_ase.config import exit_on_wrong_use
 from mtl_ase.search.command_line import CommandLine, read_command_line
-from tests.commands.conftest import ROOT, Run
+from tests.conftest import ROOT, Run
 
 LR = "training.optimizer.lr=log(1e-4,1e-2)"
 

@@ -15,7 +15,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from mtl_ase.commands.evaluate import read_arguments, runs_in
-from tests.commands.conftest import ROOT, Run
+from tests.conftest import ROOT, Run
 
 DEADLINE_S = 1800
 SMALL = ["experiment=ase", "report.num_sheets=0", "callbacks.router=null"]

@@ -16,8 +16,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
-from tests.commands.conftest import ROOT, Run
-from tests.conftest import NUM_TRAIN, PASCAL_MINI
+from tests.conftest import NUM_TRAIN, PASCAL_MINI, ROOT, Run
 
 KEYS = {
     "semseg/miou",

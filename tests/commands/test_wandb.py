@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import Run
+from tests.conftest import Run
 
 
 def start_twice(script: Run, run: Path, *overrides: str) -> None:

@@ -16,12 +16,12 @@ from mtl_ase.evaluation import EvalProtocol, Reference, Scorer
 from mtl_ase.evaluation.protocol import inside, resized
 from mtl_ase.metrics import MaxF, MaxMeanF, SaliencyIoU
 
-PLAIN = EvalProtocol("plain", "made up")
+PLAIN = EvalProtocol("plain")
 
 
 def test_metrics_and_headlines_are_the_protocols(tasks):
     protocol = EvalProtocol(
-        "p", "made up", {"saliency": {"maxf": MaxF(), "more": SaliencyIoU()}}, {"saliency": "maxf"}
+        "p", {"saliency": {"maxf": MaxF(), "more": SaliencyIoU()}}, {"saliency": "maxf"}
     )
     changed = protocol.apply(tasks)
     assert list(changed["saliency"].metrics) == ["maxf", "more"]
@@ -45,7 +45,7 @@ def test_saliency_has_the_f_measures_of_both_sources(composed):
 
 
 def test_subsets_are_published_lists_of_the_data_set():
-    protocol = EvalProtocol("p", "made up", subsets={"edge": "test_new"})
+    protocol = EvalProtocol("p", subsets={"edge": "test_new"})
     assert len(protocol.images("edge", "pascal_context")) == 2498
     assert protocol.images("semseg", "pascal_context") is None
     assert protocol.images("edge", "scenes") is None
@@ -53,7 +53,7 @@ def test_subsets_are_published_lists_of_the_data_set():
 
 def test_images_outside_the_subset_are_not_scored(tasks):
     wanted = official_lists("pascal_context")["test_new"][0]
-    protocol = EvalProtocol("p", "made up", subsets={"edge": "test_new"})
+    protocol = EvalProtocol("p", subsets={"edge": "test_new"})
     batch_ids = [wanted, "another"]
     labels = {
         name: [torch.ones(3, 20, 20) / 3**0.5 if name == "normals" else torch.ones(20, 20).byte()]
@@ -76,7 +76,7 @@ def test_activation_before_and_after_resizing(tasks, name):
     task = tasks[name]
     logits = torch.randn(1, task.channels, 8, 8)
     box = Box(2, 0, 4, 8)
-    first = EvalProtocol("p", "made up", activate_first=True)
+    first = EvalProtocol("p", activate_first=True)
 
     def predict(protocol, box, height, width):
         part = inside(logits, box)
@@ -94,7 +94,7 @@ def test_activation_before_and_after_resizing(tasks, name):
 
 
 def test_rounding_is_that_of_a_png():
-    protocol = EvalProtocol("p", "made up", rounded=["saliency", "normals"])
+    protocol = EvalProtocol("p", rounded=["saliency", "normals"])
     probability = torch.rand(50, 40)
     written = (probability.numpy() * 255).astype(np.uint8)
     read = protocol.round("saliency", probability)

@@ -23,7 +23,7 @@ from mtl_ase.tasks import Task
 from tests.conftest import PASCAL_MINI
 from tests.model.batches import make_label
 
-FIRST = EvalProtocol("p", "made up", activate_first=True)
+FIRST = EvalProtocol("p", activate_first=True)
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_the_reference_decides_and_two_orders_are_never_mixed(tasks, protocol, m
         tasks,
         reference(tasks, measured),
         "here",
-        EvalProtocol("astmt", "made up", activate_first=protocol),
+        EvalProtocol("astmt", activate_first=protocol),
     )
     assert bool(scorer.reference) is (order is not None)
     if order is None:
@@ -170,7 +170,7 @@ def test_what_the_order_costs_an_ideal_network_of_224_pixels(tasks):
         logits_1CHW = interpolate(share_1CHW, (224, 224), mode="bilinear", antialias=True)
         for order, metric in miou.items():
             predict = functools.partial(
-                EvalProtocol("p", "made up", activate_first=order).predict, semseg, logits_1CHW
+                EvalProtocol("p", activate_first=order).predict, semseg, logits_1CHW
             )
             metric.update(predict(resized(logits_1CHW, label_HW)), label_HW)
     found = {order: round(float(metric.compute()), 2) for order, metric in miou.items()}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.commands.conftest import Run
+from tests.conftest import Run
 
 
 @pytest.mark.slow
