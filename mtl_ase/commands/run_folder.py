@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mtl_ase.atomic_files import remove_drafts, write_atomically, write_json
+from mtl_ase.config import strings
 from mtl_ase.data import DataModule
 from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
@@ -69,15 +72,37 @@ class RunFolder:
         """The resolved config of the run.
 
         Raises:
-            UserError: the folder holds no run.
+            UserError: the folder holds no run, or its config is not one that a run left.
         """
         if not self.config.is_file():
             raise UserError(
                 f"run={self.path} is no run folder (no config.yaml); give one of train.py's."
             )
-        config = OmegaConf.load(self.config)
-        assert isinstance(config, DictConfig)
-        return config
+        return read_resolved(self.config)
+
+
+def read_resolved(path: Path) -> DictConfig:
+    """A config that a run left: all values are final, so it can't ask for the environment's.
+
+    Raises:
+        UserError: it is not such a config.
+    """
+    try:
+        config = OmegaConf.load(path)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(
+            f"{path} can't be read as a config ({' '.join(str(error).split())}); give a run folder "
+            "of train.py's."
+        ) from error
+    if not isinstance(config, DictConfig):
+        raise UserError(f"{path} holds no keys; give a run folder of train.py's.")
+    for key, text in strings(OmegaConf.to_container(config, resolve=False)):
+        if "${" in text:
+            raise UserError(
+                f"{path}: {key}={text} is an interpolation, which no run leaves; don't use it, or "
+                "write the value that it stands for."
+            )
+    return config
 
 
 def environment(data: DataModule) -> dict[str, Any]:

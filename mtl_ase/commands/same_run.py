@@ -8,6 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_ase.commands.run_folder import read_resolved
 from mtl_ase.differences import differences
 from mtl_ase.errors import UserError
 
@@ -30,8 +31,7 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
     path = checkpoint.parent.parent / "config.yaml"
     if not path.is_file():
         return
-    saved = OmegaConf.load(path)
-    assert isinstance(saved, DictConfig)
+    saved = read_resolved(path)
     if found := differences(fixed(saved), fixed(config)):
         raise UserError(
             f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "

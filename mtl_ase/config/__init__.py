@@ -1,6 +1,6 @@
 """Configs: composing them, what they may build, wrong use in one sentence."""
 
-from mtl_ase.config.allow_list import check_targets, nodes
+from mtl_ase.config.allow_list import check_targets, nodes, strings
 from mtl_ase.config.build import (
     build_data,
     build_module,
@@ -28,4 +28,5 @@ __all__ = [
     "run_main",
     "run_once",
     "silence_libraries",
+    "strings",
 ]

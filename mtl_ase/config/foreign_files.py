@@ -46,7 +46,7 @@ class CheckedLoader(ConfigLoaderImpl):
 
 def look_at_foreign_files() -> None:
     """Have Hydra load configs by our loader; it has no place to say so."""
-    hydra._internal.hydra.ConfigLoaderImpl = CheckedLoader  # type: ignore[misc]
+    hydra._internal.hydra.ConfigLoaderImpl = CheckedLoader  # type: ignore[attr-defined]
 
 
 def _check(loaded: ConfigResult, name: str) -> None:

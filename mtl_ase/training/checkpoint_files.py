@@ -115,11 +115,13 @@ def read_checkpoint(path: Path, map_location: Any = None) -> dict[str, Any]:
     """
     verify_checkpoint(path)
     try:
-        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        content = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # torch raises many kinds for bytes it can't read
         raise DamagedCheckpoint(
             f"{path} can't be read as a checkpoint ({type(error).__name__}); choose another one."
         ) from error
+    if not isinstance(content, dict):
+        raise DamagedCheckpoint(f"{path} holds no training state; choose another one.")
     return content
 
 

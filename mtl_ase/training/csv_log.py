@@ -32,7 +32,7 @@ class CSVLog(Logger):
         end: where finished rows end, in bytes.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
         self.columns: list[str] = []

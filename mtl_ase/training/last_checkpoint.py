@@ -32,7 +32,7 @@ class LastCheckpoint(Checkpoint):
         every_n_steps: optimiser steps between two savings.
     """
 
-    def __init__(self, path: str, every_n_steps: int = 100) -> None:
+    def __init__(self, path: str | Path, every_n_steps: int = 100) -> None:
         self.path = Path(path)
         self.every_n_steps = every_n_steps
         self.saved_step = -1

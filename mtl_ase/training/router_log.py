@@ -32,7 +32,7 @@ class RouterLog(RoutingCallback):
         every_n_steps: steps between rows.
     """
 
-    def __init__(self, folder: str, every_n_steps: int = 100) -> None:
+    def __init__(self, folder: str | Path, every_n_steps: int = 100) -> None:
         self.path = Path(folder) / "router.csv"
         self.every_n_steps = every_n_steps
         self.sums_2NTE: Tensor | None = None

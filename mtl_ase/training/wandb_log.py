@@ -11,12 +11,14 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 
 from mtl_ase.atomic_files import write_atomically
+from mtl_ase.errors import UserError
 
 if TYPE_CHECKING:
     from wandb.sdk.lib import RunDisabled
     from wandb.wandb_run import Run
 
 ID_FILE = "wandb_id"
+OPTIONS = ("entity", "group", "job_type", "notes", "tags")
 
 
 class WandbLog(WandbLogger):
@@ -31,17 +33,26 @@ class WandbLog(WandbLogger):
         project: of wandb.
         name: of the run, for people.
         offline: write to the disk only; WANDB_MODE in the environment is stronger.
-        options: further arguments of `wandb.init`, e.g. `+logger.wandb.group=NAME`.
+        options: further arguments of `wandb.init`, e.g. `+logger.wandb.group=NAME`; those that say
+            what a run is, not where it goes or to which server.
+
+    Raises:
+        UserError: another option.
     """
 
     def __init__(
         self,
-        folder: str,
+        folder: str | Path,
         project: str,
         name: str | None = None,
         offline: bool = True,
         **options: Any,
     ) -> None:
+        for option in options.keys() - OPTIONS:
+            raise UserError(
+                f"logger.wandb.{option} can't be set here; there are {', '.join(OPTIONS)}, and the "
+                "variables of wandb's own in the environment."
+            )
         mode = "offline" if offline and "WANDB_MODE" not in os.environ else None
         super().__init__(name=name, save_dir=folder, project=project, mode=mode, **options)
         self._wandb_init.pop("anonymous")  # wandb warns of it, whatever its value
