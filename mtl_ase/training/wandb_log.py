@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,8 +69,15 @@ class WandbLog(WandbLogger):
 
 
 def kept_id(path: Path) -> str:
-    """The id in a file; made if there is none."""
+    """The id in a file; made if there is none.
+
+    Raises:
+        UserError: the file holds something else.
+    """
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, uuid.uuid4().hex[:12].encode())
-    return path.read_text(encoding="ascii")
+    known = path.read_text(encoding="utf-8", errors="replace")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", known):
+        raise UserError(f"{path} holds no id of wandb; delete it, and the run gets a new one.")
+    return known
