@@ -100,7 +100,8 @@ def _continues(response: Any, have: int) -> bool:
     """Whether what comes goes on where the part ends; another piece of the file is refused."""
     if response.status != PART:
         return False
-    if not have or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+    asked = f"bytes {have}-"
+    if not have or not response.headers.get("Content-Range", asked).startswith(asked):
         raise LinkDead(f"{response.url} sends another part of the file than was asked for")
     return True
 

@@ -13,7 +13,6 @@ import rich.progress
 
 from mtl_ase.errors import UserError
 
-
 RATIO, ROOM_BYTES = 100, 100 * 2**20
 """How many times an archive's size its content may have, and this much besides."""
 MEMBERS = 2_000_000
