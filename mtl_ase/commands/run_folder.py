@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
 import platform
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +18,7 @@ from yaml import YAMLError
 from mtl_ase.atomic_files import remove_drafts, write_atomically, write_json
 from mtl_ase.config import strings
 from mtl_ase.data import DataModule
+from mtl_ase.differences import differences
 from mtl_ase.errors import UserError
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
 
@@ -43,8 +47,9 @@ class RunFolder:
 
         Raises:
             UserError: never, but the folder holds a run; or the path is no file; or all checkpoints
-                are damaged.
+                are damaged; or files of somebody else would be written over.
         """
+        self._refuse_others_files()
         if resume == "auto":
             remove_drafts(self.last.parent)
             return newest_good([self.last, previous(self.last)])
@@ -61,12 +66,38 @@ class RunFolder:
         verify_checkpoint(path)
         return path
 
+    def _refuse_others_files(self) -> None:
+        """Every run writes environment.json first; what else has these names is not a run's."""
+        if (self.path / "environment.json").is_file():
+            return
+        for name in ("config.yaml", "metrics.csv", "metrics.json", "router.csv"):
+            if os.path.lexists(self.path / name):
+                raise UserError(
+                    f"run_dir={self.path} holds a {name} that is no run's; choose another run_dir."
+                )
+
     def write_start(self, config: DictConfig, data: DataModule) -> None:
         """The resolved config and the environment."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.done.unlink(missing_ok=True)
+        now = environment(data)
+        self._warn_of_other_data(now["data"]["fingerprint"])
+        write_json(self.path / "environment.json", now)
         write_atomically(self.config, OmegaConf.to_yaml(config, resolve=True).encode())
-        write_json(self.path / "environment.json", environment(data))
+
+    def _warn_of_other_data(self, now: dict[str, str]) -> None:
+        """A restored file changes the data too, so a run may go on; but not without a word."""
+        try:
+            text = (self.path / "environment.json").read_text(encoding="utf-8")
+            before = dict(json.loads(text)["data"]["fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if found := differences(before, now):
+            warnings.warn(
+                f"{self.path} was begun on other images, or files of other sizes ({found}); its "
+                "results are not those of one data set.",
+                stacklevel=2,
+            )
 
     def read_config(self) -> DictConfig:
         """The resolved config of the run.

@@ -19,7 +19,7 @@ ADDED = {"model.adapter.granularity": 1}
 
 
 def check_same_run(checkpoint: Path, config: DictConfig) -> None:
-    """Refuse a checkpoint of another network, other tasks or other data.
+    """Refuse a checkpoint of another network, other tasks, other data or another seed.
 
     Args:
         checkpoint: in the `checkpoints` folder of a run, whose config.yaml is compared if there.
@@ -40,11 +40,13 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
 
 
 def fixed(config: DictConfig) -> dict[str, Any]:
-    """What must not change in a run, flat: the network, the data set and the tasks' outputs."""
+    """What must not change in a run, flat: network, data set, the tasks and their order, seed."""
     content = {
         "model": OmegaConf.to_container(config.model, resolve=True),
         "data": {"name": config.data.name, "image_size": list(config.data.image_size)},
         "tasks": {name: {"channels": task.channels} for name, task in config.tasks.items()},
+        "task axis": list(map(str, config.tasks)),
+        "seed": config.get("seed"),
     }
     return ADDED | {key: value for key, value in _flat(content, "") if key not in FREE}
 

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from mtl_ase.atomic_files import write_atomically
+from mtl_ase.training.log_files import said
 from mtl_ase.training.routing_callback import RoutingCallback
 
 COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
@@ -87,7 +88,7 @@ class RouterLog(RoutingCallback):
         assert self.sums_2NTE is not None
         gate_NTE, share_NTE = (self.sums_2NTE / self.count).tolist()
         new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
+        with said(self.path), self.path.open("a", newline="") as file:
             writer = csv.writer(file)
             if new:
                 writer.writerow(COLUMNS)
