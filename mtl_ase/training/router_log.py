@@ -89,7 +89,7 @@ class RouterLog(RoutingCallback):
         gate_NTE, share_NTE = (self.sums_2NTE / self.count).tolist()
         new = not self.path.exists()
         with said(self.path), self.path.open("a", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, lineterminator="\n")  # a resumed run reads and keeps rows
             if new:
                 writer.writerow(COLUMNS)
             for layer, (gate_TE, share_TE) in enumerate(zip(gate_NTE, share_NTE, strict=True)):
