@@ -262,8 +262,9 @@ def _start(folder: Path, *more: str, code: str = "") -> subprocess.Popen[bytes]:
 
 SLOW_REPORT = """
 import time
-import mtl_ase.commands.train as train
+import mtl_ase.commands.train
 from pathlib import Path
+train = sys.modules["mtl_ase.commands.train"]
 written = train.write_sheets
 def slowly(*arguments):
     Path(r'{mark}').touch()
@@ -299,9 +300,10 @@ def test_sigint_at_the_start_leaves_nothing_half_done(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_while_the_report_is_written_leaves_no_done(tmp_path: Path, number: int) -> None:
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_a_signal_while_the_report_is_written_leaves_no_done(tmp_path: Path, name: str) -> None:
     """The same command goes on, and writes the report."""
+    number = signal.Signals[name]
     mark = tmp_path / "report"
     process = _start(tmp_path, code=SLOW_REPORT.format(mark=mark))
     _wait_for(mark, process)

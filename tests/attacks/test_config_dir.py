@@ -168,10 +168,10 @@ def test_train_itself_refuses_a_strangers_folder(tmp_path: Path) -> None:
     (theirs / "setting").mkdir(parents=True)
     text = HYDRA["callbacks"].replace("CANARY", str(canary))
     (theirs / "setting" / "evil.yaml").write_text(text)
-    command = [sys.executable, "train.py", "--config-dir", str(theirs), "setting=evil"]
+    command = [sys.executable, "train.py", "--config-dir", str(theirs)]
     for more in ([], ["-m"]):
         done = subprocess.run(
-            [*command, *more, f"run_dir={tmp_path / 'run'}"],
+            [*command, *more, "setting=evil", f"run_dir={tmp_path / 'run'}"],
             cwd=CONFIGS.parent,
             env=os.environ | {"PYTHONWARNINGS": "ignore"},
             capture_output=True,
