@@ -37,7 +37,8 @@ def folder_lock(folder: Path, key: str, patience_s: float = PATIENCE_S) -> Itera
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+", encoding="utf-8")
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link may lead anywhere
+        file = os.fdopen(os.open(folder / ".lock", flags, 0o666), "a+", encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"{key}={folder} can't be written to ({error.strerror}); give another one."

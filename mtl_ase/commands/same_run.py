@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
+from mtl_ase.commands.run_folder import read_resolved
 
 MAY_DIFFER = (
     "model.backbone.weights",
@@ -22,7 +23,7 @@ OLD_DEFAULTS = {"model.adapter.granularity": 1}
 
 
 def check_same_run(checkpoint: Path, config: DictConfig) -> None:
-    """Refuse a checkpoint of another network, other tasks or other data.
+    """Refuse a checkpoint of another network, other tasks, other data or another seed.
 
     Args:
         checkpoint: in the `checkpoints` folder of a run, whose config.yaml is compared if there.
@@ -34,8 +35,7 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
     path = checkpoint.parent.parent / "config.yaml"
     if not path.is_file():
         return
-    saved = OmegaConf.load(path)
-    assert isinstance(saved, DictConfig)
+    saved = read_resolved(path)
     if found := differences(run_identity(saved), run_identity(config)):
         raise UserError(
             f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "
@@ -44,11 +44,13 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
 
 
 def run_identity(config: DictConfig) -> dict[str, Any]:
-    """What must not change in a run, flat: the network, the data set and the tasks' outputs."""
+    """What must not change in a run, flat: network, data set, the tasks and their order, seed."""
     content = {
         "model": OmegaConf.to_container(config.model, resolve=True),
         "data": {"name": config.data.name, "image_size": list(config.data.image_size)},
         "tasks": {name: {"channels": task.channels} for name, task in config.tasks.items()},
+        "task axis": list(map(str, config.tasks)),
+        "seed": config.get("seed"),
     }
     return OLD_DEFAULTS | {key: value for key, value in _flat(content, "") if key not in MAY_DIFFER}
 

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.config.explain import CONFIGS, explain
+from mtl_ase.config.foreign_files import look_at_foreign_files
 from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.sweeps import end_with_sweep, run_in_process
 
@@ -33,6 +34,7 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     end_with_sweep()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
     register_resolvers()
+    look_at_foreign_files()
     script, process = Path(sys.argv[0]).absolute(), os.getpid()
 
     @functools.wraps(command)

@@ -41,7 +41,7 @@ class FolderLayout:
         path = self.split_path(root, split)
         if not path.is_file():
             raise UserError(f"{path} is missing; check data.root, or restore the split list.")
-        image_ids = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        image_ids = [line.strip() for line in path.read_text(encoding="utf-8").split("\n")]
         image_ids = [image_id for image_id in image_ids if image_id]
         if not image_ids:
             raise UserError(f"{path} lists no images; restore the split list.")
@@ -49,6 +49,10 @@ class FolderLayout:
         for image_id in image_ids:
             if image_id in seen:
                 raise UserError(f"{path} lists {image_id!r} twice; remove one of the lines.")
+            if not image_id.isprintable():
+                raise UserError(
+                    f"{path} lists {image_id!r}, which can't be a file's name; restore the list."
+                )
             if Path(image_id).is_absolute() or ".." in Path(image_id).parts:
                 raise UserError(f"{path} lists {image_id!r}, which leaves the folder; remove it.")
             seen.add(image_id)

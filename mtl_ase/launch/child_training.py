@@ -9,7 +9,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 
 PARENT = "MTL_ASE_PARENT"
 """Variable that tells a training which process started it."""
-STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT)
+STOPPED = (128 + signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGHUP)
 """Exit codes of a training that a signal ended, its state saved."""
 
 

@@ -16,7 +16,7 @@ def start_worker(_worker: int) -> None:
     the step at hand, for which it still needs its loaders: without one it would crash, unsaved.
     """
     cv2.setNumThreads(0)
-    for number in (signal.SIGINT, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):  # not on macOS
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

@@ -18,8 +18,9 @@ class StopSignals(_SignalConnector):
 
     Lightning's talk to the other processes from within a handler, which hangs where only one
     process got the signal or its step is in the middle of such talk itself; on SLURM they ignore
-    SIGTERM and save in the middle of a step. These only note the first signal: SIGTERM, SIGINT, or
-    the one by which SLURM announces that it will take the machine away.
+    SIGTERM and save in the middle of a step. These only note the first signal: SIGTERM, SIGINT,
+    SIGHUP of a closed terminal (unless nohup has it ignored), or the one by which SLURM announces
+    that it will take the machine away.
     """
 
     def __init__(self, trainer: pl.Trainer) -> None:
@@ -32,6 +33,8 @@ class StopSignals(_SignalConnector):
             return
         announced = requeue_signal(self.trainer)
         wanted = [signal.SIGTERM, signal.SIGINT, *([] if announced is None else [announced])]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            wanted.append(signal.SIGHUP)
         self._original_handlers = {number: signal.signal(number, self._note) for number in wanted}
 
     def agreed(self) -> int:

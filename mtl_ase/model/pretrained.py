@@ -36,6 +36,9 @@ def find_weights(weights: str) -> Path:
 def load_weights(vit: VisionTransformer, weights: str) -> None:
     """Load a local checkpoint into a ViT; position embeddings are resampled to its grid.
 
+    Only plain containers and tensors are read, so a file from a stranger cannot run code; timm
+    of older versions unpickles anything unless told otherwise.
+
     Every weight of the network must be found; a classifier or a final norm in the file is left out.
 
     Raises:
@@ -43,7 +46,9 @@ def load_weights(vit: VisionTransformer, weights: str) -> None:
     """
     path = find_weights(weights)
     try:
-        state = checkpoint_filter_fn(load_state_dict(str(path), use_ema=False), vit)
+        state = checkpoint_filter_fn(
+            load_state_dict(str(path), use_ema=False, weights_only=True), vit
+        )
     except Exception as error:  # a damaged file fails in many ways
         raise UserError(
             f"model.backbone.weights={weights} can't be read as a checkpoint ({error}); give "

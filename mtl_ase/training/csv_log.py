@@ -13,6 +13,7 @@ from lightning.pytorch.loggers.logger import Logger
 from lightning.pytorch.utilities import rank_zero_only
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.training.log_files import said
 
 Row = dict[str, str]
 
@@ -32,7 +33,7 @@ class CSVLog(Logger):
         end: where finished rows end, in bytes.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.path = Path(folder) / "metrics.csv"
         self.columns: list[str] = []
@@ -62,11 +63,12 @@ class CSVLog(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add values to the row of a step."""
         step = step or 0
-        if not self.columns:
-            self._rewrite(["step"], before=step)
-        if self.row.get("step") != str(step):
-            self.save()
-            self.row, self.end = {"step": str(step)}, self.path.stat().st_size
+        with said(self.path):
+            if not self.columns:
+                self._rewrite(["step"], before=step)
+            if self.row.get("step") != str(step):
+                self.save()
+                self.row, self.end = {"step": str(step)}, self.path.stat().st_size
         self.row |= {key: f"{value:.8g}" for key, value in metrics.items()}
 
     @rank_zero_only
@@ -75,9 +77,14 @@ class CSVLog(Logger):
         if not self.row:
             return
         fresh = [key for key in self.row if key not in self.columns]
-        if fresh:
-            self._rewrite([*self.columns, *fresh], before=int(self.row["step"]))
-            self.end = self.path.stat().st_size
+        with said(self.path):
+            if fresh:
+                self.path.stat()  # removed by somebody, it is not begun anew without its rows
+                self._rewrite([*self.columns, *fresh], before=int(self.row["step"]))
+                self.end = self.path.stat().st_size
+            self._write_row()
+
+    def _write_row(self) -> None:
         with self.path.open("r+b") as file:
             file.seek(self.end)
             file.write(_lines(self.columns, [self.row]))

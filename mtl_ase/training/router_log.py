@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.training.log_files import said
 from mtl_ase.training.routing_callback import RoutingCallback
 
 COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
@@ -32,7 +33,7 @@ class RouterLog(RoutingCallback):
         every_n_steps: steps between rows.
     """
 
-    def __init__(self, folder: str, every_n_steps: int = 100) -> None:
+    def __init__(self, folder: str | Path, every_n_steps: int = 100) -> None:
         self.path = Path(folder) / "router.csv"
         self.every_n_steps = every_n_steps
         self.sums_2NTE: Tensor | None = None
@@ -87,8 +88,8 @@ class RouterLog(RoutingCallback):
         assert self.sums_2NTE is not None
         gate_NTE, load_NTE = (self.sums_2NTE / self.count).tolist()
         new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file)
+        with said(self.path), self.path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")  # a resumed run reads and keeps rows
             if new:
                 writer.writerow(COLUMNS)
             for layer, (gate_TE, load_TE) in enumerate(zip(gate_NTE, load_NTE, strict=True)):

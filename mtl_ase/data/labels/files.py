@@ -86,8 +86,15 @@ def read_mat(path: Path, key: str) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def read_label_map(path: Path) -> NDArray[np.uint16]:
-    """The 459-class LabelMap; kept for the next label kind that asks for the same image."""
-    label_map: NDArray[np.uint16] = read_mat(path, "LabelMap").astype(np.uint16)
+    """The 459-class LabelMap; kept for the next label kind that asks for the same image.
+
+    Raises:
+        BadFile: the file can't be read, or holds no map of numbers.
+    """
+    content = read_mat(path, "LabelMap")
+    if getattr(content, "ndim", 0) != 2 or content.dtype.kind not in "uif":
+        raise BadFile(f"{path} holds no map of numbers under 'LabelMap'; restore the file.")
+    label_map: NDArray[np.uint16] = content.astype(np.uint16)
     label_map.flags.writeable = False
     return label_map
 
