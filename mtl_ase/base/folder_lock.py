@@ -38,7 +38,8 @@ def folder_lock(folder: Path, key: str, timeout_s: float = TIMEOUT_S) -> Iterato
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / ".lock").open("a+", encoding="utf-8")
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW  # a link may lead anywhere
+        file = os.fdopen(os.open(folder / ".lock", flags, 0o666), "a+", encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"{key}={folder} can't be written to ({error.strerror}); give another one."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
@@ -12,6 +13,7 @@ from omegaconf import DictConfig
 from mtl_ase.base.errors import UserError
 from mtl_ase.config.allow_list import check_targets
 from mtl_ase.config.value_types import check_values
+from mtl_ase.config.written_paths import check_paths
 
 
 def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -68,10 +70,20 @@ def build_module(
     return module
 
 
-def build_trainer(config: DictConfig) -> pl.Trainer:
-    """The trainer with its loggers and callbacks."""
+def build_trainer(config: DictConfig, run: Path | None = None) -> pl.Trainer:
+    """The trainer with its loggers and callbacks.
+
+    Args:
+        config: the whole config.
+        run: the run folder, outside of which they may not write; None: anywhere.
+
+    Raises:
+        UserError: a value has the wrong type, or a path leads out of the run folder.
+    """
     for part in ("trainer", "logger", "callbacks"):
         check_values(config, part)
+    if run is not None:
+        check_paths(config, run)
     trainer: pl.Trainer = instantiate(
         config.trainer,
         logger=[instantiate(node) for node in config.logger.values() if node],

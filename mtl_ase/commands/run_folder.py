@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
+import os
 import platform
 import subprocess
+import warnings
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from mtl_ase.base.atomic_files import remove_drafts, write_atomically, write_json
+from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.config import strings
 from mtl_ase.data import DataModule
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
 
@@ -30,8 +37,9 @@ class RunFolder(RunFiles):
 
         Raises:
             UserError: `resume` is "never" but the folder holds a run, or is not a file, or all
-                checkpoints are damaged.
+                checkpoints are damaged, or files that no run wrote would be overwritten.
         """
+        self._refuse_others_files()
         if resume == "auto":
             remove_drafts(self.checkpoints)
             return newest_good([self.last, previous(self.last)])
@@ -48,27 +56,75 @@ class RunFolder(RunFiles):
         verify_checkpoint(path)
         return path
 
+    def _refuse_others_files(self) -> None:
+        """Every run writes environment.json first; without it, these files are not a run's."""
+        if self.environment.is_file():
+            return
+        for file in (self.config, self.log, self.metrics, self.router_log):
+            if os.path.lexists(file):
+                raise UserError(
+                    f"run_dir={self.path} holds a {file.name} that no run wrote; choose another "
+                    "run_dir."
+                )
+
     def write_start(self, config: DictConfig, data: DataModule) -> None:
         """Write config.yaml and environment.json, and delete the DONE file of an earlier start."""
         self.path.mkdir(parents=True, exist_ok=True)
         self.done.unlink(missing_ok=True)
+        now = environment(data)
+        self._warn_of_other_data(now["data"]["fingerprint"])
+        write_json(self.environment, now)
         write_atomically(self.config, OmegaConf.to_yaml(config, resolve=True).encode())
-        write_json(self.environment, environment(data))
+
+    def _warn_of_other_data(self, now: dict[str, str]) -> None:
+        """Warn if the images differ from those of the first start; a restored file may do that."""
+        try:
+            text = self.environment.read_text(encoding="utf-8")
+            before = dict(json.loads(text)["data"]["fingerprint"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        if found := differences(before, now):
+            warnings.warn(
+                f"{self.path} was begun on other images, or files of other sizes ({found}); its "
+                "results are not those of one data set.",
+                stacklevel=2,
+            )
 
     def read_config(self) -> DictConfig:
         """The resolved config of the run.
 
         Raises:
-            UserError: the folder has no config.yaml, or one that is no config.
+            UserError: the folder has no config.yaml, or one that no run wrote.
         """
         if not self.config.is_file():
             raise UserError(
                 f"run={self.path} is no run folder (no config.yaml); give one of train.py's."
             )
-        config = OmegaConf.load(self.config)
-        if not isinstance(config, DictConfig):
-            raise UserError(f"{self.config} is no config of a run; give another run.")
-        return config
+        return read_resolved(self.config)
+
+
+def read_resolved(path: Path) -> DictConfig:
+    """A config that a run left: all values are final, so it can't ask for the environment's.
+
+    Raises:
+        UserError: it is not such a config.
+    """
+    try:
+        config = OmegaConf.load(path)
+    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
+        raise UserError(
+            f"{path} can't be read as a config ({' '.join(str(error).split())}); give a run folder "
+            "of train.py's."
+        ) from error
+    if not isinstance(config, DictConfig):
+        raise UserError(f"{path} holds no keys; give a run folder of train.py's.")
+    for key, text in strings(OmegaConf.to_container(config, resolve=False)):
+        if "${" in text:
+            raise UserError(
+                f"{path}: {key}={text} is an interpolation, which no run leaves; don't use it, or "
+                "write the value that it stands for."
+            )
+    return config
 
 
 def environment(data: DataModule) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import run_of
+from mtl_ase.commands.run_folder import read_resolved
 
 MAY_DIFFER = (
     "model.backbone.weights",
@@ -23,7 +24,7 @@ OLD_DEFAULTS = {"model.adapter.granularity": 1, "model.backbone.position_resampl
 
 
 def check_same_run(checkpoint: Path, config: DictConfig) -> None:
-    """Refuse a checkpoint of another network, other tasks or other data.
+    """Refuse a checkpoint of another network, other tasks, other data or another seed.
 
     Args:
         checkpoint: a file RUN/checkpoints/NAME.ckpt; RUN/config.yaml is compared if it exists.
@@ -35,9 +36,7 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
     path = run_of(checkpoint).config
     if not path.is_file():
         return
-    saved = OmegaConf.load(path)
-    if not isinstance(saved, DictConfig):
-        raise UserError(f"{path} is no config of a run; start anew with another run_dir.")
+    saved = read_resolved(path)
     if found := differences(run_identity(saved), run_identity(config)):
         raise UserError(
             f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "
@@ -46,11 +45,13 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
 
 
 def run_identity(config: DictConfig) -> dict[str, Any]:
-    """The values that must stay the same in a run, by dotted key: network, data set, tasks."""
+    """What must stay the same in a run, by dotted key: network, data set, tasks in order, seed."""
     content = {
         "model": OmegaConf.to_container(config.model, resolve=True),
         "data": {"name": config.data.name, "image_size": list(config.data.image_size)},
         "tasks": {name: {"channels": task.channels} for name, task in config.tasks.items()},
+        "task axis": list(map(str, config.tasks)),
+        "seed": config.get("seed"),
     }
     return OLD_DEFAULTS | {key: value for key, value in _flat(content, "") if key not in MAY_DIFFER}
 

@@ -26,7 +26,7 @@ from mtl_ase.evaluation import (
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics import CountingMetric
-from mtl_ase.report import network_predictions, write_scores
+from mtl_ase.report import network_predictions, refuse_links, write_scores
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.checkpoint_files import read_checkpoint
@@ -54,11 +54,13 @@ def score_run(
     Raises:
         UserError: the data are missing, or the reference does not fit.
     """
+    refuse_links(folder.path)
     protocol, tasks, keys = _scored_tasks(config)
     data: DataModule = build_data(config, tasks)
     data.check_root()
     config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
-    trainer = build_trainer(config)
+    config.trainer.default_root_dir = str(folder.path)  # the run may have been moved
+    trainer = build_trainer(config, folder.path)
     prepare_device(trainer)
     content = read_checkpoint(checkpoint, "cpu")
     if "frozen" not in content:  # it holds all weights
@@ -101,6 +103,7 @@ def score_files(
     Raises:
         UserError: the data or a file is missing, or the reference does not fit.
     """
+    refuse_links(out or folder)
     protocol, tasks, keys = _scored_tasks(config)
     data: DataModule = build_data(config, tasks)
     data.check_root()

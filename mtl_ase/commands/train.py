@@ -56,7 +56,7 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     tasks = build_tasks(config, trusted)
     data: DataModule = build_data(config, tasks)
     data.check_root()
-    trainer = build_trainer(config)
+    trainer = build_trainer(config, folder.path)
     check_launch(config, trainer)
     prepare_device(trainer)
     module = build_module(config, tasks, build_network(config, tasks))

@@ -1,6 +1,6 @@
 """Configs: composing them, what they may build, wrong use in one sentence."""
 
-from mtl_ase.config.allow_list import check_targets, nodes
+from mtl_ase.config.allow_list import check_targets, nodes, strings
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.library_noise import silence_libraries
@@ -16,4 +16,5 @@ __all__ = [
     "run_main",
     "run_once",
     "silence_libraries",
+    "strings",
 ]

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.config.explain import CONFIGS, explain
+from mtl_ase.config.foreign_files import look_at_foreign_files
 from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.launch.child_training import end_with_starter
 from mtl_ase.launch.streams import outlive_readers
@@ -36,6 +37,7 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     end_with_starter()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
     register_resolvers()
+    look_at_foreign_files()
     script, process = Path(sys.argv[0]).absolute(), os.getpid()
     begun: list[DictConfig] = []
 

@@ -17,6 +17,8 @@ from mtl_ase.machine.precision import fast_precision
 from mtl_ase.sweeps import is_swept, job_folder, key_of
 
 SEVERAL = "several"
+LONGEST_BYTES = 255
+"""Of a folder's name, on nearly all disks."""
 
 
 def register_resolvers() -> None:
@@ -46,7 +48,8 @@ def _folder_name(name: str) -> str:
     Raises:
         UserError: it contains slashes or control characters, or consists of dots.
     """
-    if not re.fullmatch(r"(?!\.+$)[^/\\\x00-\x1f]{1,200}", str(name)):
+    is_one = re.fullmatch(r"(?!\.+$)[^/\\\x00-\x1f]{1,200}", str(name))
+    if not is_one or len(str(name).encode()) > LONGEST_BYTES:
         raise UserError(
             f"experiment_name={name!r} can't be a folder's name; leave out slashes and dots, "
             "or give run_dir."

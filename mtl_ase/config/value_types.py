@@ -29,7 +29,7 @@ def check_values(config: DictConfig, part: str) -> None:
     """
     for path, node in nodes(config[part], part):
         target = pkgutil.resolve_name(str(node["_target_"]))
-        for name, hint in _hints(target).items():
+        for name, hint in hints_of(target).items():
             if name in node and not accepts(hint, node[name]):
                 raise UserError(
                     f"{path}.{name}={node[name]} has the wrong type for {node['_target_']}; "
@@ -49,7 +49,7 @@ def accepts(hint: Any, value: object) -> bool:
     return kind is object or type(value) not in SCALARS
 
 
-def _hints(target: Any) -> dict[str, Any]:
+def hints_of(target: Any) -> dict[str, Any]:
     """The types of a constructor's arguments; none where they can't be resolved at run time."""
     try:
         return get_type_hints(target.__init__ if inspect.isclass(target) else target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -109,7 +110,10 @@ class DataModule(pl.LightningDataModule):
         self.root = None if root is None else Path(root).expanduser()
         self.size_hw = (image_size[0], image_size[1])
         self.batch_size, self.seed, self.augmentation = batch_size, seed, augmentation
-        self.splits = {"train": train_split, "val": val_split}
+        self.splits = {
+            "train": _list_name("train_split", train_split),
+            "val": _list_name("val_split", val_split),
+        }
         self.num_workers = _choose_workers() if num_workers is None else num_workers
         self.layout = layout
         self.packing: Packing = _one_of("pack", pack, ("build", "use", "never"))
@@ -298,6 +302,15 @@ class DataModule(pl.LightningDataModule):
 def _one_of(key: str, value: str, options: tuple[str, ...]) -> Any:
     if value not in options:
         raise UserError(f"data.{key}={value} is unknown; choose one of {', '.join(options)}.")
+    return value
+
+
+def _list_name(key: str, value: str) -> str:
+    """The name of a split's list, which becomes part of paths that are also cleared."""
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]*", value):
+        raise UserError(
+            f"data.{key}={value!r} can't be the name of a list; give letters, digits, _ . + and -."
+        )
     return value
 
 

@@ -49,12 +49,12 @@ class FolderLayout:
             place = Path(image_id)
             if place in seen:
                 raise UserError(f"{path} lists {image_id!r} twice; remove one of the lines.")
-            if place.is_absolute() or ".." in place.parts:
-                raise UserError(f"{path} lists {image_id!r}, which leaves the folder; remove it.")
-            if any(letter < " " for letter in image_id):
+            if not image_id.isprintable():
                 raise UserError(
                     f"{path} lists {image_id!r}, which can't be a file's name; write one id a line."
                 )
+            if place.is_absolute() or ".." in place.parts:
+                raise UserError(f"{path} lists {image_id!r}, which leaves the folder; remove it.")
             seen.add(place)
         return image_ids
 

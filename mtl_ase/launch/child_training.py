@@ -17,7 +17,7 @@ from mtl_ase.launch.parent_watch import end_with_parent
 PARENT_VARIABLE = "MTL_ASE_PARENT"
 """Environment variable that holds the PID of the process that started a training."""
 TRAIN_SCRIPT = Path(__file__).parents[2] / "train.py"
-STOP_EXIT_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT)
+STOP_EXIT_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGHUP)
 """Exit codes of a training that saved its state and ended because of a signal."""
 
 

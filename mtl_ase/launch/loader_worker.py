@@ -17,7 +17,7 @@ def start_worker(_worker: int) -> None:
     saves. Only SIGTERM from the main process itself ends a worker.
     """
     cv2.setNumThreads(0)
-    for number in (signal.SIGINT, signal.SIGUSR1):
+    for number in (signal.SIGINT, signal.SIGUSR1, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "sigwaitinfo"):  # not on macOS
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})

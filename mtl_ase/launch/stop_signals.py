@@ -18,8 +18,9 @@ class StopSignals(_SignalConnector):
 
     Lightning's handlers run collective operations, which hang if only one rank got the signal or if
     it arrives during another collective operation; on SLURM they ignore SIGTERM and save in the
-    middle of a step. These handlers only record the first signal: SIGTERM, SIGINT, or the one that
-    SLURM sends before the time limit or preemption.
+    middle of a step. These handlers only record the first signal: SIGTERM, SIGINT, SIGHUP of a
+    closed terminal (unless nohup has it ignored), or the one that SLURM sends before the time limit
+    or preemption.
 
     Args:
         trainer: the trainer whose handlers are replaced.
@@ -38,6 +39,8 @@ class StopSignals(_SignalConnector):
             return
         announced = requeue_signal(self.trainer)
         handled = [signal.SIGTERM, signal.SIGINT, *([] if announced is None else [announced])]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            handled.append(signal.SIGHUP)
         self._original_handlers = {
             number: signal.signal(number, self._record) for number in handled
         }

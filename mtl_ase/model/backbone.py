@@ -5,6 +5,7 @@ Legend: B images, C channels, H W pixels, L tokens, D width.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, cast, get_args
 
@@ -92,9 +93,32 @@ class ViTBackbone(nn.Module):
         return x_BLD[:, self.num_prefix :].mT.unflatten(-1, self.grid_hw)
 
 
+def _check_source(name: str, options: dict[str, Any]) -> None:
+    """Refuse other sources of code and weights than timm's own and `model.backbone.weights`.
+
+    timm takes names like hf_hub:USER/MODEL and local-dir:FOLDER, and options that name a file, a
+    link or a folder to download to.
+
+    Raises:
+        UserError: the name or an option asks for one.
+    """
+    if ":" in name:
+        raise UserError(
+            f"model.backbone.name={name!r} names a source of weights; give one of "
+            "timm.list_models('vit_*'), and a local file with model.backbone.weights=FILE."
+        )
+    known = inspect.signature(VisionTransformer).parameters
+    if unknown := sorted(options.keys() - known.keys()):
+        raise UserError(
+            f"model.backbone.options.{unknown[0]} is no argument of timm's VisionTransformer; "
+            f"there are {', '.join(known)}."
+        )
+
+
 def _create(
     name: str, image_size: tuple[int, ...], download: bool, options: dict[str, Any]
 ) -> VisionTransformer:
+    _check_source(name, options)
     shape: dict[str, Any] = {"img_size": image_size, "num_classes": 0, "global_pool": ""}
     try:
         vit = timm.create_model(name, pretrained=download, **shape, **options)

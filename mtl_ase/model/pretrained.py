@@ -40,6 +40,9 @@ def load_weights(
 ) -> None:
     """Load a local checkpoint into a ViT; position embeddings are resampled to its grid.
 
+    Only plain containers and tensors are read, so a file from a stranger cannot run code; timm
+    of older versions unpickles anything unless told otherwise.
+
     Every weight of the network must be found; a classifier or a final norm in the file is left out.
 
     Args:
@@ -52,7 +55,7 @@ def load_weights(
     """
     path = find_weights(weights)
     try:
-        stored = load_state_dict(str(path), use_ema=False)
+        stored = load_state_dict(str(path), use_ema=False, weights_only=True)
         state = checkpoint_filter_fn(stored, vit)
         if position_resampling == "bilinear":
             state |= _bilinear_positions(stored, vit)

@@ -2,7 +2,7 @@
 
 from mtl_ase.report.figures import draw_losses, draw_routers
 from mtl_ase.report.legend import draw_legend
-from mtl_ase.report.scores import write_scores
+from mtl_ase.report.scores import refuse_links, write_scores
 from mtl_ase.report.sheets import compose_sheet, network_predictions, picture_rows, write_sheets
 from mtl_ase.report.table import print_comparison, print_results, print_scores, results_table
 
@@ -16,6 +16,7 @@ __all__ = [
     "print_comparison",
     "print_results",
     "print_scores",
+    "refuse_links",
     "results_table",
     "write_scores",
     "write_sheets",

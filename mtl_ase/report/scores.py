@@ -74,6 +74,18 @@ def write_scores(
         ) from error
 
 
+def refuse_links(folder: Path) -> None:
+    """See that what is written stays in the folder, which may come from elsewhere.
+
+    Raises:
+        UserError: the folder of an earlier evaluation, or a file in it, is a link.
+    """
+    inner = RunFiles(folder).evaluation
+    for path in (inner, *(inner.iterdir() if inner.is_dir() else ())):
+        if path.is_symlink():
+            raise UserError(f"{path} is a link, which may lead anywhere; remove it.")
+
+
 def details(scores: Scores, tasks: Mapping[str, Task]) -> dict[str, Any]:
     """The content of details.json: intervals, scores by class, ODS, OIS and AP of edge curves."""
     content: dict[str, Any] = {

@@ -18,7 +18,7 @@ class BackboneExport(pl.Callback):
         path: the file to write at the end of training.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
 
     @rank_zero_only

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import warnings
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -120,34 +122,56 @@ def read_checkpoint(path: Path, map_location: Any = None) -> dict[str, Any]:
     """
     verify_checkpoint(path)
     try:
-        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        content = torch.load(path, map_location=map_location, weights_only=True)
     except Exception as error:  # torch raises many exception types for unreadable files
         raise DamagedCheckpoint(
             f"{path} can't be read as a checkpoint ({type(error).__name__}); choose another one."
         ) from error
+    if not isinstance(content, dict):
+        raise DamagedCheckpoint(f"{path} holds no training state; choose another one.")
     return content
 
 
 def verify_checkpoint(path: Path) -> None:
     """Compare a checkpoint's SHA-256 with the folder's manifest.
 
-    A checkpoint whose name is not in the manifest, e.g. one copied by hand, is accepted.
+    A checkpoint whose name is not in the manifest, e.g. one copied by hand, or whose manifest is
+    gone, is accepted if it is complete: the file has checksums of its own.
 
     Raises:
         DamagedCheckpoint: the hash differs, or the manifest is unreadable.
     """
+    known = _known(path)
+    if known and sha256(path) not in known:
+        raise DamagedCheckpoint(f"{path} is damaged: its bytes are not those that were written.")
+    if not known and not _is_whole(path):
+        raise DamagedCheckpoint(
+            f"{path} can't be read as a checkpoint (it is cut off, or no such file); choose "
+            "another one."
+        )
+
+
+def _known(path: Path) -> set[str]:
+    """The SHA-256 that a checkpoint may have by the manifest; none if it says nothing of it."""
     manifest = path.parent / MANIFEST
-    if not manifest.is_file():
-        return
+    if not os.path.lexists(manifest):
+        return set()
     try:
         entries = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
-        known = {entry["sha256"] for entry in entries if entry["name"] == written_name(path)}
-    except (ValueError, KeyError, TypeError) as error:
+        return {entry["sha256"] for entry in entries if entry["name"] == written_name(path)}
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise DamagedCheckpoint(
             f"{manifest} can't be read; delete it to load {path.name} unverified."
         ) from error
-    if known and sha256(path) not in known:
-        raise DamagedCheckpoint(f"{path} is damaged: its bytes are not those that were written.")
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether it is an archive as torch writes them, each part with the checksum it should have."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        return False
 
 
 def newest_good(paths: Sequence[Path]) -> Path | None:
@@ -203,16 +227,15 @@ def _add_to_manifest(path: Path, digest: str, step: Any) -> None:
     """Add a checkpoint to the manifest, which keeps the latest entries of every name."""
     manifest = path.parent / MANIFEST
     try:
-        entries: list[dict[str, Any]] = json.loads(manifest.read_text(encoding="utf-8"))[
-            "checkpoints"
-        ]
-    except (OSError, ValueError, KeyError, TypeError):
+        content = json.loads(manifest.read_text(encoding="utf-8"))["checkpoints"]
+        entries = [entry for entry in content if {"name", "sha256"} <= entry.keys()]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         entries = []
     same = [entry for entry in entries if entry["name"] == path.name and entry["sha256"] != digest]
     others = [entry for entry in entries if entry["name"] != path.name]
     new = {"name": path.name, "step": step, "sha256": digest}
-    content = {"checkpoints": [*others, *same[1 - KEPT_HASHES :], new]}
-    write_json(manifest, content)
+    now = {"checkpoints": [*others, *same[1 - KEPT_HASHES :], new]}
+    write_json(manifest, now)
 
 
 def _link(path: Path, target: Path) -> None:

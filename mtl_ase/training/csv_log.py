@@ -14,6 +14,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.training.log_files import explained
 
 Row = dict[str, str]
 
@@ -33,7 +34,7 @@ class CSVLog(Logger):
         end: size in bytes of the file up to the current row.
     """
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str | Path) -> None:
         super().__init__()
         self.path = RunFiles(Path(folder)).log
         self.columns: list[str] = []
@@ -63,11 +64,12 @@ class CSVLog(Logger):
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Add values to the row of a step."""
         step = step or 0
-        if not self.columns:
-            self._rewrite(["step"], before=step)
-        if self.row.get("step") != str(step):
-            self.save()
-            self.row, self.end = {"step": str(step)}, self.path.stat().st_size
+        with explained(self.path):
+            if not self.columns:
+                self._rewrite(["step"], before=step)
+            if self.row.get("step") != str(step):
+                self.save()
+                self.row, self.end = {"step": str(step)}, self.path.stat().st_size
         self.row |= {key: f"{value:.8g}" for key, value in metrics.items()}
 
     @rank_zero_only
@@ -76,9 +78,14 @@ class CSVLog(Logger):
         if not self.row:
             return
         new_keys = [key for key in self.row if key not in self.columns]
-        if new_keys:
-            self._rewrite([*self.columns, *new_keys], before=int(self.row["step"]))
-            self.end = self.path.stat().st_size
+        with explained(self.path):
+            if new_keys:
+                self.path.stat()  # a file that somebody removed is not begun anew, rows missing
+                self._rewrite([*self.columns, *new_keys], before=int(self.row["step"]))
+                self.end = self.path.stat().st_size
+            self._write_row()
+
+    def _write_row(self) -> None:
         with self.path.open("r+b") as file:
             file.seek(self.end)
             file.write(_lines(self.columns, [self.row]))

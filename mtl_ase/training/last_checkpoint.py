@@ -22,17 +22,18 @@ class LastCheckpoint(Checkpoint):
     """Saves every so many steps, before validations, after epochs, and when a signal arrives.
 
     It saves only where nothing is half done: between an optimiser step, when it is logged, and the
-    next one, or after an epoch with its validation; logs are written before. On SIGTERM, SIGINT or
-    SLURM's requeue signal, in any process, it saves after the current step and ends all processes
-    with exit code 143, 130 or 138, the last with the job put back into the queue. A validation
-    can't be saved half done: a signal ends it at once, and the run goes on from the step before it.
+    next one, or after an epoch with its validation; logs are written before. On SIGTERM, SIGINT,
+    SIGHUP or SLURM's requeue signal, in any process, it saves after the current step and ends all
+    processes with exit code 143, 130, 129 or 138, the last with the job put back into the queue. A
+    validation can't be saved half done: a signal ends it at once, and the run goes on from the step
+    before it.
 
     Args:
         path: of the checkpoint.
         every_n_steps: optimiser steps between two savings.
     """
 
-    def __init__(self, path: str, every_n_steps: int = 100) -> None:
+    def __init__(self, path: str | Path, every_n_steps: int = 100) -> None:
         self.path = Path(path)
         self.every_n_steps = every_n_steps
         self.saved_step = -1

@@ -20,6 +20,7 @@ from mtl_ase.evaluation.scorer import TRAINING, Scorer
 from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
+from mtl_ase.training.checkpoint_fit import check_content, check_fits
 from mtl_ase.training.exact_resume import between_batches, seed_everything_at, training_steps
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.frozen_weights import FrozenWeights
@@ -95,9 +96,11 @@ class MultiTaskModule(pl.LightningModule):
         """Complete the weights.
 
         Raises:
-            UserError: it was trained on another frozen backbone.
+            UserError: it was trained on another frozen backbone, or is of another network.
         """
+        check_content(checkpoint)
         self.frozen.put_back(checkpoint)
+        check_fits(checkpoint, self.state_dict())
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
         """A batch's loss, and its routing for the callbacks; None leaves the batch out.

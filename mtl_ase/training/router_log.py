@@ -40,7 +40,7 @@ class RouterLog(RoutingCallback):
         written: step of the last rows.
     """
 
-    def __init__(self, folder: str, every_n_steps: int = 100) -> None:
+    def __init__(self, folder: str | Path, every_n_steps: int = 100) -> None:
         self.path = RunFiles(Path(folder)).router_log
         self.every_n_steps = every_n_steps
         self.sums_2NTE: Tensor | None = None
@@ -95,8 +95,8 @@ class RouterLog(RoutingCallback):
         assert self.sums_2NTE is not None
         gate_NTE, load_NTE = (self.sums_2NTE / self.count).tolist()
         new = not self.path.exists()
-        with self.path.open("a", newline="") as file:
-            writer = csv.writer(file)
+        with explained(self.path), self.path.open("a", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")  # a resumed run reads and keeps rows
             if new:
                 writer.writerow(COLUMNS)
             for layer, (gate_TE, load_TE) in enumerate(zip(gate_NTE, load_NTE, strict=True)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +12,15 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
 
 if TYPE_CHECKING:
     from wandb.sdk.lib import RunDisabled
     from wandb.wandb_run import Run
+
+OPTIONS = ("entity", "group", "job_type", "notes", "tags")
+"""Arguments of wandb.init that a config may give: they describe a run, not where it is sent."""
 
 
 class WandbLog(WandbLogger):
@@ -30,17 +35,25 @@ class WandbLog(WandbLogger):
         project: name of the wandb project.
         name: display name of the run.
         offline: log to disk only; the environment variable WANDB_MODE takes precedence.
-        options: further arguments of `wandb.init`, e.g. `+logger.wandb.group=NAME`.
+        options: further arguments of `wandb.init`, those of `OPTIONS`.
+
+    Raises:
+        UserError: another option.
     """
 
     def __init__(
         self,
-        folder: str,
+        folder: str | Path,
         project: str,
         name: str | None = None,
         offline: bool = True,
         **options: Any,
     ) -> None:
+        for option in options.keys() - OPTIONS:
+            raise UserError(
+                f"logger.wandb.{option} can't be set here; there are {', '.join(OPTIONS)}, and the "
+                "variables of wandb's own in the environment."
+            )
         mode = "offline" if offline and "WANDB_MODE" not in os.environ else None
         super().__init__(name=name, save_dir=folder, project=project, mode=mode, **options)
         self._wandb_init.pop("anonymous")  # wandb warns about this argument, whatever its value
@@ -56,8 +69,15 @@ class WandbLog(WandbLogger):
 
 
 def stored_id(path: Path) -> str:
-    """The id in a file; a new random one is written if the file does not exist."""
+    """The id in a file; a new random one is written if the file does not exist.
+
+    Raises:
+        UserError: the file holds something else.
+    """
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, uuid.uuid4().hex[:12].encode())
-    return path.read_text(encoding="ascii")
+    known = path.read_text(encoding="utf-8", errors="replace")
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", known):
+        raise UserError(f"{path} holds no id of wandb; delete it, and the run gets a new one.")
+    return known

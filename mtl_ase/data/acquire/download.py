@@ -17,10 +17,22 @@ from mtl_ase.base.errors import UserError
 CHUNK_BYTES = 2**20
 TIMEOUT_S = 60
 ATTEMPTS = 3
+WEB = ("http:", "https:")
 
 
 class LinkDead(Exception):
     """The server does not give the file."""
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Follows a server to another place on the web, but from https to nothing that is less safe."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        if not newurl.startswith("https:" if req.full_url.startswith("https:") else WEB):
+            raise LinkDead(f"{req.full_url} leads to {newurl}, which is not as safe")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 def download(url: str, path: Path) -> None:
@@ -33,6 +45,8 @@ def download(url: str, path: Path) -> None:
         LinkDead: the server does not have the file, or can't be reached.
         UserError: the connection broke off again and again, or the disk is full.
     """
+    if not url.startswith(WEB):
+        raise LinkDead(f"{url} is no address on the web")
     part, note = path.with_name(f"{path.name}.part"), path.with_name(f"{path.name}.part.json")
     try:
         for _ in range(ATTEMPTS):
@@ -59,9 +73,8 @@ def _fetch(url: str, part: Path, note: Path) -> bool:
         known = json.loads(note.read_text(encoding="utf-8"))
         headers |= {"Range": f"bytes={have}-", "If-Range": known["mark"]}
     try:
-        response = urllib.request.urlopen(
-            urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S
-        )
+        opener = urllib.request.build_opener(_Redirects)
+        response = opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT_S)
     except urllib.error.HTTPError as error:
         if (
             error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have
@@ -72,10 +85,10 @@ def _fetch(url: str, part: Path, note: Path) -> bool:
     except (urllib.error.URLError, TimeoutError, ValueError) as error:
         raise LinkDead(f"{url} can't be reached ({getattr(error, 'reason', error)})") from error
     with response:
-        continues = response.status == HTTPStatus.PARTIAL_CONTENT
+        continues = _continues(response, have)
         start = have if continues else 0
-        length = response.headers.get("Content-Length")
-        total = None if length is None else start + int(length)
+        length = response.headers.get("Content-Length", "")
+        total = start + int(length) if length.isdecimal() else None
         mark = response.headers.get("ETag") or response.headers.get("Last-Modified")
         if mark and not mark.startswith("W/"):
             note.write_text(json.dumps({"mark": mark}), encoding="utf-8")
@@ -83,6 +96,16 @@ def _fetch(url: str, part: Path, note: Path) -> bool:
             note.unlink(missing_ok=True)  # without a mark a part can't be continued safely
         _save(response, part, "ab" if continues else "wb", start, total)
     return total is None or part.stat().st_size == total
+
+
+def _continues(response: Any, have: int) -> bool:
+    """Whether what comes goes on where the part ends; another piece of the file is refused."""
+    if response.status != HTTPStatus.PARTIAL_CONTENT:
+        return False
+    asked = f"bytes {have}-"
+    if not have or not response.headers.get("Content-Range", asked).startswith(asked):
+        raise LinkDead(f"{response.url} sends another part of the file than was asked for")
+    return True
 
 
 def _save(response: Any, part: Path, mode: str, start: int, total: int | None) -> None:

@@ -1,0 +1,61 @@
+"""Where the parts of a trainer may write: below the run folder, whatever the config says."""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+from pathlib import Path
+from typing import Any, get_args
+
+from omegaconf import DictConfig
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.config.allow_list import nodes, strings
+from mtl_ase.config.value_types import hints_of
+
+PARTS = ("trainer", "logger", "callbacks")
+
+
+def check_paths(config: DictConfig, run: Path) -> None:
+    """Refuse a trainer, logger or callback that would write outside of the run folder.
+
+    A path is a value where the constructor's type says so, and any text that leads elsewhere by
+    itself: absolute, into a home folder, upwards, or to a server.
+
+    Args:
+        config: the whole config.
+        run: the run folder.
+
+    Raises:
+        UserError: names the first such value.
+    """
+    for part in PARTS:
+        for place, node in nodes(config[part], part):
+            hints = hints_of(pkgutil.resolve_name(str(node["_target_"])))
+            own = {key: value for key, value in node.items() if not _is_node(value)}
+            for key, text in strings(own):
+                is_path = _says_path(hints.get(key))
+                if (is_path or _leads_elsewhere(text)) and not _is_below(text, run):
+                    raise UserError(
+                        f"{place}.{key}={text} lies outside of the run folder {run}; give a path "
+                        "in it, e.g. ${hydra:runtime.output_dir}/NAME, or another run_dir."
+                    )
+
+
+def _is_node(value: object) -> bool:
+    return isinstance(value, dict) and "_target_" in value
+
+
+def _says_path(hint: Any) -> bool:
+    return any(part in (Path, os.PathLike) for part in (hint, *get_args(hint)))
+
+
+def _leads_elsewhere(text: str) -> bool:
+    return text.startswith(("/", "~")) or ".." in Path(text).parts or "://" in text
+
+
+def _is_below(text: str, run: Path) -> bool:
+    try:
+        return Path(text).expanduser().resolve().is_relative_to(run.resolve())
+    except (OSError, RuntimeError, ValueError):  # no such home, a loop of links, a null byte
+        return False
