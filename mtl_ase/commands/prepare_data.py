@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.config import build_data
+from mtl_ase.config import build_data, check_targets
 from mtl_ase.data import DataModule
 from mtl_ase.data.acquire import ARCHIVES, obtain
 from mtl_ase.data.cores import usable_cores
@@ -38,6 +38,7 @@ def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bo
     Raises:
         UserError: the data set can't be had, or the pack can't be written.
     """
+    check_targets(config)
     data: DataModule = build_data(config, {})
     if data.generator is None:
         assert data.root is not None

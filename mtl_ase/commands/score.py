@@ -17,7 +17,7 @@ from mtl_ase.config import (
     build_network,
     build_tasks,
     build_trainer,
-    check_values,
+    check_part,
 )
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.data.cores import usable_cores
@@ -93,7 +93,7 @@ def score_files(
     protocol, tasks, keys = _scored_tasks(config)
     data: DataModule = build_data(config, tasks)
     data.check_root()
-    check_values(config, "training")
+    check_part(config, "training")
     reference = instantiate(config.training.reference, _convert_="object")
     scorer = Scorer(tasks, reference, data.name, protocol)
     _check_reference(scorer, insist)
@@ -128,7 +128,7 @@ def _scored_tasks(config: DictConfig) -> tuple[Protocol, dict[str, Task], list[s
     These are the keys of metrics.json: the tasks' own metrics, then delta_m.
     """
     tasks: dict[str, Task] = build_tasks(config)  # first: it checks all targets
-    check_values(config, "protocol")
+    check_part(config, "protocol")
     protocol: Protocol = instantiate(config.protocol, _convert_="object")
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
     return protocol, protocol.apply(tasks), keys

@@ -7,6 +7,7 @@ from mtl_ase.config.build import (
     build_network,
     build_tasks,
     build_trainer,
+    check_part,
 )
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
 from mtl_ase.config.explain import CONFIGS, explain
@@ -20,6 +21,7 @@ __all__ = [
     "build_network",
     "build_tasks",
     "build_trainer",
+    "check_part",
     "check_targets",
     "check_values",
     "exit_on_wrong_use",

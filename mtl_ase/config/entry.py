@@ -11,14 +11,12 @@ from typing import TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.config.explain import CONFIGS, explain
 from mtl_ase.config.resolvers import register_resolvers
-from mtl_ase.errors import UserError, exit_with
+from mtl_ase.errors import exit_with
 from mtl_ase.sweeps import end_with_sweep, run_in_process
 
 Result = TypeVar("Result")
@@ -65,7 +63,7 @@ def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
     """Run something; what the user did wrong becomes one sentence and exit code 2."""
     try:
         return main()
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
         sentence = explain(error)
         if sentence is None:
             raise

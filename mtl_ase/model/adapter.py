@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from mtl_ase.bounds import Weight
 from mtl_ase.errors import UserError
 from mtl_ase.model.experts import LowRankExperts
 from mtl_ase.model.gates import Gate
@@ -60,7 +61,7 @@ class ExpertAdapter(nn.Module):
         top_k: int,
         num_shared: int,
         rank: int,
-        alpha_per_rank: float = 2.0,
+        alpha_per_rank: Weight = 2.0,
         granularity: int = 1,
     ) -> None:
         super().__init__()

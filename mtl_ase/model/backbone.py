@@ -5,7 +5,7 @@ Legend: B images, C channels, H W pixels, L tokens, D width.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 import timm
@@ -13,6 +13,7 @@ import torch
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
+from mtl_ase.bounds import Size
 from mtl_ase.errors import UserError
 from mtl_ase.model.pretrained import load_weights
 
@@ -38,7 +39,7 @@ class ViTBackbone(nn.Module):
     def __init__(
         self,
         name: str,
-        image_size: Sequence[int],
+        image_size: Size,
         pretrained: bool = True,
         weights: str | None = None,
         frozen: bool = True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from mtl_ase.config import build_tasks, check_values
+from mtl_ase.config import build_tasks, check_part
 from mtl_ase.errors import UserError
 from mtl_ase.search.command_line import Direction
 from mtl_ase.training import Scorer
@@ -28,7 +28,7 @@ def check_trial(config: DictConfig, metric: str) -> Direction:
     """
     tasks = build_tasks(config)
     for part in PARTS:
-        check_values(config, part)
+        check_part(config, part)
     if metric == "val/loss":
         return "minimize"
     if metric == "delta_m":

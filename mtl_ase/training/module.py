@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from mtl_ase.bounds import Count, Seed, Weight
 from mtl_ase.data import Batch
 from mtl_ase.evaluation import Protocol, Reference
 from mtl_ase.losses import MutualInformation, WeightedSum
@@ -54,13 +55,13 @@ class MultiTaskModule(pl.LightningModule):
         tasks: Mapping[str, Task],
         optimizer: MakeOptimizer,
         schedule: Callable[[int, int], float],
-        router_weight: float = 0.005,
+        router_weight: Weight = 0.005,
         reference: Reference | None = None,
         dataset: str = "",
         protocol: Protocol = TRAINING,
-        seed: int = 0,
+        seed: Seed = 0,
         nonfinite: Nonfinite = "raise",
-        max_skipped: int = 10,
+        max_skipped: Count = 10,
         full_checkpoints: bool = False,
     ) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mtl_ase.bounds import Positive, Seed, Size
 from mtl_ase.data.cache import cache_folder
 from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.scenes.generation import SPLITS, generate, render_image, scene_name
@@ -32,11 +33,11 @@ class Scenes:
 
     def __init__(
         self,
-        num_train: int = 2000,
-        num_val: int = 200,
-        size: tuple[int, int] = (128, 128),
-        seed: int = 0,
-        workers: int | None = None,
+        num_train: Positive = 2000,
+        num_val: Positive = 200,
+        size: Size = (128, 128),
+        seed: Seed = 0,
+        workers: Positive | None = None,
     ) -> None:
         """Describe a set; nothing is rendered before `prepare`.
 
