@@ -12,10 +12,11 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigKeyError, ConfigTypeError
 
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.score import score_files, score_run
-from mtl_ase.config import CONFIGS, silence_libraries
+from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
 from mtl_ase.errors import UserError
 from mtl_ase.evaluation import Scores
 from mtl_ase.report import print_comparison, print_scores
@@ -147,8 +148,22 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
         config.data = _other_data(given.data, config)
     _add_protocol(config, given)
     for key, value in given.overrides.items():
-        OmegaConf.update(config, key, value)
+        _override(config, key, value)
     return checkpoint, config
+
+
+def _override(config: DictConfig, key: str, value: Any) -> None:
+    """Change a value of the config.
+
+    Raises:
+        UserError: it has no such key.
+    """
+    try:
+        OmegaConf.update(config, key, value)
+    except (ConfigKeyError, ConfigTypeError) as error:
+        nearest = nearest_key(key)
+        hint = f"did you mean {nearest}? " if nearest else ""
+        raise UserError(f"{key} is no key of the run's config; {hint}usage: {USAGE}") from error
 
 
 def files_config(given: Arguments) -> DictConfig:
@@ -177,7 +192,7 @@ def files_config(given: Arguments) -> DictConfig:
     _add_protocol(config, given)
     for key, value in given.overrides.items():
         if key.startswith("protocol."):
-            OmegaConf.update(config, key, value)
+            _override(config, key, value)
     return config
 
 

@@ -10,9 +10,9 @@ from mtl_ase.config.build import (
     check_part,
 )
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
-from mtl_ase.config.explain import CONFIGS, explain
+from mtl_ase.config.explain import CONFIGS, explain, nearest_key
 from mtl_ase.config.library_noise import silence_libraries
-from mtl_ase.config.value_types import check_values
+from mtl_ase.config.value_types import check_value, check_values
 
 __all__ = [
     "CONFIGS",
@@ -23,9 +23,11 @@ __all__ = [
     "build_trainer",
     "check_part",
     "check_targets",
+    "check_value",
     "check_values",
     "exit_on_wrong_use",
     "explain",
+    "nearest_key",
     "nodes",
     "run_main",
     "run_once",

@@ -18,7 +18,13 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
-from mtl_ase.config.refusals import is_of_composing, is_of_hydra, is_refused, is_refused_by_trainer
+from mtl_ase.config.refusals import (
+    is_of_composing,
+    is_of_folders,
+    is_of_hydra,
+    is_refused,
+    is_refused_by_trainer,
+)
 from mtl_ase.errors import UserError
 from mtl_ase.sweeps import leaf
 
@@ -47,6 +53,8 @@ def explain(error: BaseException) -> str | None:
         return _sentence(error) if is_of_composing(reason) else None
     if isinstance(error, ValueError | TypeError) and is_of_hydra(error):
         return f"{_one_line(error).rstrip('.')}; check the command line."
+    if isinstance(error, OSError) and is_of_folders(error):
+        return f"run_dir={error.filename} can't be made ({error.strerror}); give another one."
     if is_refused_by_trainer(error):
         return f"trainer: {_one_line(error).rstrip('.')}; check trainer and callbacks."
     return None
@@ -67,6 +75,9 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, OmegaConfBaseException):
         place = f"{error.full_key}: " if error.full_key else ""
         return f"{place}{str(error.msg or error).splitlines()[0].rstrip('.')}; check the config."
+    if str(error).startswith("Error merging override") and error.__cause__:
+        said = str(error.__cause__).splitlines()[0].rstrip(".")
+        return f"{str(error).removeprefix('Error merging override ').strip()}: {said}; mend it."
     return _unknown_key(_one_line(error))
 
 
@@ -85,6 +96,9 @@ def _unknown_key(text: str) -> str:
     existing = re.search(r"An item is already at '([^']+)'", text)
     if existing:
         return f"{existing[1]} is in the config already; leave out the + to change it."
+    twice = re.search(r"(\S+) appears more than once in the final defaults list", text)
+    if twice:
+        return f"{twice[1]} is chosen already; leave out the + and choose it once."
     unknown = re.search(r"Could not override '([^']+)'|config\. '([^']+)' does not exist", text)
     if unknown is None:
         return text

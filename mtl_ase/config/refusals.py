@@ -20,15 +20,13 @@ REFUSALS = (
 """What libraries raise when a value does not suit them; an optional package may be missing too."""
 HYDRA = "hydra._internal"
 TRAINER = "lightning.pytorch.trainer.trainer"
-COMPOSERS = {"hydra", "omegaconf"}
+COMPOSERS = {"antlr4", "hydra", "omegaconf", "yaml"}
 LIBRARIES = COMPOSERS | {
-    "antlr4",
     "lightning",
     "lightning_utilities",
     "timm",
     "torch",
     "torchmetrics",
-    "yaml",
 }
 
 
@@ -70,6 +68,11 @@ def is_of_hydra(error: BaseException) -> bool:
     return any(module.partition(".")[0] == "hydra" for module in modules) and (
         modules[-1].partition(".")[0] in COMPOSERS
     )
+
+
+def is_of_folders(error: BaseException) -> bool:
+    """Whether Hydra could not make a folder that the command line names."""
+    return isinstance(error, OSError) and any(m.startswith("hydra.") for m in _trailing(error))
 
 
 def is_unknown_name(error: BaseException) -> bool:

@@ -72,6 +72,8 @@ class ViTBackbone(nn.Module):
     def embed(self, image_BCHW: Tensor) -> Tensor:
         """Tokens before the first block: patches, prefix tokens, position embeddings."""
         x_BCHW = (image_BCHW.float() - self.mean_C11) / self.std_C11
+        weight = self.vit.patch_embed.proj.weight
+        x_BCHW = x_BCHW.to(weight.dtype)  # 16 bits where the trainer holds weights in 16
         tokens = self.vit._pos_embed(self.vit.patch_embed(x_BCHW))
         x_BLD: Tensor = self.vit.norm_pre(tokens)
         return x_BLD

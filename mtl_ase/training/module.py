@@ -71,7 +71,7 @@ class MultiTaskModule(pl.LightningModule):
         self.router_loss, self.router_weight = MutualInformation(), router_weight
         self.scorer = Scorer(tasks, reference, dataset, protocol)
         self.make_optimizer, self.schedule = optimizer, schedule
-        self.results: dict[str, float | None] = {}
+        self.results: dict[str, float | None] = dict.fromkeys([*self.scorer.metrics, "delta_m"])
         self.seed = seed
         self.guard = FiniteLosses(nonfinite, max_skipped)
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints

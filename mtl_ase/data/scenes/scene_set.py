@@ -84,12 +84,11 @@ class Scenes:
                 $MTL_ASE_CACHE or ~/.cache/mtl_ase.
 
         Raises:
-            UserError: root holds something else than this very set.
+            UserError: root holds something else than this very set, or can't be written to.
         """
         root = Path(root) if root is not None else cache_folder() / f"scenes-{self.fingerprint()}"
         if self._is_ready(root):
             return root
-        root.parent.mkdir(parents=True, exist_ok=True)
         with _draft(root) as draft:
             self._render_into(draft)
             try:
@@ -125,7 +124,12 @@ class Scenes:
 def _draft(root: Path) -> Iterator[Path]:
     """A new hidden folder beside root, gone afterwards unless it was renamed."""
     draft = root.parent / f".{root.name}.{uuid.uuid4().hex[:8]}.draft"
-    draft.mkdir()
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"{root} can't be written to ({error.strerror}); name another folder for the data set."
+        ) from error
     try:
         yield draft
     finally:
