@@ -17,7 +17,7 @@ from mtl_ase.data.acquire import ARCHIVES, obtain
 from mtl_ase.data.cores import usable_cores
 from mtl_ase.data.official import official_file
 from mtl_ase.data.verification import Verification, percentages, verify
-from mtl_ase.errors import BadFile
+from mtl_ase.errors import BadFile, UserError
 
 SHOWN = 20
 """Problems printed in full; the rest is counted."""
@@ -41,7 +41,8 @@ def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bo
     check_targets(config)
     data: DataModule = build_data(config, {})
     if data.generator is None:
-        assert data.root is not None
+        if data.root is None:
+            raise UserError(f"data.root=null is no folder for {data.name}; give data.root=DIR.")
         obtain(data.root, data.layout, ARCHIVES.get(data.name, ()), may_download)
         _restore_lists(data)
     else:

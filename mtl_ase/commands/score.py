@@ -53,6 +53,8 @@ def score_run(
     data.check_root()
     config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
     trainer = build_trainer(config)
+    if not trainer.limit_val_batches:
+        raise UserError("trainer.limit_val_batches=0 leaves nothing to score; leave it out.")
     prepare_device(trainer)
     content = read_checkpoint(checkpoint, "cpu")
     if "frozen" not in content:  # it holds all weights

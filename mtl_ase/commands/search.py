@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from mtl_ase.child_training import STOPPED
+from mtl_ase.commands.run_checks import check_settings
 from mtl_ase.config import run_once
 from mtl_ase.errors import UserError
 from mtl_ase.folder_lock import folder_lock
@@ -91,6 +92,7 @@ def run_trials(study: Study, run: Run) -> int:
 
 
 def _checked(config: DictConfig, wanted: CommandLine) -> Direction:
+    check_settings(config)
     return check_trial(config, wanted.metric)
 
 
