@@ -104,6 +104,8 @@ def _unknown_key(text: str) -> str:
         return text
     key = unknown[1] or unknown[2]
     nearest = nearest_key(key)
+    if nearest == key:
+        return f"{key} is no key of the config that the other overrides leave; look at these."
     hint = f"did you mean {nearest}?" if nearest else "python train.py --cfg job prints all keys."
     return f"{key} is no key of the config; {hint} (A new key needs a + in front.)"
 
