@@ -96,7 +96,7 @@ def spoilt(kind: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("kind", ["nan", "inf"])
+@pytest.mark.parametrize("kind", ["nan", pytest.param("inf", marks=pytest.mark.slow)])
 def test_one_task_is_not_finite(kind: str, trained: Run, tmp_path: Path) -> None:
     """The run stops, names task and images, and the weights before are saved."""
     steps = ["callbacks.last.every_n_steps=1", "trainer.max_steps=4"]
@@ -161,7 +161,7 @@ def test_weight_0_of_all_tasks(module: Callable[..., Any]) -> None:
         module(*ZERO, "tasks.edge.weight=0")
 
 
-@pytest.mark.parametrize("split", ["train", "val"])
+@pytest.mark.parametrize("split", [pytest.param("train", marks=pytest.mark.slow), "val"])
 def test_an_empty_split(
     split: str, composed: Compose, tiny: list[str], scenes_root: Path, tmp_path: Path
 ) -> None:
@@ -217,7 +217,13 @@ def test_one_image(trained: Run, scenes_root: Path, tmp_path: Path) -> None:
     assert metrics(folder)["semseg/miou"] is not None
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64], ids=str)
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        pytest.param(torch.bfloat16, id="bf16"),
+        pytest.param(torch.float64, id="64", marks=pytest.mark.slow),
+    ],
+)
 def test_weights_of_other_bits(dtype: torch.dtype, tiny_network: Callable[..., nn.Module]) -> None:
     """As `trainer.precision=bf16-true` and `64-true` have them: images are cast to them."""
     network = tiny_network("experiment=ase").to(dtype)
@@ -228,7 +234,7 @@ def test_weights_of_other_bits(dtype: torch.dtype, tiny_network: Callable[..., n
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["64-true", "bf16-true", "16-true", "16-mixed"])
+@pytest.mark.parametrize("precision", ["64-true", "bf16-true", "16-mixed"])
 def test_a_training_of_other_bits(precision: str, trained: Run) -> None:
     folder = trained(f"trainer.precision={precision}")
     assert (folder / "DONE").exists()
@@ -260,14 +266,20 @@ def test_a_learning_rate_of_0(trained: Run) -> None:
     assert metrics(folder)["semseg/miou"] is not None
 
 
-@pytest.mark.parametrize("seed", [-1, 2**32])
+@pytest.mark.parametrize("seed", [-1, pytest.param(2**32, marks=pytest.mark.slow)])
 def test_a_seed_out_of_range(seed: int, trained: Run) -> None:
     with pytest.raises(UserError, match=rf"seed={seed} does not fit; it takes int from 0 to"):
         trained(f"seed={seed}")
 
 
-@pytest.mark.parametrize("key", ["training.router_weight", "data.augmentation.rotation"])
-@pytest.mark.parametrize("value", ["nan", "inf", "-1"])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("data.augmentation.rotation", "inf"),
+        pytest.param("training.router_weight", "nan", marks=pytest.mark.slow),
+        pytest.param("training.router_weight", "-1", marks=pytest.mark.slow),
+    ],
+)
 def test_a_value_that_is_no_number(key: str, value: str, trained: Run) -> None:
     with pytest.raises(UserError, match=rf"{key}={value} does not fit .* float from 0 on"):
         trained(f"{key}={value}")

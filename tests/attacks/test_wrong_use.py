@@ -5,8 +5,9 @@ from __future__ import annotations
 import runpy
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -114,9 +115,35 @@ BUILT: dict[str, tuple[list[str], list[str]]] = {
     "policy that is none": (["training.nonfinite=ignore"], ["it takes raise or skip"]),
     "misspelt option of wandb": (["logger=wandb", "+logger.wandb.projct=a"], ["wandb.projct"]),
 }
+QUICK = {
+    "option that there is not",
+    "misspelt choice of an option",
+    "value without its key",
+    "spaces around the sign",
+    "option chosen twice",
+    "sweep without values",
+    "variable that is not set",
+    "file as folder for the run",
+    "no folder for the run",
+    "negative seed",
+    "word for a number of sheets",
+    "no accumulation",
+    "no learning",
+    "99 processes",
+    "watch what is not logged",
+    "too few channels",
+    "misspelt argument with a plus",
+    "misspelt option of wandb",
+}
+"""What is tried every time, one of a kind."""
 
 
-@pytest.mark.parametrize("name", TYPED)
+def some(names: Iterable[str], quick: Collection[str]) -> list[Any]:
+    """All of them as parameters; those that are not to be run every time are slow."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", some(TYPED, QUICK))
 def test_the_command_line(name: str, refused: Refused, tmp_path: Path) -> None:
     typed, expected = TYPED[name]
     folder = [] if any("run_dir=" in item for item in typed) else [f"run_dir={tmp_path / 'run'}"]
@@ -126,7 +153,7 @@ def test_the_command_line(name: str, refused: Refused, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
-@pytest.mark.parametrize("name", [*VALUES, *BUILT])
+@pytest.mark.parametrize("name", some([*VALUES, *BUILT], QUICK))
 def test_a_value(name: str, refused: Refused, tiny: list[str], tmp_path: Path) -> None:
     typed, expected = (VALUES | BUILT)[name]
     folder = tmp_path / "run"
@@ -174,9 +201,9 @@ def test_tensorboard_that_is_not_installed(
     assert "pip install" in said
 
 
-@pytest.mark.parametrize("options", [["trainer=gpu"], ["trainer.accelerator=cuda"]], ids=str)
+@pytest.mark.parametrize("option", ["trainer=gpu", "trainer.accelerator=cuda"])
 def test_a_gpu_where_there_is_none(
-    options: list[str],
+    option: str,
     refused: Refused,
     tiny: list[str],
     tmp_path: Path,
@@ -184,7 +211,7 @@ def test_a_gpu_where_there_is_none(
 ) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    said = refused("train.py", *tiny, f"run_dir={tmp_path / 'run'}", *options)
+    said = refused("train.py", *tiny, f"run_dir={tmp_path / 'run'}", option)
     assert "trainer can't be built" in said
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import runpy
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,9 +75,40 @@ OF_RUNS: dict[str, tuple[list[str], list[str]]] = {
     "nothing to score": (["run=RUN", "trainer.limit_val_batches=0"], ["nothing to score"]),
     "predictions that are not there": (["predictions=/nothing"], ["/nothing holds no folder of"]),
 }
+QUICK = {
+    "nothing",
+    "folder that is not there",
+    "second folder not there",
+    "unknown checkpoint",
+    "misspelt key",
+    "group of train.py",
+    "other network",
+    "out= for a run",
+    "logits, channels first",
+    "ids that are no whole numbers",
+    "probabilities over 1",
+    "two numbers for a normal",
+    "bench, what",
+    "browse, count of 0",
+    "reference, name elsewhere",
+    "model_info, option",
+    "prepare, no folder",
+    "search, no trials",
+    "search, reversed",
+    "search, setting",
+    "soak, few steps",
+    "torture, no such folder",
+    "drawing, option",
+}
+"""What is tried every time, one of a kind."""
 
 
-@pytest.mark.parametrize("name", OF_RUNS)
+def some(names: Iterable[str], quick: Collection[str]) -> list[Any]:
+    """All of them as parameters; those that are not to be run every time are slow."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", some(OF_RUNS, QUICK))
 @pytest.mark.usefixtures("scenes_root")
 def test_evaluate(name: str, refused: Refused, run: Path) -> None:
     typed, expected = OF_RUNS[name]
@@ -105,7 +137,7 @@ FILES: dict[str, tuple[str, np.ndarray, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", [*FILES, "an image without a file"])
+@pytest.mark.parametrize("name", some([*FILES, "an image without a file"], QUICK))
 def test_prediction_files(name: str, refused: Refused, scenes_root: Path, tmp_path: Path) -> None:
     task, numbers, expected = FILES.get(name, ("semseg", zeros(SIZE, SIZE), "is missing"))
     (tmp_path / task).mkdir()
@@ -172,7 +204,7 @@ OF_SCRIPTS: dict[str, tuple[str, list[str], list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("name", OF_SCRIPTS)
+@pytest.mark.parametrize("name", some(OF_SCRIPTS, QUICK))
 def test_scripts(
     name: str, refused: Refused, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
