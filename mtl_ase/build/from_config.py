@@ -6,12 +6,45 @@ from collections.abc import Mapping
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch import nn
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.config.allow_list import check_targets
+from mtl_ase.config.arguments import check_arguments
 from mtl_ase.config.value_types import check_values
+
+HANDED = {
+    "data": ("tasks",),
+    "model": ("channels",),
+    "training": ("network", "tasks", "dataset"),
+    "trainer": ("logger", "callbacks"),
+}
+"""Arguments that the functions below add to those of the config, by part."""
+SEVERAL = ("tasks", "logger", "callbacks")
+"""Parts that hold several things to build, by name."""
+
+
+def check_part(config: DictConfig, part: str) -> None:
+    """Refuse arguments and values that do not fit, before anything of a part is built.
+
+    Raises:
+        UserError: names the first that does not fit.
+    """
+    content = config[part]
+    entries = content.items() if part in SEVERAL else [("", content)]
+    for key, node in entries:
+        optional = part in ("logger", "callbacks") and node is None
+        if not optional and not (isinstance(node, DictConfig) and "_target_" in node):
+            path = f"{part}.{key}".rstrip(".")
+            raise UserError(
+                f"{path} has no _target_, so nothing can be built; choose an option of a config "
+                f"group, or leave it out (~{path})."
+            )
+    check_arguments(config, part, HANDED.get(part, ()))
+    check_values(config, part)
 
 
 def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -28,7 +61,7 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
     check_targets(config, trusted)
     if not config.get("tasks"):
         raise UserError("tasks is empty; name at least one, e.g. tasks=[semseg].")
-    check_values(config, "tasks")
+    check_part(config, "tasks")
     tasks = {
         str(name): instantiate(node, _convert_="object") for name, node in config.tasks.items()
     }
@@ -40,14 +73,14 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
 
 def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
     """The network for these tasks."""
-    check_values(config, "model")
+    check_part(config, "model")
     channels = {name: task.channels for name, task in tasks.items()}
     return instantiate(config.model, channels=channels)
 
 
 def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
     """The data module for these tasks."""
-    check_values(config, "data")
+    check_part(config, "data")
     return instantiate(config.data, tasks=list(tasks))
 
 
@@ -55,7 +88,7 @@ def build_module(
     config: DictConfig, tasks: Mapping[str, Any], network: Any, **others: Any
 ) -> pl.LightningModule:
     """The Lightning module around a network; other arguments go to its constructor."""
-    check_values(config, "training")
+    check_part(config, "training")
     module: pl.LightningModule = instantiate(
         config.training,
         network=network,
@@ -64,13 +97,20 @@ def build_module(
         _convert_="object",
         **others,
     )
+    _try_optimizer(config)
     return module
+
+
+def _try_optimizer(config: DictConfig) -> None:
+    """Build the optimiser on two numbers, so that it refuses its values before a run begins."""
+    groups = [{"params": [nn.Parameter(torch.zeros(1, 1))]} for _ in range(2)]
+    instantiate(config.training.optimizer, params=groups, _partial_=False, _convert_="object")
 
 
 def build_trainer(config: DictConfig) -> pl.Trainer:
     """The trainer with its loggers and callbacks."""
     for part in ("trainer", "logger", "callbacks"):
-        check_values(config, part)
+        check_part(config, part)
     trainer: pl.Trainer = instantiate(
         config.trainer,
         logger=[instantiate(node) for node in config.logger.values() if node],

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
+from mtl_ase.commands.run_checks import check_settings
 from mtl_ase.config import run_once
 from mtl_ase.launch.child_training import STOPPED
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
@@ -91,6 +92,7 @@ def run_trials(study: Study, run: Run) -> int:
 
 
 def _checked(config: DictConfig, wanted: CommandLine) -> Direction:
+    check_settings(config)
     return check_trial(config, wanted.metric)
 
 

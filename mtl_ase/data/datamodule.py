@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
+from mtl_ase.base.bounds import Count, Seed, Size
 from mtl_ase.base.errors import UserError
 from mtl_ase.data.augmentation import Augmentation
 from mtl_ase.data.dense_dataset import DenseDataset, OnBadSample
@@ -65,14 +66,14 @@ class DataModule(pl.LightningDataModule):
         name: str,
         root: str | None,
         labels: Mapping[str, Label],
-        image_size: Sequence[int],
+        image_size: Size,
         batch_size: int,
         augmentation: Augmentation,
         tasks: Sequence[str] | None = None,
         train_split: str = "train",
         val_split: str = "val",
-        num_workers: int | None = None,
-        seed: int = 0,
+        num_workers: Count | None = None,
+        seed: Seed = 0,
         generator: Generator | None = None,
         hint: str = "",
         layout: FolderLayout = PASCAL_MT,
@@ -99,8 +100,8 @@ class DataModule(pl.LightningDataModule):
         self.splits = {"train": train_split, "val": val_split}
         self.num_workers = _choose_workers() if num_workers is None else num_workers
         self.layout = layout
-        self.packing: Packing = _one_of("pack", pack, ("build", "use", "never"))
-        self.on_bad_sample: OnBadSample = _one_of("on_bad_sample", on_bad_sample, ("raise", "skip"))
+        self.packing: Packing = pack
+        self.on_bad_sample: OnBadSample = on_bad_sample
         self.start = (0, 0)  # epoch, and how many of its samples are done
         self._packs: dict[str, Pack | None] = {}
 
@@ -242,12 +243,6 @@ class DataModule(pl.LightningDataModule):
             worker_init_fn=start_worker,
         )
         return loader
-
-
-def _one_of(key: str, value: str, options: tuple[str, ...]) -> Any:
-    if value not in options:
-        raise UserError(f"data.{key}={value} is unknown; choose one of {', '.join(options)}.")
-    return value
 
 
 def _choose_workers() -> int:

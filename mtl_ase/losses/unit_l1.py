@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.base.numerics import at_least_float32
 
 SHORTEST = 1e-6
@@ -22,7 +23,16 @@ class UnitL1(nn.Module):
     """
 
     def forward(self, logits_BCHW: Tensor, label_BCHW: Tensor) -> Tensor:
-        """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors."""
+        """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors.
+
+        Raises:
+            UserError: the logits have not as many channels as the vectors have components.
+        """
+        if logits_BCHW.shape[1] != label_BCHW.shape[1]:
+            raise UserError(
+                f"UnitL1: the logits have {logits_BCHW.shape[1]} channels, but the labels are "
+                f"vectors of {label_BCHW.shape[1]}; set the task's channels to that."
+            )
         prediction_BCHW = at_least_float32(logits_BCHW)
         label_BCHW = label_BCHW.to(prediction_BCHW)
         squared_B1HW = prediction_BCHW.square().sum(dim=1, keepdim=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mtl_ase.base.bounds import Positive, Seed, Size
 from mtl_ase.base.errors import UserError
 from mtl_ase.machine.cache import cache_folder
 from mtl_ase.machine.cores import usable_cores
@@ -32,11 +33,11 @@ class Scenes:
 
     def __init__(
         self,
-        num_train: int = 2000,
-        num_val: int = 200,
-        size: tuple[int, int] = (128, 128),
-        seed: int = 0,
-        workers: int | None = None,
+        num_train: Positive = 2000,
+        num_val: Positive = 200,
+        size: Size = (128, 128),
+        seed: Seed = 0,
+        workers: Positive | None = None,
     ) -> None:
         """Describe a set; nothing is rendered before `prepare`.
 
@@ -83,12 +84,11 @@ class Scenes:
                 $MTL_ASE_CACHE or ~/.cache/mtl_ase.
 
         Raises:
-            UserError: root holds something else than this very set.
+            UserError: root holds something else than this very set, or can't be written to.
         """
         root = Path(root) if root is not None else cache_folder() / f"scenes-{self.fingerprint()}"
         if self._is_ready(root):
             return root
-        root.parent.mkdir(parents=True, exist_ok=True)
         with _draft(root) as draft:
             self._render_into(draft)
             try:
@@ -124,7 +124,12 @@ class Scenes:
 def _draft(root: Path) -> Iterator[Path]:
     """A new hidden folder beside root, gone afterwards unless it was renamed."""
     draft = root.parent / f".{root.name}.{uuid.uuid4().hex[:8]}.draft"
-    draft.mkdir()
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"{root} can't be written to ({error.strerror}); name another folder for the data set."
+        ) from error
     try:
         yield draft
     finally:

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.bounds import Positive
 from mtl_ase.training.routing_callback import RoutingCallback
 
 COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
@@ -32,7 +33,7 @@ class RouterLog(RoutingCallback):
         every_n_steps: steps between rows.
     """
 
-    def __init__(self, folder: str, every_n_steps: int = 100) -> None:
+    def __init__(self, folder: str, every_n_steps: Positive = 100) -> None:
         self.path = Path(folder) / "router.csv"
         self.every_n_steps = every_n_steps
         self.sums_2NTE: Tensor | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 
+from mtl_ase.base.bounds import Weight
 from mtl_ase.base.errors import UserError
 
 
@@ -44,7 +45,7 @@ class Poly(Schedule):
         warmup: share of all steps spent warming up.
     """
 
-    def __init__(self, power: float = 0.9, warmup: float = 0.0) -> None:
+    def __init__(self, power: Weight = 0.9, warmup: float = 0.0) -> None:
         super().__init__(warmup)
         self.power = power
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.pytorch.loggers import WandbLogger
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.errors import UserError
 
 if TYPE_CHECKING:
     from wandb.sdk.lib import RunDisabled
@@ -32,6 +35,9 @@ class WandbLog(WandbLogger):
         name: of the run, for people.
         offline: write to the disk only; WANDB_MODE in the environment is stronger.
         options: further arguments of `wandb.init`, e.g. `+logger.wandb.group=NAME`.
+
+    Raises:
+        UserError: wandb has no such option.
     """
 
     def __init__(
@@ -42,6 +48,7 @@ class WandbLog(WandbLogger):
         offline: bool = True,
         **options: Any,
     ) -> None:
+        refuse_unknown(options)
         mode = "offline" if offline and "WANDB_MODE" not in os.environ else None
         super().__init__(name=name, save_dir=folder, project=project, mode=mode, **options)
         self._wandb_init.pop("anonymous")  # wandb warns of it, whatever its value
@@ -50,10 +57,42 @@ class WandbLog(WandbLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Run | RunDisabled:
-        """The run of wandb; the first process begins it, with the folder's id, when asked for."""
+        """The run of wandb; the first process begins it, with the folder's id, when asked for.
+
+        Raises:
+            UserError: wandb does not let it begin, e.g. without a login.
+        """
         if self._experiment is None:
             self._id = self._wandb_init["id"] = kept_id(self.id_file)
-        return super().experiment
+        import wandb  # not at the top: most runs never need it, and it is slow
+
+        try:
+            return super().experiment
+        except wandb.Error as error:
+            raise UserError(
+                f"wandb does not begin: {error} Log in, or leave logger.wandb.offline=true."
+            ) from error
+
+
+def refuse_unknown(options: Mapping[str, Any]) -> None:
+    """Refuse arguments that neither Lightning's logger nor `wandb.init` takes.
+
+    Raises:
+        UserError: names the first.
+    """
+    import wandb
+
+    known = [
+        name
+        for function in (wandb.init, WandbLogger)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind != parameter.VAR_KEYWORD
+    ]
+    for option in options:
+        if option not in known:
+            raise UserError(
+                f"logger.wandb.{option} is no option of wandb; it takes {', '.join(known)}."
+            )
 
 
 def kept_id(path: Path) -> str:
