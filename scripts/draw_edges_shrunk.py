@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mtl_ase.commands.options import Options, make_folder
+from mtl_ase.config import exit_on_wrong_use
 from mtl_ase.data import make_warp
 from mtl_ase.data.labels import Edges
 from mtl_ase.data.labels.thinning import thin
@@ -23,6 +25,7 @@ DEFAULT = Path(__file__).parents[1] / "docs" / "figures" / "edges_shrunk.png"
 
 def main(path: Path) -> None:
     """Draw one row per scene: edges at full size, resized by nearest neighbour, our target."""
+    make_folder(path.parent, "FILE in")
     rows = []
     for index in SCENES:
         label_map_HW = render_image(0, "train", index, SOURCE_HW).label_map_HW
@@ -32,10 +35,12 @@ def main(path: Path) -> None:
         alone, ours = warp.pick(edge_HW, 255), Edges().warp(edge_HW, warp)
         reduced_HWC = cv2.resize(grey(edge_HW), (448, 336), interpolation=cv2.INTER_AREA)
         rows.append([reduced_HWC.astype(np.uint8), grey(alone), grey(ours)])
-    path.parent.mkdir(parents=True, exist_ok=True)
     captions = ["full size, reduced for print", "nearest pixel alone", "what is trained on"]
     Image.fromarray(compose_sheet(captions, rows)).save(path)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT)
+    parser = Options(description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=DEFAULT, metavar="FILE")
+    given = parser.parse_args()
+    exit_on_wrong_use(lambda: main(given.file))

@@ -3,17 +3,17 @@
 python scripts/prepare_data.py data=pascal_context data.root=DIR [--download] [--json] [--no-pack]
 """
 
-import argparse
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mtl_ase.commands import prepare_data
+from mtl_ase.commands.options import Options
 from mtl_ase.config import run_once
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Options(description=__doc__.splitlines()[0])
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. data.root=DIR")
     parser.add_argument("--download", action="store_true", help="download a missing archive")
     parser.add_argument("--json", action="store_true", help="print the report as JSON")

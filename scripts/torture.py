@@ -21,6 +21,8 @@ def main(arguments: list[str]) -> None:
     tmpdir = given.pop("tmpdir", None)
     if given or "kills" not in numbers or not all(text.isdigit() for text in numbers.values()):
         raise UserError(f"usage: {USAGE}")
+    if tmpdir is not None and not Path(tmpdir).is_dir():
+        raise UserError(f"tmpdir={tmpdir} is no folder; make it, or leave it out.")
     with tempfile.TemporaryDirectory() as folder:
         figures = torture(
             Path(folder),

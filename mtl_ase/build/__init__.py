@@ -6,6 +6,14 @@ from mtl_ase.build.from_config import (
     build_network,
     build_tasks,
     build_trainer,
+    check_part,
 )
 
-__all__ = ["build_data", "build_module", "build_network", "build_tasks", "build_trainer"]
+__all__ = [
+    "build_data",
+    "build_module",
+    "build_network",
+    "build_tasks",
+    "build_trainer",
+    "check_part",
+]

@@ -7,13 +7,49 @@ from pathlib import Path
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from torch import nn
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.config.allow_list import check_targets
+from mtl_ase.config.arguments import check_arguments
 from mtl_ase.config.value_types import check_values
 from mtl_ase.config.written_paths import check_paths
+
+HANDED = {
+    "data": ("tasks", "counts"),
+    "tasks": ("name",),
+    "model": ("channels",),
+    "training": ("network", "tasks", "dataset"),
+    "trainer": ("logger", "callbacks"),
+}
+"""Arguments that the functions below add to those of the config, by part."""
+SEVERAL = ("tasks", "logger", "callbacks")
+"""Parts that hold several things to build, by name."""
+
+
+def check_part(config: DictConfig, part: str) -> None:
+    """Refuse arguments and values that do not fit, before anything of a part is built.
+
+    Raises:
+        UserError: names the first that does not fit.
+    """
+    content = config[part]
+    entries = content.items() if part in SEVERAL else [("", content)]
+    for key, node in entries:
+        path = f"{part}.{key}".rstrip(".")
+        optional = part in ("logger", "callbacks") and node is None
+        if not optional and not (isinstance(node, DictConfig) and "_target_" in node):
+            raise UserError(
+                f"{path} has no _target_, so nothing can be built; choose an option of a config "
+                f"group, or leave it out (~{path})."
+            )
+        if node is not None:
+            handed = [name for name in HANDED.get(part, ()) if name != "name" or name not in node]
+            check_arguments(node, path, handed)
+    check_values(config, part)
 
 
 def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -30,7 +66,7 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
     check_targets(config, trusted)
     if not config.get("tasks"):
         raise UserError("tasks is empty; name at least one, e.g. tasks=[semseg].")
-    check_values(config, "tasks")
+    check_part(config, "tasks")
     for key, node in config.tasks.items():
         if node.get("name", key) != key:
             raise UserError(f"tasks.{key}.name={node.name} must be {key}; leave the name out.")
@@ -42,14 +78,14 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
 
 def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
     """The network for these tasks."""
-    check_values(config, "model")
+    check_part(config, "model")
     channels = {name: task.channels for name, task in tasks.items()}
     return instantiate(config.model, channels=channels)
 
 
 def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
     """The data module for these tasks; it counts their labels as their losses say."""
-    check_values(config, "data")
+    check_part(config, "data")
     counts = {name: task.counts for name, task in tasks.items() if task.counts is not None}
     return instantiate(config.data, tasks=list(tasks), counts=counts)
 
@@ -58,7 +94,7 @@ def build_module(
     config: DictConfig, tasks: Mapping[str, Any], network: Any, **others: Any
 ) -> pl.LightningModule:
     """The Lightning module around a network; other arguments go to its constructor."""
-    check_values(config, "training")
+    check_part(config, "training")
     module: pl.LightningModule = instantiate(
         config.training,
         network=network,
@@ -67,7 +103,14 @@ def build_module(
         _convert_="object",
         **others,
     )
+    _try_optimizer(config)
     return module
+
+
+def _try_optimizer(config: DictConfig) -> None:
+    """Build the optimiser on two numbers, so that it refuses its values before a run begins."""
+    groups = [{"params": [nn.Parameter(torch.zeros(1, 1))]} for _ in range(2)]
+    instantiate(config.training.optimizer, params=groups, _partial_=False, _convert_="object")
 
 
 def build_trainer(config: DictConfig, run: Path | None = None) -> pl.Trainer:
@@ -78,10 +121,10 @@ def build_trainer(config: DictConfig, run: Path | None = None) -> pl.Trainer:
         run: the run folder, outside of which they may not write; None: anywhere.
 
     Raises:
-        UserError: a value has the wrong type, or a path leads out of the run folder.
+        UserError: an argument or value does not fit, or a path leads out of the run folder.
     """
     for part in ("trainer", "logger", "callbacks"):
-        check_values(config, part)
+        check_part(config, part)
     if run is not None:
         check_paths(config, run)
     trainer: pl.Trainer = instantiate(

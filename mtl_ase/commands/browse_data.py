@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from PIL import Image
 
 from mtl_ase.build import build_data, build_tasks
+from mtl_ase.commands.options import make_folder
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.data.image_files import read_image
 from mtl_ase.report import compose_sheet, draw_legend
@@ -35,7 +36,7 @@ def browse_data(config: DictConfig, out: Path, count: int, epoch: int) -> list[P
     data: DataModule = build_data(config, tasks)
     before, after = (data.dataset("train", training) for training in (False, True))
     chosen = np.linspace(0, len(before) - 1, min(count, len(before))).astype(int).tolist()
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out, "--out")
     paths = []
     for number, start in enumerate(range(0, len(chosen), SAMPLES_PER_SHEET)):
         rows = []

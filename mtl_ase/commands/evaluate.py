@@ -12,12 +12,15 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError
 
+from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_folder import RunFolder
+from mtl_ase.commands.same_run import run_identity
 from mtl_ase.commands.score import score_files, score_run
-from mtl_ase.config import CONFIGS, silence_libraries
+from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
 from mtl_ase.evaluation import Scores
 from mtl_ase.report import print_comparison, print_scores
 
@@ -27,6 +30,7 @@ USAGE = (
 )
 PARTS = ("checkpoint", "seed", "metrics", "tasks", "data", "training")
 """What prediction files need of a config."""
+USES = {"name": "run=", "out": "run=", "checkpoint": "predictions="}
 OWN = ("run", "predictions", "checkpoint", "protocol", "reference", "data", "name", "out")
 
 
@@ -78,9 +82,9 @@ def evaluate(arguments: Sequence[str]) -> None:
         ]
     else:
         scored = []
-        for path in given.runs:
-            folder = RunFolder(path)
-            checkpoint, config = run_config(folder, given)
+        runs = [(RunFolder(path), *run_config(RunFolder(path), given)) for path in given.runs]
+        for folder, checkpoint, config in runs:
+            path = folder.path
             name = path.resolve().name if len(given.runs) > 1 else checkpoint.stem
             scored.append(score_run(folder, name, checkpoint, config, given.reference is not None))
     if all(scores is not None for scores in scored):  # None: another process has them
@@ -104,6 +108,9 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
     for key, several in own.items():
         if key != "run" and len(several) > 1:
             raise UserError(f"{key} takes one value; usage: {USAGE}")
+    for key in ("name", "out") if "run" in own else ("checkpoint",):
+        if key in own:
+            raise UserError(f"{key} does not go with {USES[key]}; leave it out. Usage: {USAGE}")
     single = {key: str(several[0]) for key, several in own.items() if key != "run"}
     if ("run" in own) == ("predictions" in own):
         raise UserError(f"give either run=RUN_DIR or predictions=DIR; usage: {USAGE}")
@@ -148,8 +155,39 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
         config.data = _other_data(given.data, config)
     _add_protocol(config, given)
     for key, value in given.overrides.items():
-        OmegaConf.update(config, key, value)
+        _override(config, key, value)
+    _refuse_another_network(folder, config)
     return checkpoint, config
+
+
+def _refuse_another_network(folder: RunFolder, config: DictConfig) -> None:
+    """Refuse overrides of the network, whose weights the checkpoint holds.
+
+    Raises:
+        UserError: says what differs.
+    """
+    saved, now = (
+        {key: value for key, value in run_identity(each).items() if not key.startswith("data.")}
+        for each in (folder.read_config(), config)
+    )
+    if found := differences(saved, now):
+        raise UserError(f"the network of run={folder.path} is another ({found}); leave that out.")
+
+
+def _override(config: DictConfig, key: str, value: Any) -> None:
+    """Change a value of the config.
+
+    Raises:
+        UserError: it has no such key, or that is a whole part.
+    """
+    if isinstance(OmegaConf.select(config, key), DictConfig) and not isinstance(value, dict):
+        raise UserError(f"{key} is a part of the run's config; change single keys of it, or none.")
+    try:
+        OmegaConf.update(config, key, value)
+    except (ConfigAttributeError, ConfigKeyError, ConfigTypeError) as error:
+        nearest = nearest_key(key)
+        hint = f"did you mean {nearest}? " if nearest else ""
+        raise UserError(f"{key} is no key of the run's config; {hint}usage: {USAGE}") from error
 
 
 def files_config(given: Arguments) -> DictConfig:
@@ -178,7 +216,7 @@ def files_config(given: Arguments) -> DictConfig:
     _add_protocol(config, given)
     for key, value in given.overrides.items():
         if key.startswith("protocol."):
-            OmegaConf.update(config, key, value)
+            _override(config, key, value)
     return config
 
 

@@ -11,8 +11,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.base.errors import BadFile
+from mtl_ase.base.errors import BadFile, UserError
 from mtl_ase.build import build_data
+from mtl_ase.config import check_targets
 from mtl_ase.data import DataModule
 from mtl_ase.data.acquire import ARCHIVES, obtain
 from mtl_ase.data.official import official_file
@@ -38,9 +39,11 @@ def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bo
     Raises:
         UserError: the data set is missing or can't be downloaded, or the pack can't be written.
     """
+    check_targets(config)
     data: DataModule = build_data(config, {})
     if data.generator is None:
-        assert data.root is not None
+        if data.root is None:
+            raise UserError(f"data.root=null is no folder for {data.name}; give data.root=DIR.")
         obtain(data.root, data.layout, ARCHIVES.get(data.name, ()), may_download)
         _restore_lists(data)
     else:

@@ -12,9 +12,15 @@ from rich.progress import track
 from torch import Tensor
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
+from mtl_ase.build import (
+    build_data,
+    build_module,
+    build_network,
+    build_tasks,
+    build_trainer,
+    check_part,
+)
 from mtl_ase.commands.run_folder import RunFolder
-from mtl_ase.config import check_values
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.evaluation import (
     EvalProtocol,
@@ -61,6 +67,8 @@ def score_run(
     config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
     config.trainer.default_root_dir = str(folder.path)  # the run may have been moved
     trainer = build_trainer(config, folder.path)
+    if not trainer.limit_val_batches:
+        raise UserError("trainer.limit_val_batches=0 leaves nothing to score; leave it out.")
     prepare_device(trainer)
     content = read_checkpoint(checkpoint, "cpu")
     if "frozen" not in content:  # it holds all weights
@@ -107,7 +115,7 @@ def score_files(
     protocol, tasks, keys = _scored_tasks(config)
     data: DataModule = build_data(config, tasks)
     data.check_root()
-    check_values(config, "training")
+    check_part(config, "training")
     reference = instantiate(config.training.reference, _convert_="object")
     scorer = Scorer(tasks, reference, data.name, protocol, per_image=True)
     _check_reference(scorer, require_reference)
@@ -141,7 +149,7 @@ def _scored_tasks(config: DictConfig) -> tuple[EvalProtocol, dict[str, Task], li
     These are the keys of metrics.json: the tasks' own metrics, then delta_m.
     """
     tasks: dict[str, Task] = build_tasks(config)  # first: it checks all targets
-    check_values(config, "protocol")
+    check_part(config, "protocol")
     protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
     return protocol, protocol.apply(tasks), keys

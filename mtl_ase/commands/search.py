@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.commands.run_checks import check_settings
 from mtl_ase.config import run_once
 from mtl_ase.launch.child_training import STOP_EXIT_CODES
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
@@ -106,6 +107,7 @@ def run_trials(study: Study, run: Run) -> int:
 
 
 def _checked(config: DictConfig, command_line: CommandLine) -> Direction:
+    check_settings(config)
     return check_trial(config, command_line.metric)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -17,6 +18,13 @@ from torch.utils.data import DataLoader
 from mtl_ase.base.atomic_files import write_json
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
+from mtl_ase.commands.run_checks import (
+    check_classes,
+    check_monitors,
+    check_settings,
+    check_trainer,
+    check_validation,
+)
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.config import silence_libraries
@@ -40,6 +48,7 @@ def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
         trusted: prefixes of your own code that the config may build, e.g. ("my_tasks.",).
     """
     silence_libraries()
+    check_settings(config)
     end_with_launcher()
     folder = RunFolder(Path(HydraConfig.get().runtime.output_dir))
     first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
@@ -57,11 +66,15 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     data: DataModule = build_data(config, tasks)
     data.check_root()
     trainer = build_trainer(config, folder.path)
+    check_classes(tasks, data)
+    check_trainer(trainer)
+    check_monitors(trainer, tasks)
     check_launch(config, trainer)
     prepare_device(trainer)
     module = build_module(config, tasks, build_network(config, tasks))
     assert isinstance(module, MultiTaskModule)
     data.prepare_data()
+    check_validation(trainer, data)
     if trainer.is_global_zero:
         folder.write_start(config, data)
 
@@ -80,7 +93,7 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
 
 def _keep_best(trainer: pl.Trainer, folder: RunFolder) -> None:
     """Make the last checkpoint the best one where validation says so, or none was kept."""
-    final = trainer.callback_metrics["val/loss"]
+    final = trainer.callback_metrics.get("val/loss", math.inf)  # none without a validation
     scores = [
         callback.best_model_score
         for callback in trainer.checkpoint_callbacks

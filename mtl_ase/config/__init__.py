@@ -2,16 +2,18 @@
 
 from mtl_ase.config.allow_list import check_targets, nodes, strings
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once
-from mtl_ase.config.explain import CONFIGS, explain
+from mtl_ase.config.explain import CONFIGS, explain, nearest_key
 from mtl_ase.config.library_noise import silence_libraries
-from mtl_ase.config.value_types import check_values
+from mtl_ase.config.value_types import check_value, check_values
 
 __all__ = [
     "CONFIGS",
     "check_targets",
+    "check_value",
     "check_values",
     "exit_on_wrong_use",
     "explain",
+    "nearest_key",
     "nodes",
     "run_main",
     "run_once",

@@ -11,6 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config.refusals import is_unknown_name
 
 ROOMS = (
     "mtl_ase.data",
@@ -145,4 +146,6 @@ def _resolve(path: str, target: str) -> Any:
     try:
         return pkgutil.resolve_name(target)
     except (ImportError, AttributeError, ValueError) as error:
+        if not is_unknown_name(error):
+            raise
         raise UserError(f"{path}._target_={target} does not exist; check the spelling.") from error

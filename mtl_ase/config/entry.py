@@ -7,14 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, open_dict
-from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.config.explain import CONFIGS, explain
@@ -49,6 +48,7 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
         else:
             exit_on_wrong_use(lambda: command(config))
 
+    exit_on_wrong_use(lambda: _check_options(sys.argv[1:]))
     main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)
 
     def started() -> None:
@@ -62,6 +62,21 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
             ) from error
 
     exit_on_wrong_use(started)
+
+
+def _check_options(arguments: Sequence[str]) -> None:
+    """Refuse options that Hydra does not have; it would print all that it has first.
+
+    Raises:
+        UserError: says which.
+    """
+    parser = get_args_parser()
+
+    def refuse(message: str) -> NoReturn:
+        raise UserError(f"{message}; --help lists what there is.")
+
+    parser.error = refuse  # type: ignore[method-assign]
+    parser.parse_args(arguments)
 
 
 def run_once(command: Callable[[DictConfig], Result], overrides: Sequence[str]) -> Result:
@@ -85,7 +100,7 @@ def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
     try:
         _refuse_optimised()
         return main()
-    except (UserError, HydraException, OmegaConfBaseException) as error:
+    except Exception as error:
         sentence = explain(error)
         if sentence is None:
             raise

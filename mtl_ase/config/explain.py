@@ -15,47 +15,49 @@ from hydra.errors import (
     MissingConfigException,
     OverrideParseException,
 )
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config.refusals import (
+    is_of_composing,
+    is_of_folders,
+    is_of_hydra,
+    is_refused,
+    is_refused_by_trainer,
+)
 from mtl_ase.sweeps import leaf
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
-WRONG_VALUES = (
-    TypeError,
-    ValueError,
-    KeyError,
-    AttributeError,
-    SyntaxError,
-    MisconfigurationException,
-)
 
 
 def explain(error: BaseException) -> str | None:
     """One sentence for wrong use, or None for a fault that needs its traceback.
 
-    A constructor that rejects what the config gives it is wrong use; any other exception that comes
-    out of one is a fault.
+    Wrong use is what we say by `UserError`, what Hydra and OmegaConf say of a config, and a value
+    that a library refuses. Any other exception that comes out of a constructor is a fault, of ours
+    or of code that the user brought.
     """
-    chain = list(_causes(error))
-    for cause in chain:
-        if isinstance(cause, UserError):
-            return _one_line(cause)
-    if not isinstance(error, CONFIG_ERRORS):
-        return None
-    if not all(isinstance(cause, (*CONFIG_ERRORS, *WRONG_VALUES)) for cause in chain):
-        return None
-    return _sentence(error)
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+    reason = error
+    while isinstance(reason, CONFIG_ERRORS) and (reason.__cause__ or reason.__context__):
+        reason = reason.__cause__ or reason.__context__ or reason
+    if isinstance(reason, UserError):
+        return _one_line(reason)
+    if isinstance(error, InstantiationException):
+        of_hydra = isinstance(reason, CONFIG_ERRORS) and is_of_hydra(reason)
+        return _not_built(error) if of_hydra or is_refused(reason) else None
+    if isinstance(error, ConfigAttributeError | ConfigKeyError) and not _is_key(error.full_key):
+        return None  # our code asks for a key that no config has
+    if isinstance(error, CONFIG_ERRORS):
+        return _sentence(error) if is_of_composing(reason) else None
+    if isinstance(error, ValueError | TypeError) and is_of_hydra(error):
+        return f"{_one_line(error).rstrip('.')}; check the command line."
+    if isinstance(error, OSError) and is_of_folders(error):
+        return f"run_dir={error.filename} can't be made ({error.strerror}); give another one."
+    if is_refused_by_trainer(error):
+        return f"trainer: {_one_line(error).rstrip('.')}; check trainer and callbacks."
+    return None
 
 
 def _one_line(text: object) -> str:
@@ -70,11 +72,12 @@ def _sentence(error: BaseException) -> str:
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_option(error.missing_cfg_file)
-    if isinstance(error, InstantiationException):
-        return _not_built(error)
     if isinstance(error, OmegaConfBaseException):
         place = f"{error.full_key}: " if error.full_key else ""
         return f"{place}{str(error.msg or error).splitlines()[0].rstrip('.')}; check the config."
+    if str(error).startswith("Error merging override") and error.__cause__:
+        said = str(error.__cause__).splitlines()[0].rstrip(".")
+        return f"{str(error).removeprefix('Error merging override ').strip()}: {said}; mend it."
     return _unknown_key(_one_line(error))
 
 
@@ -93,11 +96,16 @@ def _unknown_key(text: str) -> str:
     existing = re.search(r"An item is already at '([^']+)'", text)
     if existing:
         return f"{existing[1]} is in the config already; leave out the + to change it."
+    twice = re.search(r"(\S+) appears more than once in the final defaults list", text)
+    if twice:
+        return f"{twice[1]} is chosen already; leave out the + and choose it once."
     unknown = re.search(r"Could not override '([^']+)'|config\. '([^']+)' does not exist", text)
     if unknown is None:
         return text
     key = unknown[1] or unknown[2]
-    nearest = _nearest(key)
+    nearest = nearest_key(key)
+    if nearest == key:
+        return f"{key} is no key of the config that the other overrides leave; look at these."
     hint = f"did you mean {nearest}?" if nearest else "python train.py --cfg job prints all keys."
     return f"{key} is no key of the config; {hint} (A new key needs a + in front.)"
 
@@ -115,10 +123,9 @@ def _not_built(error: InstantiationException) -> str:
     return f"{place} can't be built as {target[1]}: {said}; check the values under {place}."
 
 
-def _nearest(unknown: str) -> str | None:
+def nearest_key(unknown: str) -> str | None:
     """The known key or config group whose last part, then whole name, is most like it."""
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = hydra.compose("train", return_hydra_config=True)
+    config = _default()
     groups = [str(name) for name in config.hydra.runtime.choices if not name.startswith("hydra/")]
     content = OmegaConf.to_container(config, resolve=False)
     assert isinstance(content, dict)
@@ -127,6 +134,17 @@ def _nearest(unknown: str) -> str | None:
     close = difflib.get_close_matches(leaf(unknown), set(leaves.values()), n=1)
     same = [name for name, leaf in leaves.items() if [leaf] == close]
     return next(iter(difflib.get_close_matches(unknown, same, n=1, cutoff=0)), None)
+
+
+def _is_key(name: object) -> bool:
+    """Whether the default config has such a key."""
+    missing = object()
+    return OmegaConf.select(_default(), str(name), default=missing) is not missing
+
+
+def _default() -> DictConfig:
+    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return hydra.compose("train", return_hydra_config=True)
 
 
 def _keys(node: dict[Any, Any], path: str = "") -> Iterator[str]:

@@ -14,7 +14,7 @@ from omegaconf import Container, OmegaConf
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.machine.precision import fast_precision
-from mtl_ase.sweeps import is_swept, job_folder, key_of
+from mtl_ase.sweeps import as_typed, is_swept, job_folder, key_of
 
 SEVERAL = "several"
 LONGEST_BYTES = 255
@@ -37,7 +37,7 @@ def _chosen(group: str, _root_: Container) -> Any:
     Hydra's own `${hydra:runtime.choices.GROUP}` is not set yet when the folder of a sweep is named.
     """
     hydra = _hydra(_root_)
-    if any(key_of(item) == group and is_swept(item) for item in hydra.overrides.task):
+    if any(key_of(item) == group and is_swept(item) for item in as_typed(hydra.overrides.task)):
         return SEVERAL
     return hydra.runtime.choices[group]
 
@@ -72,7 +72,7 @@ def _once(value: Any) -> Any:
 
 def _job_folder(_root_: Container) -> str:
     """The name of a job's folder within the sweep's."""
-    return job_folder(list(_hydra(_root_).overrides.task))
+    return job_folder(as_typed(_hydra(_root_).overrides.task))
 
 
 def _hydra(root: Container) -> Any:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import math
 import pkgutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from omegaconf import DictConfig
 
+from mtl_ase.base.bounds import Bounds
 from mtl_ase.base.errors import UserError
 from mtl_ase.config.allow_list import nodes
 
@@ -16,7 +20,7 @@ SCALARS = (bool, int, float, str, NoneType)
 
 
 def check_values(config: DictConfig, part: str) -> None:
-    """Refuse a value of a type that its constructor does not take, before anything is built.
+    """Refuse a value that its constructor does not take, before anything is built.
 
     Hydra hands over any value, and a word where a number belongs would fail somewhere later.
 
@@ -28,38 +32,119 @@ def check_values(config: DictConfig, part: str) -> None:
         UserError: names the first such value.
     """
     for path, node in nodes(config[part], part):
-        target = pkgutil.resolve_name(str(node["_target_"]))
-        for name, hint in hints_of(target).items():
-            if name in node and not accepts(hint, node[name]):
-                raise UserError(
-                    f"{path}.{name}={node[name]} has the wrong type for {node['_target_']}; "
-                    f"it takes {_said(hint)}."
-                )
+        for name, hint in hints_of(pkgutil.resolve_name(str(node["_target_"]))).items():
+            if name in node:
+                check_value(hint, node[name], f"{path}.{name}", f" for {node['_target_']}")
+
+
+def check_value(hint: Any, value: object, key: str, whose: str = "") -> None:
+    """Refuse a value that is not of a type.
+
+    Args:
+        hint: the type; may be a `Literal`, or have `Bounds` as an annotation.
+        value: the value to check.
+        key: where it stands in the config.
+        whose: what asks for the type, for the sentence.
+
+    Raises:
+        UserError: names the value, its place and what is asked for.
+    """
+    if accepts(hint, value):
+        return
+    for place, inner, item in _items(hint, value):
+        check_value(inner, item, f"{key}{place}", whose)
+    raise UserError(f"{key}={_written(value)} does not fit{whose}; it takes {_said(hint)}.")
 
 
 def accepts(hint: Any, value: object) -> bool:
     """Whether a value of a config may go where this type is asked for; yes where in doubt."""
-    if isinstance(hint, UnionType) or get_origin(hint) is Union:
-        return any(accepts(part, value) for part in get_args(hint))
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return accepts(inner[0], value) and _lies_within(value, inner[1:])
+    if origin in (Union, UnionType):
+        return any(accepts(part, value) for part in inner)
+    if origin is Literal:
+        return any(type(value) is type(choice) and value == choice for choice in inner)
     if hint in SCALARS:
-        return type(value) is hint or (hint is float and type(value) is int)
-    kind = get_origin(hint) or hint
-    if hint is Any or not inspect.isclass(kind) or getattr(kind, "_is_protocol", False):
+        return _is_scalar(hint, value)
+    if hint in (Any, object) or not inspect.isclass(origin or hint):
         return True
-    return kind is object or type(value) not in SCALARS
+    if getattr(hint, "_is_protocol", False):
+        return True
+    return _is_container(origin or hint, inner, value) and all(
+        accepts(part, item) for _, part, item in _items(hint, value)
+    )
 
 
 def hints_of(target: Any) -> dict[str, Any]:
     """The types of a constructor's arguments; none where they can't be resolved at run time."""
+    function = target.__init__ if inspect.isclass(target) else target
     try:
-        return get_type_hints(target.__init__ if inspect.isclass(target) else target)
+        return get_type_hints(function, include_extras=True)
     except NameError:  # a type of an optional package
         return {}
 
 
+def _is_scalar(hint: Any, value: object) -> bool:
+    if type(value) is float and math.isnan(value):
+        return False
+    return type(value) is hint or (hint is float and type(value) is int)
+
+
+def _lies_within(value: object, bounds: Iterable[Any]) -> bool:
+    return not isinstance(value, int | float) or all(
+        bound.hold(value) for bound in bounds if isinstance(bound, Bounds)
+    )
+
+
+def _is_container(kind: type, inner: Sequence[Any], value: object) -> bool:
+    """Whether a list or mapping may go where a class is asked for; a node is what it builds."""
+    if isinstance(value, Mapping):
+        return "_target_" in value or isinstance(value, kind)
+    if not isinstance(value, list):
+        return False
+    if kind is tuple and inner and inner[-1] is not ...:
+        return len(value) == len(inner)
+    return issubclass(kind, tuple | AbstractSet) or isinstance(value, kind)
+
+
+def _items(hint: Any, value: object) -> Iterator[tuple[str, Any, object]]:
+    """What lies in a list or mapping: its place, the type asked for there, and itself."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if not inspect.isclass(origin) or not inner:
+        return
+    if isinstance(value, Mapping) and issubclass(origin, Mapping) and "_target_" not in value:
+        for key, item in value.items():
+            yield f".{key}", inner[1], item
+    elif isinstance(value, list) and _is_container(origin, inner, value):
+        several = origin is not tuple or inner[-1] is ...
+        for index, item in enumerate(value):
+            yield f"[{index}]", inner[0 if several else index], item
+
+
+def _written(value: object) -> str:
+    """A value as a config writes it."""
+    names: dict[object, str] = {True: "true", False: "false", None: "null"}
+    return names[value] if isinstance(value, bool | None) else str(value)
+
+
 def _said(hint: Any) -> str:
-    if isinstance(hint, UnionType) or get_origin(hint) is Union:
-        return " or ".join(_said(part) for part in get_args(hint))
-    if hint is NoneType:
-        return "null"
-    return hint.__name__ if hint in SCALARS else str(hint).replace("collections.abc.", "")
+    return " or ".join(dict.fromkeys(_choices(hint)))
+
+
+def _choices(hint: Any) -> Iterator[str]:
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        yield " ".join([_said(inner[0]), *(str(part) for part in inner[1:])])
+    elif origin in (Union, UnionType):
+        for part in inner:
+            yield from _choices(part)
+    elif origin is Literal:
+        yield from map(str, inner)
+    elif hint is NoneType:
+        yield "null"
+    elif origin is tuple and inner[-1] is not ...:
+        yield f"[{', '.join(map(_said, inner))}]"
+    else:
+        plain = inspect.isclass(hint) and origin is None
+        yield hint.__name__ if plain else str(hint).replace("collections.abc.", "")

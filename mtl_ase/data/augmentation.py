@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_ase.base.bounds import Weight
 from mtl_ase.base.errors import UserError
 from mtl_ase.data.colour_jitter import ColourJitter
 from mtl_ase.data.random_crop import RandomCrop
@@ -42,8 +42,8 @@ class Augmentation:
     def __init__(
         self,
         flip: float,
-        rotation: float,
-        scale: Sequence[float],
+        rotation: Weight,
+        scale: Sequence[Weight],
         fit: Fit = "contain",
         crop: RandomCrop | None = None,
         colour: ColourJitter | None = None,
@@ -54,9 +54,6 @@ class Augmentation:
             raise UserError(f"data.augmentation.scale={scale} is no [least, largest] zoom over 0.")
         if not 0 <= flip <= 1:
             raise UserError(f"data.augmentation.flip={flip} is no probability; choose 0 to 1.")
-        if fit not in get_args(Fit):
-            options = ", ".join(get_args(Fit))
-            raise UserError(f"data.augmentation.fit={fit} is unknown; choose one of {options}.")
         if faithful and (fit != "squash" or not outside_is_background or crop is not None):
             raise UserError(
                 "data.augmentation.faithful=true goes with fit=squash, outside_is_background=true "

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_ase.base.bounds import Weight
+
 Levels = NDArray[np.float64]
 
 
@@ -24,10 +26,10 @@ class ColourJitter:
 
     def __init__(
         self,
-        brightness: float = 32,
-        contrast: float = 0.5,
-        saturation: float = 0.5,
-        hue: float = 18,
+        brightness: Weight = 32,
+        contrast: Weight = 0.5,
+        saturation: Weight = 0.5,
+        hue: Weight = 18,
     ) -> None:
         self.brightness, self.contrast = brightness, contrast
         self.saturation, self.hue = saturation, hue

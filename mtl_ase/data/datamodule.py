@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_info
 from torch.utils.data import DataLoader
 
+from mtl_ase.base.bounds import Count, Seed, Size
 from mtl_ase.base.errors import UserError
 from mtl_ase.data.accumulation import AccumulationLoader
 from mtl_ase.data.augmentation import Augmentation
@@ -28,7 +29,7 @@ from mtl_ase.data.pack import (
     same_as_files,
     stale_packs,
 )
-from mtl_ase.data.sample import Count, Sample, collate_scoring, collate_training
+from mtl_ase.data.sample import CountLabels, Sample, collate_scoring, collate_training
 from mtl_ase.data.sample_order import SampleOrder
 from mtl_ase.launch.loader_worker import start_worker
 from mtl_ase.machine.cores import usable_cores
@@ -78,20 +79,20 @@ class DataModule(pl.LightningDataModule):
         name: str,
         root: str | None,
         labels: Mapping[str, Label],
-        image_size: Sequence[int],
+        image_size: Size,
         batch_size: int,
         augmentation: Augmentation,
         tasks: Sequence[str] | None = None,
         train_split: str = "train",
         val_split: str = "val",
-        num_workers: int | None = None,
-        seed: int = 0,
+        num_workers: Count | None = None,
+        seed: Seed = 0,
         generator: Generator | None = None,
         hint: str = "",
         layout: FolderLayout = PASCAL_MT,
         pack: Packing = "use",
         on_bad_sample: OnBadSample = "raise",
-        counts: Mapping[str, Count] | None = None,
+        counts: Mapping[str, CountLabels] | None = None,
     ) -> None:
         super().__init__()
         for task in tasks or ():
@@ -116,8 +117,8 @@ class DataModule(pl.LightningDataModule):
         }
         self.num_workers = _choose_workers() if num_workers is None else num_workers
         self.layout = layout
-        self.packing: Packing = _one_of("pack", pack, ("build", "use", "never"))
-        self.on_bad_sample: OnBadSample = _one_of("on_bad_sample", on_bad_sample, ("raise", "skip"))
+        self.packing: Packing = pack
+        self.on_bad_sample: OnBadSample = on_bad_sample
         self.counts = dict(counts or {})
         self.start = (0, 0)  # epoch, and how many of its samples are done
         self._packs: dict[str, Pack | None] = {}
@@ -297,12 +298,6 @@ class DataModule(pl.LightningDataModule):
             limit = self.trainer.limit_train_batches
             return AccumulationLoader(dataset, order, accumulate, limit, **options)
         return DataLoader(dataset, sampler=order, **options)
-
-
-def _one_of(key: str, value: str, options: tuple[str, ...]) -> Any:
-    if value not in options:
-        raise UserError(f"data.{key}={value} is unknown; choose one of {', '.join(options)}.")
-    return value
 
 
 def _list_name(key: str, value: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from mtl_ase.base.bounds import Positive, Share
 from mtl_ase.data.labels.label import IGNORE
 from mtl_ase.data.warp import Warp
 
@@ -27,7 +28,7 @@ class RandomCrop:
     """
 
     def __init__(
-        self, task: str = "semseg", max_class_share: float = 0.75, tries: int = 10
+        self, task: str = "semseg", max_class_share: Share = 0.75, tries: Positive = 10
     ) -> None:
         self.task, self.max_class_share, self.tries = task, max_class_share, tries
 

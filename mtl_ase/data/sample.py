@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mtl_ase.data.warp import Box
 
-Count = Callable[[Tensor], Tensor]
+CountLabels = Callable[[Tensor], Tensor]
 """What a stacked label counts, as int64 numbers_K that add up over batches (e.g. valid pixels)."""
 
 
@@ -68,7 +68,9 @@ class Batch(NamedTuple):
     positions: list[int] = []  # noqa: RUF012
 
 
-def collate_training(samples: Sequence[Sample], counts: Mapping[str, Count] | None = None) -> Batch:
+def collate_training(
+    samples: Sequence[Sample], counts: Mapping[str, CountLabels] | None = None
+) -> Batch:
     """Stack everything, and count the labels of the tasks that have something to count them by."""
     names = samples[0].labels
     labels = {name: torch.stack([sample.labels[name] for sample in samples]) for name in names}

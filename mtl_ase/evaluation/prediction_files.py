@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.data.labels.files import read_png, read_png_ids
-from mtl_ase.tasks import Task, class_ids
+from mtl_ase.tasks import Task, class_ids, probability
 
 Array = NDArray[Any]
 
@@ -47,7 +47,8 @@ class PredictionFiles:
         """The prediction of a task for an image, as its metrics take it.
 
         Raises:
-            UserError: there is no file, it can't be read, or it has another size than the label.
+            UserError: there is no file, it can't be read, or it has another size than the label or
+                numbers that are no prediction of the task.
         """
         path = self.folder / name / f"{image_id}.png"
         if path.is_file():
@@ -60,8 +61,22 @@ class PredictionFiles:
                 f"{path} is {pixels.shape[1]} x {pixels.shape[0]}, but its label is {size_hw[1]} x "
                 f"{size_hw[0]}; write predictions in the size of the original image."
             )
+        self._refuse_other_numbers(name, path, pixels)
         channels_first = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return torch.from_numpy(np.ascontiguousarray(channels_first))
+
+    def _refuse_other_numbers(self, name: str, path: Path, pixels: Array) -> None:
+        task = self.tasks[name]
+        shape = (*pixels.shape[:2], 3) if task.channels == 3 else pixels.shape[:2]
+        if pixels.shape != shape:
+            raise UserError(f"{path} has the shape {pixels.shape}, but {name} needs {shape}.")
+        if _is(task.activation, class_ids) and (pixels.dtype.kind == "f" or pixels.min() < 0):
+            raise UserError(f"{path} holds no class ids; write whole numbers from 0 on.")
+        if _is(task.activation, probability) and not 0 <= pixels.min() <= pixels.max() <= 1:
+            raise UserError(
+                f"{path} holds numbers from {pixels.min():g} to {pixels.max():g}, which are no "
+                "probabilities; write 0 to 1."
+            )
 
     def _from_png(self, name: str, path: Path) -> Array:
         task = self.tasks[name]

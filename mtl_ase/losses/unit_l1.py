@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.base.numerics import at_least_float32
 from mtl_ase.losses.counted_loss import CountedLoss
 
@@ -29,7 +30,16 @@ class UnitL1(CountedLoss):
     def forward(
         self, logits_BCHW: Tensor, label_BCHW: Tensor, counts_K: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors."""
+        """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors.
+
+        Raises:
+            UserError: the logits have not as many channels as the vectors have components.
+        """
+        if logits_BCHW.shape[1] != label_BCHW.shape[1]:
+            raise UserError(
+                f"UnitL1: the logits have {logits_BCHW.shape[1]} channels, but the labels are "
+                f"vectors of {label_BCHW.shape[1]}; set the task's channels to that."
+            )
         (valid_count,) = (self.counts(label_BCHW) if counts_K is None else counts_K).clamp(min=1)
         prediction_BCHW = at_least_float32(logits_BCHW)
         squared_B1HW = prediction_BCHW.square().sum(dim=1, keepdim=True)

@@ -18,8 +18,17 @@ class WeightedSum(nn.Module):
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
-        """Keep one weight for each task's name."""
+        """Keep one weight for each task's name.
+
+        Raises:
+            UserError: all weights are 0.
+        """
         super().__init__()
+        if not any(weights.values()):
+            raise UserError(
+                "all tasks have weight 0, so nothing would be learnt; give one a weight, e.g. "
+                f"tasks.{next(iter(weights), 'NAME')}.weight=1."
+            )
         self.weights = dict(weights)
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mtl_ase.base.bounds import Share
 from mtl_ase.metrics.counting import CountingMetric, in_ticks
 
 TICKS = 2**20
@@ -25,7 +26,7 @@ class EdgeBCE(CountingMetric):
 
     higher_is_better = False
 
-    def __init__(self, pos_weight: float = 0.95, ignore_index: int = 255) -> None:
+    def __init__(self, pos_weight: Share = 0.95, ignore_index: int = 255) -> None:
         """Weigh edges by w = `pos_weight`; pixels labelled `ignore_index` do not count."""
         super().__init__(2)
         self.pos_weight = pos_weight

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mtl_ase.base.bounds import Weight
 from mtl_ase.metrics.counting import CountingMetric
 
 THRESHOLDS = [step / 20 for step in range(1, 20)]
@@ -22,7 +23,7 @@ class MaxF(CountingMetric):
     higher_is_better = True
 
     def __init__(
-        self, beta2: float = 0.3, ignore_index: int = 255, double_sigmoid: bool = False
+        self, beta2: Weight = 0.3, ignore_index: int = 255, double_sigmoid: bool = False
     ) -> None:
         """Fix the definition.
 

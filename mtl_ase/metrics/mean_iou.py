@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mtl_ase.base.bounds import Positive
 from mtl_ase.base.errors import UserError
 from mtl_ase.metrics.counting import CountingMetric
 
@@ -20,7 +21,7 @@ class MeanIoU(CountingMetric):
 
     higher_is_better = True
 
-    def __init__(self, num_classes: int, ignore_index: int = 255) -> None:
+    def __init__(self, num_classes: Positive, ignore_index: int = 255) -> None:
         """Count `num_classes` classes at the pixels whose label is not `ignore_index`."""
         super().__init__(num_classes**2)
         self.num_classes = num_classes

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from mtl_ase.base.bounds import Weight
 from mtl_ase.metrics.counting import CountingMetric, in_ticks
 
 TICKS = 2**20
@@ -106,7 +107,7 @@ class ShareWithin(CountingMetric):
 
     higher_is_better = True
 
-    def __init__(self, degrees: float) -> None:
+    def __init__(self, degrees: Weight) -> None:
         """Fix the bound, in degrees."""
         super().__init__(2)
         self.degrees = degrees

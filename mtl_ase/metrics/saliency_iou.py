@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from mtl_ase.base.bounds import Positive
 from mtl_ase.metrics.counting import CountingMetric, in_ticks
 
 TICKS = 2**32
@@ -21,7 +22,7 @@ class SaliencyIoU(CountingMetric):
 
     higher_is_better = True
 
-    def __init__(self, num_thresholds: int = 15, ignore_index: int = 255) -> None:
+    def __init__(self, num_thresholds: Positive = 15, ignore_index: int = 255) -> None:
         """Try `num_thresholds` thresholds."""
         super().__init__(num_thresholds + 1)
         self.ignore_index = ignore_index

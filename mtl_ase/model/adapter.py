@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
+from mtl_ase.base.bounds import Count, Positive, Weight
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.experts import LowRankExperts
 from mtl_ase.model.gates import Gate
@@ -56,11 +57,11 @@ class ExpertAdapter(nn.Module):
         width: int,
         num_tasks: int,
         gate: MakeGate,
-        num_experts: int,
+        num_experts: Positive,
         top_k: int,
-        num_shared: int,
+        num_shared: Count,
         rank: int,
-        alpha_per_rank: float = 2.0,
+        alpha_per_rank: Weight = 2.0,
         granularity: int = 1,
     ) -> None:
         super().__init__()

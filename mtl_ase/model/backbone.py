@@ -6,14 +6,15 @@ Legend: B images, C channels, H W pixels, L tokens, D width.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import Any, cast, get_args
+from collections.abc import Mapping
+from typing import Any, cast
 
 import timm
 import torch
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import Tensor, nn
 
+from mtl_ase.base.bounds import Size
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.pretrained import Resampling, load_bilinear_positions, load_weights
 
@@ -43,7 +44,7 @@ class ViTBackbone(nn.Module):
     def __init__(
         self,
         name: str,
-        image_size: Sequence[int],
+        image_size: Size,
         pretrained: bool = True,
         weights: str | None = None,
         frozen: bool = True,
@@ -51,11 +52,6 @@ class ViTBackbone(nn.Module):
         position_resampling: Resampling = "bicubic",
     ) -> None:
         super().__init__()
-        if position_resampling not in get_args(Resampling):
-            raise UserError(
-                f"model.backbone.position_resampling={position_resampling} is neither bicubic nor "
-                "bilinear; choose one of them."
-            )
         download = pretrained and weights is None
         vit = _create(name, tuple(image_size), download, dict(options or {}))
         if download and position_resampling == "bilinear":
@@ -84,6 +80,8 @@ class ViTBackbone(nn.Module):
     def embed(self, image_BCHW: Tensor) -> Tensor:
         """Tokens before the first block: patches, prefix tokens, position embeddings."""
         x_BCHW = (image_BCHW.float() - self.mean_C11) / self.std_C11
+        weight = self.vit.patch_embed.proj.weight
+        x_BCHW = x_BCHW.to(weight.dtype)  # 16 bits where the trainer holds weights in 16
         tokens = self.vit._pos_embed(self.vit.patch_embed(x_BCHW))
         x_BLD: Tensor = self.vit.norm_pre(tokens)
         return x_BLD

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from mtl_ase.base.bounds import Weight
 from mtl_ase.base.errors import UserError
 
 
@@ -40,7 +41,7 @@ class LoRALinear(nn.Module):
         return self.base(x) + linear(self.scale * linear(x, self.down_RD), self.up_OR)
 
 
-def add_lora(block: nn.Module, rank: int, alpha: float, targets: Sequence[str]) -> None:
+def add_lora(block: nn.Module, rank: int, alpha: Weight, targets: Sequence[str]) -> None:
     """Replace the named linear layers of a block by `LoRALinear`, in place.
 
     Args:

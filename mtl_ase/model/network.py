@@ -6,7 +6,7 @@ Legend: T tasks, B images, C channels, H W pixels, L tokens, D width, E experts,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,21 @@ from mtl_ase.model.adapter import ExpertAdapter, Routing
 from mtl_ase.model.backbone import ViTBackbone
 from mtl_ase.model.block import AdaptedBlock
 
-MakeAdapter = Callable[..., ExpertAdapter]
-MakeHead = Callable[..., nn.Module]
 AddLoRA = Callable[[nn.Module], None]
+
+
+class MakeAdapter(Protocol):
+    """An adapter class with all but the width and the number of tasks bound."""
+
+    def __call__(self, *, width: int, num_tasks: int) -> ExpertAdapter:
+        """Build the experts beside one FFN."""
+
+
+class MakeHead(Protocol):
+    """A head class with all but the width and the output channels bound."""
+
+    def __call__(self, *, width: int, channels: int) -> nn.Module:
+        """Build one task's head."""
 
 
 class Prediction(NamedTuple):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mtl_ase.base.bounds import Positive, Seed, Size
 from mtl_ase.base.errors import UserError
 from mtl_ase.machine.cache import CACHE_VARIABLE, cache_folder
 from mtl_ase.machine.cores import usable_cores
@@ -32,11 +33,11 @@ class Scenes:
 
     def __init__(
         self,
-        num_train: int = 2000,
-        num_val: int = 200,
-        size: tuple[int, int] = (128, 128),
-        seed: int = 0,
-        workers: int | None = None,
+        num_train: Positive = 2000,
+        num_val: Positive = 200,
+        size: Size = (128, 128),
+        seed: Seed = 0,
+        workers: Positive | None = None,
     ) -> None:
         """Store the parameters; nothing is rendered before `prepare`.
 
@@ -139,7 +140,12 @@ def _fingerprint_in(manifest: Path) -> object:
 def _draft(root: Path) -> Iterator[Path]:
     """A new hidden folder beside root, deleted afterwards unless it was renamed."""
     draft = root.parent / f".{root.name}.{uuid.uuid4().hex[:8]}.draft"
-    draft.mkdir()
+    try:
+        draft.mkdir(parents=True)
+    except OSError as error:
+        raise UserError(
+            f"{root} can't be written to ({error.strerror}); name another folder for the data set."
+        ) from error
     try:
         yield draft
     finally:

@@ -6,8 +6,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import build_tasks
-from mtl_ase.config import check_values
+from mtl_ase.build import build_tasks, check_part
 from mtl_ase.evaluation import Scorer
 from mtl_ase.search.command_line import Direction
 
@@ -29,7 +28,7 @@ def check_trial(config: DictConfig, metric: str) -> Direction:
     """
     tasks = build_tasks(config)
     for part in PARTS:
-        check_values(config, part)
+        check_part(config, part)
     if metric == "val/loss":
         return "minimize"
     if metric == "delta_m":

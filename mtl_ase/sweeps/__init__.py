@@ -4,12 +4,13 @@ from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import job_folder
 from mtl_ase.sweeps.job_process import run_in_process
 from mtl_ase.sweeps.jobs import jobs_of
-from mtl_ase.sweeps.overrides import is_swept, key_of, leaf, value_of
+from mtl_ase.sweeps.overrides import as_typed, is_swept, key_of, leaf, value_of
 from mtl_ase.sweeps.report import SweepReport
 
 __all__ = [
     "Job",
     "SweepReport",
+    "as_typed",
     "is_swept",
     "job_folder",
     "jobs_of",

@@ -24,7 +24,7 @@ from mtl_ase.launch.child_training import STOP_EXIT_CODES, quoted, shell_exit_co
 from mtl_ase.launch.parent_watch import end_with_parent
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
-from mtl_ase.sweeps.overrides import key_of
+from mtl_ase.sweeps.overrides import as_typed, key_of
 
 TAIL_BYTES = 8192
 STDERR_TIMEOUT_S = 5.0
@@ -41,7 +41,7 @@ def run_in_process(script: Path, sweep: int) -> None:
         SystemExit: SIGTERM or SIGINT stopped the job, so the sweep stops too.
     """
     hydra = HydraConfig.get()
-    job = Job(tuple(hydra.overrides.task), Path(hydra.runtime.output_dir))
+    job = Job(tuple(as_typed(hydra.overrides.task)), Path(hydra.runtime.output_dir))
     if job.is_done:
         return
     if os.getppid() == sweep:
@@ -70,7 +70,7 @@ def _end_with_launcher(sweep: int) -> None:
 
 def _command(script: Path, hydra: HydraConf, job: Job) -> list[str]:
     resume = [item for item in job.overrides if key_of(item) == "resume"] or ["resume=auto"]
-    paths = [item for item in hydra.overrides.hydra if key_of(item) == "hydra.searchpath"]
+    paths = [item for item in as_typed(hydra.overrides.hydra) if key_of(item) == "hydra.searchpath"]
     overrides = [*own_overrides(job.overrides), *resume, f"run_dir={quoted(job.folder)}", *paths]
     return [str(script), *_sources(hydra), *overrides, "hydra.mode=RUN"]
 

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from mtl_ase.base.errors import UserError
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import job_folder
+from mtl_ase.sweeps.overrides import as_typed
 
 
 def jobs_of(config: DictConfig) -> list[Job]:
@@ -25,7 +26,8 @@ def jobs_of(config: DictConfig) -> list[Job]:
         UserError: two combinations are the same job.
     """
     params = config.hydra.sweeper.get("params") or {}
-    given = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
+    typed = as_typed(config.hydra.overrides.task)
+    given = [*(f"{key}={value}" for key, value in params.items()), *typed]
     loader = GlobalHydra.instance().config_loader()  # expands glob(*) to names of config files
     overrides = OverridesParser.create(config_loader=loader).parse_overrides(given)
     batches = BasicSweeper.split_arguments(overrides, None)

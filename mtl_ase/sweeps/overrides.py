@@ -3,8 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import ListConfig, OmegaConf
+
+
+def as_typed(overrides: Sequence[str]) -> list[str]:
+    """Hydra's list of overrides as the user wrote them.
+
+    An interpolation in an override refers to the run's config, not to where Hydra lists it.
+    """
+    content = OmegaConf.to_container(cast(ListConfig, overrides), resolve=False)
+    return cast(list[str], content)
 
 
 def key_of(override: str) -> str:

@@ -39,6 +39,8 @@ class SweepReport(Callback):
         try:
             refuse_torchrun()
             self.jobs = jobs_of(config)
+            if not self.jobs:
+                raise UserError("the sweep has no jobs; give every swept key a value at least.")
         except UserError as error:
             exit_with(str(error))
         except HydraException:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import Metric
 
+from mtl_ase.base.bounds import Positive, Weight
 from mtl_ase.base.errors import UserError
 
 Counts = Callable[[Tensor], Tensor]
@@ -40,13 +41,13 @@ class Task:
     """
 
     name: str
-    channels: int
+    channels: Positive
     loss: nn.Module
     activation: Activation
     metrics: Mapping[str, Metric]
     headline: str
     colours: Colours
-    weight: float = field(default=1.0)
+    weight: Weight = field(default=1.0)
     legend: Mapping[str, float | Sequence[float]] | None = None
 
     def __post_init__(self) -> None:

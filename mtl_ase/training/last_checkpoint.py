@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
+from mtl_ase.base.bounds import Positive
 from mtl_ase.launch.launched_ranks import is_launched
 from mtl_ase.launch.slurm_requeue import requeue, requeue_signal
 from mtl_ase.launch.stop_signals import listen
@@ -33,7 +34,7 @@ class LastCheckpoint(Checkpoint):
         every_n_steps: optimiser steps between two savings.
     """
 
-    def __init__(self, path: str | Path, every_n_steps: int = 100) -> None:
+    def __init__(self, path: str | Path, every_n_steps: Positive = 100) -> None:
         self.path = Path(path)
         self.every_n_steps = every_n_steps
         self.saved_step = -1

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from mtl_ase.base.bounds import Count, Seed, Weight
 from mtl_ase.data import Batch
 from mtl_ase.evaluation import EvalProtocol, Reference
 from mtl_ase.evaluation.scorer import TRAINING, Scorer
@@ -58,14 +59,14 @@ class MultiTaskModule(pl.LightningModule):
         tasks: Mapping[str, Task],
         optimizer: MakeOptimizer,
         schedule: Callable[[int, int], float],
-        router_weight: float = 0.005,
+        router_weight: Weight = 0.005,
         reference: Reference | None = None,
         dataset: str = "",
         protocol: EvalProtocol = TRAINING,
         evaluating: bool = False,
-        seed: int = 0,
+        seed: Seed = 0,
         nonfinite: Nonfinite = "raise",
-        max_skipped: int = 10,
+        max_skipped: Count = 10,
         full_checkpoints: bool = False,
         decay_all: bool = False,
     ) -> None:
@@ -77,7 +78,7 @@ class MultiTaskModule(pl.LightningModule):
         self.scorer = Scorer(tasks, reference, dataset, protocol, evaluating, evaluating)
         self.make_optimizer, self.schedule = optimizer, schedule
         self.decay_all = decay_all
-        self.results: dict[str, float | None] = {}
+        self.results: dict[str, float | None] = dict.fromkeys([*self.scorer.metrics, "delta_m"])
         self.seed = seed
         self.guard = FiniteLosses(nonfinite, max_skipped)
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints

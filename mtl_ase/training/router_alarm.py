@@ -12,6 +12,7 @@ import lightning.pytorch as pl
 import torch
 from torch import Tensor
 
+from mtl_ase.base.bounds import Positive, Share
 from mtl_ase.training.routing_callback import RoutingCallback
 
 
@@ -30,7 +31,9 @@ class RouterAlarm(RoutingCallback):
         warned: number of idle experts in the last warning.
     """
 
-    def __init__(self, share: float = 0.01, steps: int = 200, every_n_steps: int = 50) -> None:
+    def __init__(
+        self, share: Share = 0.01, steps: Positive = 200, every_n_steps: Positive = 50
+    ) -> None:
         self.share, self.steps, self.every_n_steps = share, steps, every_n_steps
         self.idle_NE: Tensor | None = None
         self.warned = 0

@@ -15,7 +15,9 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.bounds import Positive
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.training.log_files import explained
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.routing_callback import RoutingCallback
 
@@ -40,7 +42,7 @@ class RouterLog(RoutingCallback):
         written: step of the last rows.
     """
 
-    def __init__(self, folder: str | Path, every_n_steps: int = 100) -> None:
+    def __init__(self, folder: str | Path, every_n_steps: Positive = 100) -> None:
         self.path = RunFiles(Path(folder)).router_log
         self.every_n_steps = every_n_steps
         self.sums_2NTE: Tensor | None = None

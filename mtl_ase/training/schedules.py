@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 
+from mtl_ase.base.bounds import Weight
 from mtl_ase.base.errors import UserError
 
 
@@ -53,7 +54,7 @@ class Poly(Schedule):
         stairs: number of equally long stages of constant factor; None: it changes with every step.
     """
 
-    def __init__(self, power: float = 0.9, warmup: float = 0.0, stairs: int | None = None) -> None:
+    def __init__(self, power: Weight = 0.9, warmup: float = 0.0, stairs: int | None = None) -> None:
         super().__init__(warmup, stairs)
         self.power = power
 

@@ -62,10 +62,21 @@ class WandbLog(WandbLogger):
     @property
     @rank_zero_experiment
     def experiment(self) -> Run | RunDisabled:
-        """The wandb run; rank 0 starts it on first access, with the id of the run folder."""
+        """The wandb run; rank 0 starts it on first access, with the id of the run folder.
+
+        Raises:
+            UserError: wandb does not let it begin, e.g. without a login.
+        """
         if self._experiment is None:
             self._id = self._wandb_init["id"] = stored_id(self.id_file)
-        return super().experiment
+        import wandb  # not at the top: most runs never need it, and it is slow
+
+        try:
+            return super().experiment
+        except wandb.Error as error:
+            raise UserError(
+                f"wandb does not begin: {error} Log in, or leave logger.wandb.offline=true."
+            ) from error
 
 
 def stored_id(path: Path) -> str:

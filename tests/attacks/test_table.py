@@ -1,4 +1,4 @@
-"""The tables of docs/security.md and the tests of attacks name each other."""
+"""The tables in docs/security and the tests of attacks name each other."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TEXT = (ROOT / "docs" / "security.md").read_text()
-ROWS = [
-    [cell.strip() for cell in line.strip().strip("|").split(" | ")]
-    for line in TEXT.splitlines()
-    if line.startswith("| ") and "::" in line
-]
+TABLES = {
+    path.stem: [
+        [cell.strip() for cell in re.split(r"(?<!\\)\|", line.strip().strip("|"))]
+        for line in path.read_text().splitlines()
+        if line.startswith("| ") and "::" in line
+    ]
+    for path in sorted((ROOT / "docs" / "security").glob("*.md"))
+}
+ROWS = [row for rows in TABLES.values() for row in rows]
 NAMED = [name for row in ROWS for name in re.findall(r"tests/[\w/]+\.py::\w+", row[-1])]
 GROUPS = ("config", "checkpoint", "data", "wrong_use", "numbers", "environment", "at_once")
 
@@ -29,6 +32,17 @@ def tests_in(path: Path) -> set[str]:
 def test_there_are_as_many_as_promised() -> None:
     assert len(ROWS) >= 120
     assert all(len(row) == 4 for row in ROWS)
+
+
+@pytest.mark.parametrize("group", TABLES)
+def test_the_page_counts_them(group: str) -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    found = re.search(rf"\(security/{group}\.md\)[^|]*\| (\d+) \| (\d+) \| (\d+) \|", page)
+    assert found
+    outcomes = [row[2] for row in TABLES[group]]
+    held = sum(outcome.startswith("held") for outcome in outcomes)
+    mended = sum(outcome.startswith("mended") for outcome in outcomes)
+    assert [int(number) for number in found.groups()] == [len(outcomes), held, mended]
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMED)))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
+from mtl_ase.base.bounds import Positive, Seed, Weight
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_tasks
 from mtl_ase.config import check_targets, check_values
@@ -77,11 +78,19 @@ def test_nothing_is_built_before_the_check(composed: Callable[..., DictConfig]) 
         (bool, [True], [1, "true", None]),
         (int | None, [1, None], ["a", 2.5]),
         (str | list[int], ["a", [1]], [1, None]),
-        (Sequence[int], [[1]], [3, "a", None]),
-        (Mapping[str, int], [{}], [3, None]),
+        (Sequence[int], [[1], []], [3, "a", None, ["a"], [1, None], {}]),
+        (Mapping[str, int], [{}, {"a": 1}], [3, None, {"a": "b"}, [1]]),
+        (Mapping[str, Sequence[int]], [{"a": [1]}], [{"a": 1}, {"a": ["b"]}]),
+        (tuple[int, int], [[1, 2]], [[1], [1, 2, 3], [1, "a"], 1, {}]),
+        (tuple[int, ...], [[1], [1, 2, 3]], [["a"], 1]),
+        (Task, [{"_target_": "mtl_ase.tasks.Task"}], [3, None, {"a": 1}, [1]]),
         (Callable[[int], int], [{"_target_": "a"}], [3, "a", None]),
         (Any, [1, "a", None, [], {}], []),
-        (Literal["a"], ["a", "b"], []),
+        (Literal["a", 1], ["a", 1], ["b", 2, True, None]),
+        (Literal["a"] | None, ["a", None], ["b"]),
+        (Positive, [1, 10**9], [0, -1, 1.5, "a", True]),
+        (Weight | None, [0, 0.5, None], [-1, float("inf"), float("nan"), "a"]),
+        (Seed, [0, 2**32 - 1], [-1, 2**32]),
     ],
 )
 def test_types(hint: Any, good: list[object], bad: list[object]) -> None:
@@ -93,10 +102,25 @@ def test_types(hint: Any, good: list[object], bad: list[object]) -> None:
     ("part", "override", "said"),
     [
         ("data", "data.batch_size=many", r"data\.batch_size=many .* it takes int\."),
-        ("data", "seed=a", r"data\.seed=a .* it takes int\."),
+        ("data", "seed=a", r"data\.seed=a .* it takes int from 0 to 4294967295\."),
+        ("data", "data.pack=sometimes", r"data\.pack=sometimes .* takes build or use or never\."),
+        ("data", "data.on_bad_sample=ignore", r"on_bad_sample=ignore .* it takes raise or skip\."),
+        ("data", "data.augmentation.fit=wide", r"fit=wide .* it takes contain or pad or squash\."),
+        ("data", "data.augmentation.scale=[1,b]", r"augmentation\.scale\[1\]=b .* it takes float"),
+        ("data", "data.labels.edge=null", r"data\.labels\.edge=null .* it takes Label\."),
+        (
+            "data",
+            "data.image_size=[64]",
+            r"image_size=\[64\] .* \[int from 1 on, int",
+        ),
+        ("training", "training.nonfinite=ignore", r"nonfinite=ignore .* it takes raise or skip\."),
         ("model", "model.adapter.rank=[1,2]", r"model\.adapter\.rank=\[1, 2\] .* int\."),
         ("trainer", "trainer.max_epochs=2.5", r"trainer\.max_epochs=2\.5 .* int or null\."),
-        ("tasks", "tasks.edge.weight=true", r"tasks\.edge\.weight=True .* it takes float\."),
+        (
+            "tasks",
+            "tasks.edge.weight=true",
+            r"edge\.weight=true .* it takes float from 0 on\.",
+        ),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(

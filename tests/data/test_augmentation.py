@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mtl_ase.base.errors import UserError
 from mtl_ase.data import Augmentation, ColourJitter, RandomCrop, make_warp
 from mtl_ase.data.labels import Edges, HumanParts, Normals, Saliency, Semseg
 from mtl_ase.data.warp import fit_box
@@ -163,8 +162,3 @@ def test_hue_turns_the_colour_circle() -> None:
         hues.add(int(cv2.cvtColor(moved, cv2.COLOR_RGB2HSV)[0, 0, 0]))
     assert hues <= {*range(19), *range(161, 180)}
     assert len(hues) > 10
-
-
-def test_an_unknown_fit_is_refused() -> None:
-    with pytest.raises(UserError, match=r"data\.augmentation\.fit=stretch.*contain, pad, squash"):
-        Augmentation(0.5, 20, (1, 1), fit="stretch")  # type: ignore[arg-type]

@@ -238,9 +238,3 @@ def test_stale_packs_are_removed_when_a_new_one_is_built(root: Path) -> None:
     module(root, pack="build").prepare_data()
     assert len(list(root.glob("packs/train-*"))) == 1
     assert len(list(root.glob("packs/val-*"))) == 1
-
-
-@pytest.mark.parametrize(("key", "value"), [("pack", "sometimes"), ("on_bad_sample", "ignore")])
-def test_unknown_policies_are_refused(root: Path, key: str, value: str) -> None:
-    with pytest.raises(UserError, match=rf"data\.{key}={value} is unknown"):
-        module(root, **{key: value})

@@ -136,11 +136,6 @@ def test_published_weights_that_timm_resamples_itself_are_refused(tmp_path, monk
         )
 
 
-def test_another_way_of_resampling_is_refused():
-    with pytest.raises(UserError, match="position_resampling=nearest is neither bicubic nor"):
-        make(positions="nearest")
-
-
 def test_a_smooth_embedding_stays_what_it_is_at_another_size(saved):
     """Column w of 4 and the place between columns of 8 that it covers hold about the same."""
     written = make()

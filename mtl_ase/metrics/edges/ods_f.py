@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mtl_ase.base.bounds import Positive, Weight
 from mtl_ase.data.labels.thinning import thin
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.metrics.counting import CountingMetric
@@ -33,9 +34,9 @@ class OdsF(CountingMetric):
 
     def __init__(
         self,
-        num_thresholds: int = 99,
-        max_dist: float = 0.0075,
-        max_images: int | None = None,
+        num_thresholds: Positive = 99,
+        max_dist: Weight = 0.0075,
+        max_images: Positive | None = None,
         ignore_index: int = 255,
         ends: bool = False,
         strict: bool = False,

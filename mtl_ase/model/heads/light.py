@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mtl_ase.base.bounds import Count, Positive
 from mtl_ase.model.heads.layers import ChannelNorm, conv_bn_relu
 
 
@@ -25,7 +26,12 @@ class LightHead(nn.Module):
     """
 
     def __init__(
-        self, width: int, channels: int, hidden: int = 48, unfold: int = 4, depth: int = 2
+        self,
+        width: int,
+        channels: int,
+        hidden: Positive = 48,
+        unfold: Positive = 4,
+        depth: Count = 2,
     ) -> None:
         super().__init__()
         self.unfold = nn.Sequential(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from mtl_ase.base.bounds import Positive
 from mtl_ase.model.heads.layers import ChannelNorm, conv_bn_relu
 
 
@@ -22,7 +23,7 @@ class SETRPUP(nn.Module):
         hidden: channels of the convolutions.
     """
 
-    def __init__(self, width: int, channels: int, hidden: int = 256) -> None:
+    def __init__(self, width: int, channels: int, hidden: Positive = 256) -> None:
         super().__init__()
         stages: list[nn.Module] = [ChannelNorm(width)]
         for stage in range(4):
