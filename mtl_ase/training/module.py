@@ -118,9 +118,9 @@ class MultiTaskModule(pl.LightningModule):
             total = total + self.router_weight * router_loss
             self.log("train/router/loss", router_loss.detach())
         self.in_hand = (losses, batch.image_ids)
+        self._log_losses(total, losses)
         if self.guard.policy == "skip" and not self._is_finite(total):
             return None
-        self._log_losses(total, losses)
         return {"loss": total, "routing": routing}
 
     def on_validation_epoch_start(self) -> None:

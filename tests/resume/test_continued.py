@@ -19,7 +19,7 @@ from tests.resume.runs import QUIET, Setting, Stop, run, same_end, small_config
 
 pytestmark = QUIET
 
-STOPPED = (Setting(accumulate=4), Stop("on_train_batch_start", 9))
+STOPPED = (Setting(accumulate=4), Stop("on_train_batch_start", 6))
 
 
 class MyData(DataModule):
@@ -187,3 +187,34 @@ def test_the_final_weights_are_validated_once(
     run(config, tmp_path / "run", setting)  # as after a kill before DONE
     assert (tmp_path / "run" / "metrics.csv").read_bytes() == before
     assert (tmp_path / "run" / "metrics.json").read_bytes() == results
+
+
+class Poison(pl.Callback):
+    """Makes the loss of some batches NaN."""
+
+    def __init__(self, *batches: int) -> None:
+        self.batches = batches
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Behind the sum of the losses."""
+
+        def poison(*arguments: Any) -> Any:
+            bad = trainer.fit_loop.total_batch_idx in self.batches
+            return arguments[-1] * float("nan") if bad else None
+
+        pl_module.weighted_sum.register_forward_hook(poison)  # type: ignore[union-attr, operator]
+
+
+@pytest.mark.filterwarnings("ignore:step 3. the loss of the router is not finite")
+@pytest.mark.filterwarnings("ignore:.training_step. returned .None.")
+def test_a_batch_left_out_right_after_a_resume(config: DictConfig, tmp_path: Path) -> None:
+    """Its row tells its own loss, not that of the batch before."""
+    skipping = OmegaConf.merge(config, {"training": {"nonfinite": "skip"}})
+    assert isinstance(skipping, DictConfig)
+    setting = Setting(epochs=1)
+    run(skipping, tmp_path / "calm", setting, watch=Poison(3))
+    stop = Stop("on_train_batch_start", 4, late=True)
+    run(skipping, tmp_path / "run", setting, stop, watch=Poison(3))
+    run(skipping, tmp_path / "run", setting, watch=Poison(3))
+    same_end(tmp_path / "calm", tmp_path / "run")
+    assert [row["train/loss"] == "nan" for row in rows(tmp_path / "calm")] == [0, 0, 0, 1, 0, 0]
