@@ -279,6 +279,16 @@ def equal(first: Any, second: Any, where: str = "") -> None:
         assert first == second, f"{where}: {first} is not {second}"
 
 
+def read_checkpoints(one: Path, other: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What two runs' last and then their best checkpoints hold, for `equal`."""
+    found = []
+    for name in ("last.ckpt", "best.ckpt"):
+        files = [folder / "checkpoints" / name for folder in (one, other)]
+        a, b = (torch.load(file, weights_only=True) for file in files)
+        found.append(tuple({part: content.get(part) for part in PARTS} for content in (a, b)))
+    return found  # type: ignore[return-value]
+
+
 def _names(content: dict[Any, Any]) -> list[str]:
     return [Path(key).name if str(key).startswith("/") else str(key) for key in content]
 
@@ -287,10 +297,7 @@ def same_end(one: Path, other: Path) -> None:
     """Two runs left the same."""
     for name in LOGS:
         assert (one / name).read_text() == (other / name).read_text(), name
-    for name in ("last", "best"):
-        files = [folder / "checkpoints" / f"{name}.ckpt" for folder in (one, other)]
-        a, b = (torch.load(file, weights_only=True) for file in files)
-        for part in PARTS:
-            equal(a.get(part), b.get(part), f"{name}: {part}")
+    for name, (a, b) in zip(("last", "best"), read_checkpoints(one, other), strict=True):
+        equal(a, b, name)
     networks = [torch.load(folder / "network.pt", weights_only=True) for folder in (one, other)]
     equal(*networks, "network")
