@@ -108,11 +108,12 @@ def _validate(trainer: pl.Trainer, module: MultiTaskModule, data: DataModule, do
 
 def _keep_best(trainer: pl.Trainer, folder: RunFolder) -> None:
     """Make the last checkpoint the best one where validation says so, or none was kept."""
-    final = trainer.callback_metrics["val/loss"]
+    final = trainer.callback_metrics.get("val/loss")  # None: there was nothing to validate on
     scores = [
         callback.best_model_score
         for callback in trainer.checkpoint_callbacks
         if isinstance(callback, ModelCheckpoint) and callback.monitor == "val/loss"
     ]
-    if not folder.best.is_file() or any(score is None or final < score for score in scores):
+    better = final is not None and any(score is None or final < score for score in scores)
+    if better or not folder.best.is_file():
         copy_checkpoint(folder.last, folder.best)

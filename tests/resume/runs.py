@@ -79,6 +79,7 @@ class Setting:
         log_every: `trainer.log_every_n_steps`.
         save_every: optimiser steps between two checkpoints.
         constant: keep the learning rate as it is.
+        validation: `trainer.limit_val_batches`.
     """
 
     accumulate: int = 1
@@ -92,6 +93,7 @@ class Setting:
     log_every: int = 1
     save_every: int = 1
     constant: bool = False
+    validation: int | float = 1.0
 
     def __str__(self) -> str:
         plain = asdict(Setting())
@@ -196,6 +198,7 @@ def trainer_of(setting: Setting, folder: Path, stop: Stop | None) -> pl.Trainer:
         max_steps=setting.max_steps,
         accumulate_grad_batches=setting.accumulate,
         limit_train_batches=setting.limit,
+        limit_val_batches=setting.validation,
         val_check_interval=setting.interval,
         check_val_every_n_epoch=setting.every,
         gradient_clip_val=1.0,

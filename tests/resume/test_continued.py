@@ -218,3 +218,16 @@ def test_a_batch_left_out_right_after_a_resume(config: DictConfig, tmp_path: Pat
     run(skipping, tmp_path / "run", setting, watch=Poison(3))
     same_end(tmp_path / "calm", tmp_path / "run")
     assert [row["train/loss"] == "nan" for row in rows(tmp_path / "calm")] == [0, 0, 0, 1, 0, 0]
+
+
+def test_a_run_without_validations_ends_with_its_last_weights(
+    config: DictConfig, tmp_path: Path
+) -> None:
+    """And with no scores; `best.ckpt` is the last one."""
+    run(config, tmp_path / "run", Setting(epochs=1, validation=0))
+    last, best = (
+        torch.load(tmp_path / "run" / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        for name in ("last", "best")
+    )
+    assert last["global_step"] == best["global_step"] == 6
+    assert (tmp_path / "run" / "metrics.json").read_text().strip() == "{}"
