@@ -1,1 +1,1 @@
-"""The ground floor: errors, atomic files, locks and numerics that every other package may use."""
+"""Errors, atomic files, folder locks, run-folder paths and numerics that all other packages use."""

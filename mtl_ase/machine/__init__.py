@@ -1,1 +1,1 @@
-"""What depends on the machine: cores, cache folder, worker processes, precision, speed on CPUs."""
+"""Machine-dependent settings: cores, cache folder, process pools, precision, CPU speed."""

@@ -4,6 +4,7 @@ from mtl_ase.evaluation.constant_predictor import ConstantPredictor
 from mtl_ase.evaluation.scorer import Scorer
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.training.backbone_export import BackboneExport
+from mtl_ase.training.best_checkpoint import BestCheckpoint
 from mtl_ase.training.checkpoint_files import CheckpointFiles
 from mtl_ase.training.csv_log import CSVLog
 from mtl_ase.training.ema import EMA
@@ -21,6 +22,7 @@ from mtl_ase.training.wandb_log import WandbLog
 __all__ = [
     "EMA",
     "BackboneExport",
+    "BestCheckpoint",
     "CSVLog",
     "CheckpointFiles",
     "ConstantPredictor",

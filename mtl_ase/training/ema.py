@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
@@ -27,3 +28,7 @@ class EMA(WeightAveraging):
                 f"callbacks.ema.decay={decay} is not between 0 and 1; choose e.g. 0.99."
             )
         super().__init__(use_buffers=True, multi_avg_fn=get_ema_multi_avg_fn(decay))
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The averages take the weights' place, also where a resumed run had no step left."""
+        self.on_train_end(trainer, pl_module)

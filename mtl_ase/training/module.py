@@ -20,7 +20,7 @@ from mtl_ase.evaluation.scorer import TRAINING, Scorer
 from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
-from mtl_ase.training.exact_resume import between_batches, seed_everything_at, training_steps
+from mtl_ase.training.exact_resume import ExactResume, seed_everything_at, training_steps
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.frozen_weights import FrozenWeights
 from mtl_ase.training.parameter_groups import parameter_groups
@@ -76,6 +76,10 @@ class MultiTaskModule(pl.LightningModule):
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints
         self.in_hand: tuple[Mapping[str, Tensor], list[str]] = ({}, [])
 
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """What every training needs, whatever `callbacks` says."""
+        return [ExactResume()]
+
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Draw this batch's random numbers from (seed, batch, process), whatever came before."""
         seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
@@ -90,8 +94,7 @@ class MultiTaskModule(pl.LightningModule):
             self._is_finite(loss)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say where training stands so that Lightning goes on exactly there; trim the weights."""
-        between_batches(checkpoint)
+        """Leave out weights that a file has."""
         if not self.full_checkpoints:
             self.frozen.leave_out(checkpoint)
 
@@ -115,9 +118,9 @@ class MultiTaskModule(pl.LightningModule):
             total = total + self.router_weight * router_loss
             self.log("train/router/loss", router_loss.detach())
         self.in_hand = (losses, batch.image_ids)
+        self._log_losses(total, losses)
         if self.guard.policy == "skip" and not self._is_finite(total):
             return None
-        self._log_losses(total, losses)
         return {"loss": total, "routing": routing}
 
     def on_validation_epoch_start(self) -> None:

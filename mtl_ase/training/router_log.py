@@ -49,8 +49,8 @@ class RouterLog(RoutingCallback):
         self.count, self.written = state_dict["count"], state_dict["written"]
 
     @rank_zero_only
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Drop rows that were written after the checkpoint."""
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Drop rows that were written after the checkpoint, even if no step is left to train."""
         if self.sums_2NTE is not None:
             self.sums_2NTE = self.sums_2NTE.to(pl_module.device)
         if not self.path.is_file():
@@ -78,8 +78,8 @@ class RouterLog(RoutingCallback):
             self._write(step, task_names(pl_module))
 
     @rank_zero_only
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write what is left."""
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write what is left; a run that was stopped after its last step does it when resumed."""
         if self.count:
             self._write(trainer.global_step, task_names(pl_module))
 
