@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -10,7 +9,6 @@ from pathlib import Path
 import lightning.pytorch as pl
 import torch
 from hydra.core.hydra_config import HydraConfig
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 from torch.utils.data import DataLoader
@@ -18,6 +16,7 @@ from torch.utils.data import DataLoader
 from mtl_ase.base.atomic_files import write_json
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
+from mtl_ase.commands.fit import fit
 from mtl_ase.commands.run_checks import (
     check_classes,
     check_monitors,
@@ -35,7 +34,6 @@ from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.training import MultiTaskModule
-from mtl_ase.training.checkpoint_files import copy_checkpoint
 
 TRIVIAL_IMAGES = 256
 
@@ -78,29 +76,13 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     if trainer.is_global_zero:
         folder.write_start(config, data)
 
-    trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
-    trainer.save_checkpoint(folder.last)
-    trainer.validate(module, datamodule=data, verbose=False)
-    module.to(trainer.strategy.root_device)
+    fit(trainer, module, data, folder, checkpoint)
     columns = {config.experiment_name: module.results}
     if config.report.trivial:
         columns["trivial"] = trivial_results(trainer, module, data)
     if trainer.is_global_zero:
-        _keep_best(trainer, folder)
         _report(config, folder, module, data, columns)
         folder.done.touch()
-
-
-def _keep_best(trainer: pl.Trainer, folder: RunFolder) -> None:
-    """Make the last checkpoint the best one where validation says so, or none was kept."""
-    final = trainer.callback_metrics.get("val/loss", math.inf)  # none without a validation
-    scores = [
-        callback.best_model_score
-        for callback in trainer.checkpoint_callbacks
-        if isinstance(callback, ModelCheckpoint) and callback.monitor == "val/loss"
-    ]
-    if not folder.best.is_file() or any(score is None or final < score for score in scores):
-        copy_checkpoint(folder.last, folder.best)
 
 
 def _report(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -122,6 +123,7 @@ class DataModule(pl.LightningDataModule):
         self.counts = dict(counts or {})
         self.start = (0, 0)  # epoch, and how many of its samples are done
         self._packs: dict[str, Pack | None] = {}
+        self._coverage: dict[str, dict[str, int]] = {}
 
     def prepare_data(self) -> None:
         """Make or find the data set's folder and packs; safe to call twice and in every process.
@@ -199,40 +201,44 @@ class DataModule(pl.LightningDataModule):
 
     @property
     def batches_per_epoch(self) -> int:
-        """Training batches of this process."""
-        return len(self.train_dataloader())
+        """Training batches of this process, `trainer.limit_train_batches` of them at most."""
+        batches, limit = len(self.train_dataloader()), 1.0
+        if self.trainer is not None:
+            limit = self.trainer.limit_train_batches
+        return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
-    def state_dict(self) -> dict[str, int]:
+    def progress(self) -> dict[str, int]:
         """Where training stands: batches done in all, and how many make an epoch."""
         assert self.trainer is not None
         loop = self.trainer.fit_loop
         return {
             "batches": loop.epoch_loop.batch_progress.total.completed,
-            "batches_per_epoch": int(loop.max_batches),
+            "batches_per_epoch": int(loop.max_batches) if math.isfinite(loop.max_batches) else 0,
         }
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+    def go_on(self, progress: dict[str, int]) -> None:
         """Go on where a checkpoint stands.
 
         Raises:
             UserError: an epoch has another number of batches now.
         """
-        size, now = state_dict["batches_per_epoch"], self.batches_per_epoch
+        size, now = progress["batches_per_epoch"], self.batches_per_epoch
         if size != now:
             raise UserError(
                 f"the checkpoint's epochs have {size} batches, but now they have {now}; resume "
-                "with the same data, data.batch_size and number of processes."
+                "with the same data, data.batch_size, trainer.limit_train_batches and number of "
+                "processes."
             )
-        epoch, batches = divmod(state_dict["batches"], size)
+        epoch, batches = divmod(progress["batches"], max(1, size))
         self.start = (epoch, batches * self.batch_size)
 
     def coverage(self) -> dict[str, dict[str, int]]:
-        """Images and label files by split and task."""
-        report = {}
+        """Images and label files by split and task, looked for once."""
         for split in self.splits:
-            dataset = self.dataset(split, training=False)
-            report[split] = {"images": len(dataset), **dataset.coverage()}
-        return report
+            if split not in self._coverage:
+                dataset = self.dataset(split, training=False)
+                self._coverage[split] = {"images": len(dataset), **dataset.coverage()}
+        return self._coverage
 
     def fingerprint(self) -> dict[str, str]:
         """A short hash of every split's images."""

@@ -1,6 +1,7 @@
 """Training: the Lightning module, optimiser groups, schedules, logs."""
 
 from mtl_ase.training.backbone_export import BackboneExport
+from mtl_ase.training.best_checkpoint import BestCheckpoint
 from mtl_ase.training.checkpoint_files import CheckpointFiles
 from mtl_ase.training.csv_log import CSVLog
 from mtl_ase.training.ema import EMA
@@ -18,6 +19,7 @@ from mtl_ase.training.wandb_log import WandbLog
 __all__ = [
     "EMA",
     "BackboneExport",
+    "BestCheckpoint",
     "CSVLog",
     "CheckpointFiles",
     "Cosine",

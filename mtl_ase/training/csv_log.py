@@ -73,6 +73,12 @@ class CSVLog(Logger):
         self.row |= {key: f"{value:.8g}" for key, value in metrics.items()}
 
     @rank_zero_only
+    def cut(self, step: int) -> None:
+        """Drop what an earlier start of the run logged from this step on."""
+        if self.path.is_file():
+            self._rewrite(["step"], before=step)
+
+    @rank_zero_only
     def save(self) -> None:
         """Write the current row by one system call, so that readers never see a part of it."""
         if not self.row:

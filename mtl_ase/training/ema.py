@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import lightning.pytorch as pl
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim.swa_utils import get_ema_multi_avg_fn
@@ -38,6 +39,10 @@ class EMA(WeightAveraging):
             )
         super().__init__(use_buffers=True, multi_avg_fn=self._average)
         self.decay, self.ramp = decay, ramp
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """The averages take the weights' place, also where a resumed run had no step left."""
+        self.on_train_end(trainer, pl_module)
 
     def decay_at(self, update: int) -> float:
         """The decay of an update, counted from 1."""

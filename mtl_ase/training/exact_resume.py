@@ -8,6 +8,15 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
+from torch.optim.lr_scheduler import LambdaLR
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.data import DataModule
+from mtl_ase.training.csv_log import CSVLog
+
+PROGRESS = "data_progress"
+"""The key of a checkpoint that tells how many batches are done, for data modules of any class."""
 
 
 def seed_everything_at(seed: int, batch: int, rank: int) -> None:
@@ -21,41 +30,151 @@ def training_steps(trainer: pl.Trainer) -> int:
 
     Lightning's own estimate starts the loader before a checkpoint is read, so that a resumed
     training would begin its epoch anew (Lightning #20550).
+
+    Raises:
+        UserError: neither `trainer.max_epochs` nor `trainer.max_steps` says when training ends.
     """
     datamodule = getattr(trainer, "datamodule", None)
     if datamodule is None:
         return int(trainer.estimated_stepping_batches)
-    batches, limit = datamodule.batches_per_epoch, trainer.limit_train_batches
-    batches = min(batches, limit) if isinstance(limit, int) else int(batches * limit)
     steps: float = math.inf
     if trainer.max_epochs is not None and trainer.max_epochs >= 0:
-        steps = math.ceil(batches / trainer.accumulate_grad_batches) * trainer.max_epochs
+        steps_per_epoch = math.ceil(datamodule.batches_per_epoch / trainer.accumulate_grad_batches)
+        steps = steps_per_epoch * trainer.max_epochs
     if trainer.max_steps >= 0:
         steps = min(steps, trainer.max_steps)
+    if steps == math.inf:
+        raise UserError(
+            "trainer.max_epochs=-1 trains without an end, but the schedule needs one; give "
+            "trainer.max_epochs or trainer.max_steps."
+        )
     return max(1, int(steps))
 
 
-def between_batches(checkpoint: dict[str, Any]) -> None:
+class ExactResume(pl.Callback):
+    """Continues a training between two batches, with a `DataModule` that starts at the second.
+
+    `MultiTaskModule` brings it along, so that it can't be left out.
+    """
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Say how many batches are done."""
+        datamodule = getattr(trainer, "datamodule", None)
+        if isinstance(datamodule, DataModule):
+            checkpoint[PROGRESS] = datamodule.progress()
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Go on after these batches.
+
+        Raises:
+            UserError: the checkpoint does not say how many they are, an epoch has another number of
+                batches now, or the training is to end before the checkpoint.
+        """
+        datamodule = getattr(trainer, "datamodule", None)
+        if trainer.state.fn != TrainerFn.FITTING or not isinstance(datamodule, DataModule):
+            return
+        progress = _progress_in(checkpoint, datamodule)
+        datamodule.go_on(progress)
+        between_batches(checkpoint, progress)
+        _refuse_an_earlier_end(trainer, progress, checkpoint["global_step"])
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin where the checkpoint stands, by the schedule that is configured now."""
+        _undo_the_round_without_a_batch(trainer)
+        for config in trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, LambdaLR):
+                _follow(config.scheduler)
+        for logger in trainer.loggers:
+            if isinstance(logger, CSVLog):
+                logger.cut(trainer.global_step)
+
+
+def between_batches(checkpoint: dict[str, Any], progress: dict[str, int]) -> None:
     """Rewrite the state of Lightning's loops in a checkpoint as that between two batches.
 
     Lightning saves its progress in the middle of hooks and, when it is resumed, guesses from
     half-raised counters what was done: an epoch's validation may be repeated or left out, and an
     epoch that `max_steps` ended counts as done. Here everything follows from how many batches are
     done.
+
+    Args:
+        checkpoint: as Lightning saved it; changed in place.
+        progress: `batches` done in all, and `batches_per_epoch`.
     """
-    state = next((part for name, part in checkpoint.items() if name.endswith("DataModule")), None)
     loops = checkpoint.get("loops", {}).get("fit_loop")
-    if state is None or loops is None or not state["batches_per_epoch"]:
+    if loops is None or not progress["batches_per_epoch"]:
         return
-    epoch, batch = divmod(state["batches"], state["batches_per_epoch"])
+    epoch, batch = divmod(progress["batches"], progress["batches_per_epoch"])
     _set(loops["epoch_progress"], epoch, epoch)
     if batch:  # the epoch has begun
         for part in ("total", "current"):
             loops["epoch_progress"][part] |= {"ready": epoch + 1, "started": epoch + 1}
-    progress = loops["epoch_loop.batch_progress"]
-    _set(progress, state["batches"], batch)
-    progress["is_last_batch"] = False
+    batches = loops["epoch_loop.batch_progress"]
+    _set(batches, progress["batches"], batch)
+    batches["is_last_batch"] = False
     loops["epoch_loop.state_dict"]["_batches_that_stepped"] = checkpoint["global_step"]
+
+
+def count_last_epoch(trainer: pl.Trainer) -> None:
+    """Count an epoch that `max_steps` ended early as done, as Lightning does where it ends it.
+
+    After a resume from that very step, Lightning has nothing to train and counts one epoch less.
+    """
+    loop = trainer.fit_loop
+    if loop.max_batches in (0, math.inf):
+        return
+    batches = loop.epoch_loop.batch_progress.total.completed
+    loop.epoch_progress.current.completed = math.ceil(batches / loop.max_batches)
+
+
+def _progress_in(checkpoint: dict[str, Any], datamodule: DataModule) -> dict[str, int]:
+    """Older checkpoints hold it under the class name of their data module."""
+    for key in (PROGRESS, type(datamodule).__qualname__, DataModule.__qualname__):
+        if key in checkpoint:
+            progress: dict[str, int] = checkpoint[key]
+            return progress
+    raise UserError(
+        "the checkpoint does not say how many training batches are done, so that it can't be "
+        "continued exactly; start anew, e.g. with its weights as model.backbone.weights."
+    )
+
+
+def _refuse_an_earlier_end(trainer: pl.Trainer, progress: dict[str, int], step: int) -> None:
+    epochs = progress["batches"] // max(1, progress["batches_per_epoch"])
+    ends = (("max_epochs", trainer.max_epochs, epochs), ("max_steps", trainer.max_steps, step))
+    for key, end, done in ends:
+        if end is not None and 0 <= end < done:
+            raise UserError(
+                f"trainer.{key}={end}, but the checkpoint has {done} done already; give at least "
+                "that many, or start anew with another run_dir."
+            )
+
+
+def _undo_the_round_without_a_batch(trainer: pl.Trainer) -> None:
+    """Lower Lightning's count of logged steps where it is about to be raised without a step.
+
+    Resumed where a validation has just been, and with `max_steps` at the start of an epoch too,
+    Lightning's loop goes round once without a batch, so as not to validate again, and counts this
+    as a step that is logged: all later rows would be one step off.
+    """
+    loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
+    assert fetcher is not None
+    idle = loop.restarting and loop.restarted_on_last and loop._should_check_val_fx(fetcher)
+    if idle and not loop._should_accumulate():
+        loop._batches_that_stepped -= 1
+
+
+def _follow(scheduler: LambdaLR) -> None:
+    """The learning rate of the step to come; `max_steps` may have been changed since the last."""
+    parts = zip(
+        scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
+    )
+    for group, base, factor in parts:
+        group["lr"] = base * factor(scheduler.last_epoch)
 
 
 def _set(progress: dict[str, Any], total: int, current: int) -> None:

@@ -105,4 +105,6 @@ def is_validated_next(trainer: pl.Trainer, done: int) -> bool:
         return False
     if not isinstance(batches, int):  # validations by the clock
         return False
+    if trainer.check_val_every_n_epoch is None:  # counted across epochs
+        done = trainer.fit_loop.epoch_loop.batch_progress.total.completed
     return batches - done % batches <= trainer.accumulate_grad_batches

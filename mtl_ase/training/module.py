@@ -22,7 +22,7 @@ from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
 from mtl_ase.training.checkpoint_fit import check_content, check_fits
-from mtl_ase.training.exact_resume import between_batches, seed_everything_at, training_steps
+from mtl_ase.training.exact_resume import ExactResume, seed_everything_at, training_steps
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.frozen_weights import FrozenWeights
 from mtl_ase.training.joined_losses import no_cost, num_processes, task_losses
@@ -83,13 +83,16 @@ class MultiTaskModule(pl.LightningModule):
         self.guard = FiniteLosses(nonfinite, max_skipped)
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints
 
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """What every training needs, whatever `callbacks` says."""
+        return [ExactResume()]
+
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Draw this batch's random numbers from (seed, batch, process), whatever came before."""
         seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Say where training stands so that Lightning goes on exactly there; trim the weights."""
-        between_batches(checkpoint)
+        """Leave out weights that a file has."""
         if not self.full_checkpoints:
             self.frozen.leave_out(checkpoint)
 

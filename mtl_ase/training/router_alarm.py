@@ -37,14 +37,16 @@ class RouterAlarm(RoutingCallback):
         self.share, self.steps, self.every_n_steps = share, steps, every_n_steps
         self.idle_NE: Tensor | None = None
         self.warned = 0
+        self.seen = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The counts of idle batches, and the number of experts in the last warning."""
-        return {"idle": self.idle_NE, "warned": self.warned}
+        """Idle batches of every expert, experts in the last warning, batches seen so far."""
+        return {"idle": self.idle_NE, "warned": self.warned, "seen": self.seen}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the counts of the checkpoint."""
         self.idle_NE, self.warned = state_dict["idle"], state_dict["warned"]
+        self.seen = state_dict.get("seen", 0)
 
     def on_routing(
         self,
@@ -59,7 +61,8 @@ class RouterAlarm(RoutingCallback):
             self.idle_NE = torch.zeros_like(load_NE, dtype=torch.int64)
         idle_NE = self.idle_NE.to(load_NE.device)
         self.idle_NE = torch.where(load_NE < self.share, idle_NE + 1, 0)
-        if (batch_idx + 1) % self.every_n_steps == 0:
+        self.seen += 1
+        if self.seen % self.every_n_steps == 0:
             self._warn_if_more(self.idle_NE >= self.steps)
 
     def _warn_if_more(self, collapsed_NE: Tensor) -> None:

@@ -59,8 +59,8 @@ class RouterLog(RoutingCallback):
         self.count, self.written = state_dict["count"], state_dict["written"]
 
     @rank_zero_only
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Drop rows that were written after the checkpoint."""
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Drop rows that were written after the checkpoint, even if no step is left to train."""
         if self.sums_2NTE is not None:
             self.sums_2NTE = self.sums_2NTE.to(pl_module.device)
         if not self.path.is_file():
@@ -88,8 +88,8 @@ class RouterLog(RoutingCallback):
             self._write(step, list(cast(MultiTaskModule, pl_module).tasks))
 
     @rank_zero_only
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write rows for the remaining steps."""
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write rows for the remaining steps, also those of a run stopped after its last step."""
         if self.count:
             self._write(trainer.global_step, list(cast(MultiTaskModule, pl_module).tasks))
 

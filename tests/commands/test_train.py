@@ -74,7 +74,7 @@ def test_a_run_leaves_a_complete_folder(finished_run: Path) -> None:
         "DONE",
     }
     names = {path.name for path in (finished_run / "checkpoints").iterdir()}
-    assert names == {"last.ckpt", "last.previous.ckpt", "best.ckpt", "manifest.json"}
+    assert names == {"last.ckpt", "best.ckpt", "manifest.json"}
     assert {p.name for p in (finished_run / "figures").iterdir()} == {"losses.png", "routers.png"}
     for sheet in (finished_run / "predictions").iterdir():
         with Image.open(sheet) as picture:

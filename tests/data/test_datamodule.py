@@ -138,6 +138,17 @@ def test_coverage_and_fingerprint(scenes_root: Path) -> None:
     assert data.fingerprint() == module(scenes_root).fingerprint()
 
 
+def test_label_files_are_looked_for_once(
+    scenes_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = module(scenes_root, tasks=["semseg"])
+    first = data.coverage()
+    looked = []
+    monkeypatch.setattr(LABELS["semseg"], "find", lambda *_: looked.append(1))
+    assert data.coverage() == first
+    assert looked == []
+
+
 def test_splits_can_be_named(scenes_root: Path) -> None:
     data = module(scenes_root, train_split="val", val_split="train", tasks=["edge"])
     assert len(data.dataset("train", training=True)) == NUM_VAL

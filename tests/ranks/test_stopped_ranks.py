@@ -19,7 +19,7 @@ from tests.ranks.conftest import (
     wait_for_end,
     wait_for_steps,
 )
-from tests.resume.test_bit_identity import equal
+from tests.resume.runs import equal
 
 LONG = ["trainer.max_epochs=1000", "trainer.check_val_every_n_epoch=1000", "data.batch_size=1"]
 

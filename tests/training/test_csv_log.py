@@ -113,3 +113,20 @@ def test_finished_rows_are_only_appended_to(log, tmp_path):
         logger.log_metrics({"a": step}, step)
     logger.finalize("success")
     assert path.stat().st_ino == before
+
+
+def test_a_resumed_run_cuts_what_it_may_not_log_again(log, rows, tmp_path):
+    """Such as the last validation of a run that is given more steps and logs every tenth."""
+    logger = log()
+    for step in range(4):
+        logger.log_metrics({"a": step}, step)
+    logger.finalize("success")
+    resumed = log()
+    resumed.cut(3)
+    assert [row["step"] for row in rows()] == ["0", "1", "2"]
+    resumed.log_metrics({"a": 9}, 9)
+    resumed.finalize("success")
+    assert [row["step"] for row in rows()] == ["0", "1", "2", "9"]
+    (tmp_path / "run" / "metrics.csv").unlink()
+    log().cut(0)
+    assert not (tmp_path / "run" / "metrics.csv").exists()

@@ -39,3 +39,22 @@ def test_the_last_step_before_a_validation_is_known(batches, accumulate, every, 
     assert found == due
     trainer.enable_validation = False
     assert not any(is_validated_next(trainer, done) for done in range(1, last))
+
+
+def test_validations_may_be_counted_across_epochs():
+    """Every fourth batch, in epochs of six of which five are done before."""
+    progress = SimpleNamespace(total=SimpleNamespace(completed=0))
+    trainer = SimpleNamespace(
+        val_check_batch=4,
+        accumulate_grad_batches=1,
+        check_val_every_n_epoch=None,
+        current_epoch=5,
+        enable_validation=True,
+        fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(batch_progress=progress)),
+    )
+    found = []
+    for done in range(1, 6):
+        progress.total.completed = 5 * 6 + done
+        if is_validated_next(trainer, done):
+            found.append(done)
+    assert found == [1, 5]

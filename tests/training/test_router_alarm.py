@@ -59,6 +59,16 @@ def test_a_resumed_alarm_goes_on():
         feed(second, outputs, 1)
 
 
+def test_short_epochs_are_looked_at_too():
+    """Batches are counted from 0 in every epoch."""
+    alarm = RouterAlarm(steps=20, every_n_steps=5)
+    outputs = routing([0.0, 1.0])
+    for _ in range(6):
+        quiet(alarm, outputs, 3)
+    with pytest.warns(UserWarning, match="1 of 2 experts"):
+        feed(alarm, outputs, 3)
+
+
 def test_networks_without_experts_and_skipped_batches_are_left_alone():
     alarm = RouterAlarm(steps=1, every_n_steps=1)
     quiet(alarm, {"routing": []}, 3)

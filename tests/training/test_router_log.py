@@ -56,7 +56,7 @@ def test_a_row_per_layer_task_and_expert(tiny_network, tmp_path, experiment):
 def test_rows_are_means_since_the_last_ones(tmp_path):
     log = RouterLog(str(tmp_path), every_n_steps=2)
     end_batches(log, range(1, 6), [made(gate) for gate in (0.1, 0.2, 0.3, 0.5, 0.9)])
-    log.on_train_end(SimpleNamespace(global_step=5), MODULE)
+    log.on_fit_end(SimpleNamespace(global_step=5), MODULE)
     found = {int(row["step"]): float(row["gate"]) for row in read(tmp_path)}
     assert found == pytest.approx({2: 0.15, 4: 0.4, 5: 0.9})
     assert {float(row["share"]) for row in read(tmp_path)} == {0.3, 0.8, 1.8}
@@ -66,7 +66,7 @@ def test_summed_gradients_do_not_repeat_rows(tmp_path):
     """With accumulate_grad_batches=2 the step stands still every other batch."""
     log = RouterLog(str(tmp_path), every_n_steps=2)
     end_batches(log, [0, 1, 1, 2, 2, 3, 3, 4], [made(0.1 * gate) for gate in range(8)])
-    log.on_train_end(SimpleNamespace(global_step=4), MODULE)
+    log.on_fit_end(SimpleNamespace(global_step=4), MODULE)
     found = [(int(row["step"]), float(row["gate"])) for row in read(tmp_path)]
     assert sorted(set(found)) == [(2, 0.15), (4, 0.55)]
     assert len(found) == 2 * 2 * len(TASKS) * 3
@@ -82,7 +82,7 @@ def test_a_resumed_run_appends(tmp_path):
 def test_no_file_without_routers(tmp_path):
     log = RouterLog(str(tmp_path), every_n_steps=1)
     end_batches(log, [1], [{"routing": []}])
-    log.on_train_end(SimpleNamespace(global_step=1), MODULE)
+    log.on_fit_end(SimpleNamespace(global_step=1), MODULE)
     assert not (tmp_path / "router.csv").exists()
 
 
