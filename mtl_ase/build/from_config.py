@@ -17,6 +17,10 @@ from mtl_ase.config.allow_list import check_targets
 from mtl_ase.config.arguments import check_arguments
 from mtl_ase.config.value_types import check_values
 from mtl_ase.config.written_paths import check_paths
+from mtl_ase.data import DataModule
+from mtl_ase.model import MultiTaskNetwork
+from mtl_ase.tasks import Task
+from mtl_ase.training import MultiTaskModule
 
 HANDED = {
     "data": ("tasks", "counts"),
@@ -52,7 +56,7 @@ def check_part(config: DictConfig, part: str) -> None:
     check_values(config, part)
 
 
-def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Any]:
+def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Task]:
     """The tasks by name, in the order of the config; build them first: it checks all targets.
 
     Args:
@@ -76,26 +80,28 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
     }
 
 
-def build_network(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
+def build_network(config: DictConfig, tasks: Mapping[str, Task]) -> MultiTaskNetwork:
     """The network for these tasks."""
     check_part(config, "model")
     channels = {name: task.channels for name, task in tasks.items()}
-    return instantiate(config.model, channels=channels)
+    network: MultiTaskNetwork = instantiate(config.model, channels=channels)
+    return network
 
 
-def build_data(config: DictConfig, tasks: Mapping[str, Any]) -> Any:
+def build_data(config: DictConfig, tasks: Mapping[str, Task]) -> DataModule:
     """The data module for these tasks; it counts their labels as their losses say."""
     check_part(config, "data")
     counts = {name: task.counts for name, task in tasks.items() if task.counts is not None}
-    return instantiate(config.data, tasks=list(tasks), counts=counts)
+    data: DataModule = instantiate(config.data, tasks=list(tasks), counts=counts)
+    return data
 
 
 def build_module(
-    config: DictConfig, tasks: Mapping[str, Any], network: Any, **others: Any
-) -> pl.LightningModule:
+    config: DictConfig, tasks: Mapping[str, Task], network: nn.Module, **others: Any
+) -> MultiTaskModule:
     """The Lightning module around a network; other arguments go to its constructor."""
     check_part(config, "training")
-    module: pl.LightningModule = instantiate(
+    module: MultiTaskModule = instantiate(
         config.training,
         network=network,
         tasks=tasks,

@@ -12,7 +12,7 @@ from PIL import Image
 
 from mtl_ase.build import build_data, build_tasks
 from mtl_ase.commands.options import make_folder
-from mtl_ase.data import DataModule, Sample
+from mtl_ase.data import Sample
 from mtl_ase.data.image_files import read_image
 from mtl_ase.report import compose_sheet, draw_legend
 from mtl_ase.tasks import Task
@@ -32,8 +32,8 @@ def browse_data(config: DictConfig, out: Path, count: int, epoch: int) -> list[P
     Returns:
         The written files.
     """
-    tasks: dict[str, Task] = build_tasks(config)
-    data: DataModule = build_data(config, tasks)
+    tasks = build_tasks(config)
+    data = build_data(config, tasks)
     before, after = (data.dataset("train", training) for training in (False, True))
     chosen = np.linspace(0, len(before) - 1, min(count, len(before))).astype(int).tolist()
     make_folder(out, "--out")

@@ -40,7 +40,7 @@ def prepare_data(config: DictConfig, may_download: bool, as_json: bool, pack: bo
         UserError: the data set is missing or can't be downloaded, or the pack can't be written.
     """
     check_targets(config)
-    data: DataModule = build_data(config, {})
+    data = build_data(config, {})
     if data.generator is None:
         if data.root is None:
             raise UserError(f"data.root=null is no folder for {data.name}; give data.root=DIR.")

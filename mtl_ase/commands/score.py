@@ -21,7 +21,7 @@ from mtl_ase.build import (
     check_part,
 )
 from mtl_ase.commands.run_folder import RunFolder
-from mtl_ase.data import DataModule, Sample
+from mtl_ase.data import Sample
 from mtl_ase.evaluation import (
     EvalProtocol,
     PredictionFiles,
@@ -34,7 +34,6 @@ from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics import CountingMetric
 from mtl_ase.report import network_predictions, refuse_links, write_scores
 from mtl_ase.tasks import Task
-from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.checkpoint_files import read_checkpoint
 
 
@@ -62,7 +61,7 @@ def score_run(
     """
     refuse_links(folder.path)
     protocol, tasks, keys = _scored_tasks(config)
-    data: DataModule = build_data(config, tasks)
+    data = build_data(config, tasks)
     data.check_root()
     config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
     config.trainer.default_root_dir = str(folder.path)  # the run may have been moved
@@ -75,7 +74,6 @@ def score_run(
         config.model.backbone.pretrained, config.model.backbone.weights = False, None
     network = build_network(config, tasks)
     module = build_module(config, tasks, network, protocol=protocol, evaluating=True)
-    assert isinstance(module, MultiTaskModule)
     _check_reference(module.scorer, require_reference)
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
@@ -113,7 +111,7 @@ def score_files(
     """
     refuse_links(out or folder)
     protocol, tasks, keys = _scored_tasks(config)
-    data: DataModule = build_data(config, tasks)
+    data = build_data(config, tasks)
     data.check_root()
     check_part(config, "training")
     reference = instantiate(config.training.reference, _convert_="object")
@@ -148,7 +146,7 @@ def _scored_tasks(config: DictConfig) -> tuple[EvalProtocol, dict[str, Task], li
 
     These are the keys of metrics.json: the tasks' own metrics, then delta_m.
     """
-    tasks: dict[str, Task] = build_tasks(config)  # first: it checks all targets
+    tasks = build_tasks(config)  # first: it checks all targets
     check_part(config, "protocol")
     protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]

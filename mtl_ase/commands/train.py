@@ -61,7 +61,7 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     pl.seed_everything(config.seed, workers=True)
 
     tasks = build_tasks(config, trusted)
-    data: DataModule = build_data(config, tasks)
+    data = build_data(config, tasks)
     data.check_root()
     trainer = build_trainer(config, folder.path)
     check_classes(tasks, data)
@@ -70,7 +70,6 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     check_launch(config, trainer)
     prepare_device(trainer)
     module = build_module(config, tasks, build_network(config, tasks))
-    assert isinstance(module, MultiTaskModule)
     data.prepare_data()
     check_validation(trainer, data)
     if trainer.is_global_zero:

@@ -11,8 +11,8 @@ import torch
 from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import build_data
-from mtl_ase.data import DataModule, DenseDataset
+from mtl_ase.build import build_data, build_tasks
+from mtl_ase.data import DenseDataset
 from mtl_ase.data.image_files import read_image
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.usual_loader import UsualLoader
@@ -69,7 +69,7 @@ def benchmark_data(config: DictConfig) -> dict[str, Any]:
 
 
 def _dataset(config: DictConfig) -> DenseDataset:
-    data: DataModule = build_data(config, config.tasks)
+    data = build_data(config, build_tasks(config))
     return data.dataset("train", training=True)
 
 

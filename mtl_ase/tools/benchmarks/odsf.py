@@ -20,8 +20,7 @@ from scipy.sparse.csgraph import min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import build_data
-from mtl_ase.data import DataModule
+from mtl_ase.build import build_data, build_tasks
 from mtl_ase.data.image_files import read_image
 from mtl_ase.data.labels.thinning import thin
 from mtl_ase.metrics.edges import Matching
@@ -147,7 +146,7 @@ def assigned(predicted_HW: Mask, true_HW: Mask, max_distance: float) -> int:
 
 
 def _maps(config: DictConfig) -> list[tuple[NDArray[np.float32], Mask]]:
-    data: DataModule = build_data(config, {"edge": None})
+    data = build_data(config, {"edge": build_tasks(config)["edge"]})
     dataset = data.dataset("val", training=False)
     maps = []
     for index in range(min(IMAGES, len(dataset))):

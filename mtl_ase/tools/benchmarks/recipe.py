@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import build_data
-from mtl_ase.data import DataModule, DenseDataset, Sample, Warp
+from mtl_ase.build import build_data, build_tasks
+from mtl_ase.data import DenseDataset, Sample, Warp
 from mtl_ase.data.image_files import read_image
 from mtl_ase.tools.benchmarks.interleaved import interleave
 
@@ -65,7 +65,7 @@ def benchmark_recipe(config: DictConfig) -> dict[str, Any]:
 
 def _dataset(config: DictConfig, recipe: dict[str, Any]) -> DenseDataset:
     config.data.augmentation.update(recipe)
-    data: DataModule = build_data(config, config.tasks)
+    data = build_data(config, build_tasks(config))
     return data.dataset("train", training=True)
 
 
