@@ -35,5 +35,6 @@ class MaskedL1(CountedLoss):
                 "channels to 1."
             )
         (valid_count,) = (self.counts(label_BHW) if counts_K is None else counts_K).clamp(min=1)
-        error_BHW = (at_least_float32(logits_BCHW[:, 0]) - label_BHW).abs()
+        prediction_BHW = at_least_float32(logits_BCHW[:, 0])
+        error_BHW = (prediction_BHW - label_BHW.to(prediction_BHW)).abs()
         return torch.where(label_BHW > 0, error_BHW, 0.0).sum() / valid_count

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_ase.launch.child_training import exit_code
+from mtl_ase.launch.child_training import shell_exit_code
 from mtl_ase.tools.small_training import ROOT, SMALL, finish, start
 
 
@@ -50,12 +50,12 @@ def test_sigint_at_the_start_leaves_nothing_half_done(tmp_path: Path) -> None:
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
     process.communicate()
-    assert exit_code(process.returncode) in (1, 130)
+    assert shell_exit_code(process.returncode) in (1, 130)
     process = _start(tmp_path)
     _wait_for(tmp_path / "run" / ".lock", process)
     process.send_signal(signal.SIGINT)
     process.communicate()
-    assert exit_code(process.returncode) in (1, 130)
+    assert shell_exit_code(process.returncode) in (1, 130)
     assert not (tmp_path / "run" / "DONE").exists()
     finish(_start(tmp_path))
     assert (tmp_path / "run" / "DONE").exists()
@@ -71,7 +71,7 @@ def test_a_signal_while_the_report_is_written_leaves_no_done(tmp_path: Path, nam
     _wait_for(mark, process)
     process.send_signal(number)
     process.communicate(timeout=60)
-    assert exit_code(process.returncode) == 128 + number
+    assert shell_exit_code(process.returncode) == 128 + number
     run = tmp_path / "run"
     assert not (run / "DONE").exists()
     before = (run / "metrics.csv").read_bytes(), (run / "metrics.json").read_bytes()

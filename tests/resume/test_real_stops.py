@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands.conftest import ROOT
+from tests.conftest import ROOT
 from tests.resume.runs import BATCH, LOGS, equal, read_checkpoints
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
