@@ -62,7 +62,7 @@ class FolderLayout:
 def _lines(path: Path) -> list[str]:
     """The lines of a text file, without a byte order mark."""
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise UserError(f"{path} is missing; check data.root, or restore the split list.") from None
     except UnicodeDecodeError as error:

@@ -18,7 +18,7 @@ import pytest
 from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import build_data
+from mtl_ase.build import build_data, build_tasks
 from mtl_ase.commands import RunFolder
 from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.config import run_once
@@ -61,7 +61,7 @@ def test_a_set_lies_under_any_name(
 ) -> None:
     root = make_set(tmp_path / name)
     config = composed(f"data.root={quoted(root)}", "data.num_workers=0", "tasks=[semseg,edge]")
-    data = build_data(config, {"semseg": None, "edge": None})
+    data = build_data(config, build_tasks(config))
     assert data.root == root
     building.build_pack(root / "packs/x", root, IDS, LABELS, 1)
     labels = data.dataset("train", training=False)[0, 1].labels
@@ -187,9 +187,9 @@ def test_a_config_of_a_run_that_is_a_list_is_named(
     tmp_path: Path, composed: Callable[..., DictConfig]
 ) -> None:
     (tmp_path / "config.yaml").write_text("[1, 2]\n")
-    with pytest.raises(UserError, match=r"config\.yaml is no config of a run"):
+    with pytest.raises(UserError, match=r"config\.yaml holds no keys"):
         RunFolder(tmp_path).read_config()
-    with pytest.raises(UserError, match=r"config\.yaml is no config of a run"):
+    with pytest.raises(UserError, match=r"config\.yaml holds no keys"):
         check_same_run(tmp_path / "checkpoints/last.ckpt", composed())
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from mtl_ase.report.folding_table import FoldingTable
 
 ROOT = Path(__file__).parents[2]
-STREAMS = ROOT / "mtl_ase/config/streams.py"
+STREAMS = ROOT / "mtl_ase/launch/streams.py"
 
 
 def program(text: str, before: str = "") -> list[str]:

@@ -175,7 +175,7 @@ OF_SCRIPTS: dict[str, tuple[str, list[str], list[str]]] = {
     "prepare, no folder": ("prepare_data", ["data.root=null"], ["data.root=null is no folder"]),
     "prepare, other files": ("prepare_data", ["data.root=/etc"], ["/etc holds other files"]),
     "search, nothing": ("search", [], ["usage", "trials=N"]),
-    "search, no trials": ("search", ["trials=0", "metric=a", SPACE], ["from 1 on"]),
+    "search, no trials": ("search", ["trials=0", "metric=a", SPACE], ["1 or more"]),
     "search, no metric": ("search", ["trials=1", SPACE], ["metric= is missing"]),
     "search, metric": ("search", ["trials=1", "metric=foo", SPACE], ["foo is not measured"]),
     "search, direction": ("search", ["trials=1", "metric=a", "direction=up", SPACE], ["maximize"]),
