@@ -22,7 +22,7 @@ NAMED = [name for row in ROWS for name in re.findall(r"tests/[\w/]+\.py::\w+", r
 GROUPS = ("config", "checkpoint", "data", "wrong_use", "numbers", "environment", "at_once")
 
 
-def tests_in(path: Path) -> set[str]:
+def functions_in(path: Path) -> set[str]:
     """The names of a file's test functions."""
     tree = ast.parse(path.read_text())
     functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
@@ -48,7 +48,7 @@ def test_the_page_counts_them(group: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(NAMED)))
 def test_a_named_test_exists(name: str) -> None:
     file, function = name.split("::")
-    assert function in tests_in(ROOT / file)
+    assert function in functions_in(ROOT / file)
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -56,5 +56,5 @@ def test_every_group_of_attacks_is_listed(group: str) -> None:
     files = list((ROOT / "tests" / "attacks").glob(f"test_{group}*.py"))
     assert files
     for file in files:
-        there = {f"tests/attacks/{file.name}::{name}" for name in tests_in(file)}
+        there = {f"tests/attacks/{file.name}::{name}" for name in functions_in(file)}
         assert there <= set(NAMED), there - set(NAMED)

@@ -86,8 +86,8 @@ def test_a_fault_below_a_library_keeps_its_traceback() -> None:
 def test_a_class_of_ours_that_hands_nonsense_to_a_library_keeps_its_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    nonsense = "mtl_ase.training.ema.get_ema_multi_avg_fn"
-    monkeypatch.setattr(nonsense, lambda _: torch.optim.SGD([], lr=1))
+    nonsense = "lightning.pytorch.callbacks.WeightAveraging.__init__"
+    monkeypatch.setattr(nonsense, lambda *_, **__: torch.optim.SGD([], lr=1))
     with pytest.raises(InstantiationException):
         run(lambda: instantiate({"_target_": "mtl_ase.training.EMA"}))
 

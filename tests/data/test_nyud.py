@@ -57,7 +57,7 @@ def config(root: Path, composed: Callable[..., DictConfig]) -> DictConfig:
 
 
 def test_labels_mean_what_they_say(config: DictConfig, root: Path) -> None:
-    data: DataModule = build_data(config, config.tasks)
+    data: DataModule = build_data(config, build_tasks(config))
     sample = data.dataset("val", training=False)[0, 0]
     assert sample.image_id == "0004"
     assert {name: tuple(label.shape) for name, label in sample.labels.items()} == {
@@ -81,7 +81,7 @@ def test_packed_and_raw_agree_in_training(config: DictConfig) -> None:
     samples = []
     for pack in ("build", "never"):
         config.data.pack = pack
-        data: DataModule = build_data(config, config.tasks)
+        data: DataModule = build_data(config, build_tasks(config))
         samples.append(data.dataset("train", training=True)[1, 2])
     first, second = samples
     assert all(torch.equal(first.labels[name], second.labels[name]) for name in first.labels)
@@ -102,7 +102,7 @@ def test_a_network_trains_on_it(config: DictConfig) -> None:
 
 def test_a_depth_file_of_something_else_is_named(config: DictConfig, root: Path) -> None:
     (root / "depth/0004.npy").write_bytes(b"nothing")
-    data: DataModule = build_data(config, config.tasks)
+    data: DataModule = build_data(config, build_tasks(config))
     with pytest.raises(BadFile, match=r"0004\.npy can't be read"):
         data.dataset("val", training=False)[0, 0]
     np.save(root / "depth/0004.npy", np.zeros((2, 2, 2)))

@@ -238,6 +238,7 @@ def run(
     folder.mkdir(parents=True, exist_ok=True)
     place = RunFolder(folder)
     checkpoint = place.checkpoint_to_resume("auto")
+    place.environment.write_text("{}")  # train.py writes it first: the folder holds a run
     torch.manual_seed(0 if checkpoint is None else 99)
     tasks = build_tasks(config, trusted=("tests.",))
     module = build_module(config, tasks, with_dropout(build_network(config, tasks)))
