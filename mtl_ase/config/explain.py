@@ -1,4 +1,4 @@
-"""Wrong use in one sentence: Hydra's and OmegaConf's errors, said in the user's terms."""
+"""Translates errors of Hydra and OmegaConf into one sentence for the user."""
 
 from __future__ import annotations
 
@@ -33,11 +33,10 @@ CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 
 
 def explain(error: BaseException) -> str | None:
-    """One sentence for wrong use, or None for a fault that needs its traceback.
+    """One sentence for a user error, or None for a bug, which needs its traceback.
 
-    Wrong use is what we say by `UserError`, what Hydra and OmegaConf say of a config, and a value
-    that a library refuses. Any other exception that comes out of a constructor is a fault, of ours
-    or of code that the user brought.
+    User errors are `UserError`s, errors of Hydra and OmegaConf about a config, and values that a
+    library rejects. Any other exception of a constructor is a bug, in our code or the user's.
     """
     reason = error
     while isinstance(reason, CONFIG_ERRORS) and (reason.__cause__ or reason.__context__):
@@ -124,7 +123,7 @@ def _not_built(error: InstantiationException) -> str:
 
 
 def nearest_key(unknown: str) -> str | None:
-    """The known key or config group whose last part, then whole name, is most like it."""
+    """The most similar key or config group, by its last part, then by its whole name."""
     config = _default()
     groups = [str(name) for name in config.hydra.runtime.choices if not name.startswith("hydra/")]
     content = OmegaConf.to_container(config, resolve=False)

@@ -1,4 +1,4 @@
-"""Where the parts of a trainer may write: below the run folder, whatever the config says."""
+"""Checks that trainer, loggers and callbacks write only below the run folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PARTS = ("trainer", "logger", "callbacks")
 
 
 def check_paths(config: DictConfig, run: Path) -> None:
-    """Refuse a trainer, logger or callback that would write outside of the run folder.
+    """Reject a trainer, logger or callback that would write outside of the run folder.
 
-    A path is a value where the constructor's type says so, and any text that leads elsewhere by
-    itself: absolute, into a home folder, upwards, or to a server.
+    Checked are values whose type hint is a path, and any string that is an absolute path, contains
+    ~ or .., or is a URL.
 
     Args:
         config: the whole config.
@@ -57,5 +57,5 @@ def _leads_elsewhere(text: str) -> bool:
 def _is_below(text: str, run: Path) -> bool:
     try:
         return Path(text).expanduser().resolve().is_relative_to(run.resolve())
-    except (OSError, RuntimeError, ValueError):  # no such home, a loop of links, a null byte
+    except (OSError, RuntimeError, ValueError):  # unknown ~user, a loop of links, a null byte
         return False

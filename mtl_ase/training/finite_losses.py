@@ -1,4 +1,4 @@
-"""Losses that are not finite numbers: noticed before they reach the weights."""
+"""Detects NaN and infinite losses before the backward pass."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ SHOWN = 8
 
 
 class NonfiniteLoss(ArithmeticError):
-    """A loss is not a finite number."""
+    """A loss is NaN or infinite."""
 
 
 class FiniteLosses:
-    """Looks at every batch's losses before the backward pass.
+    """Checks every batch's losses before the backward pass.
 
     Args:
         policy: "raise", or "skip" the batch with a warning.
-        max_skipped: batches to skip in a row at most.
+        max_skipped: most batches that may be skipped in a row.
     """
 
     def __init__(self, policy: Nonfinite, max_skipped: int) -> None:
@@ -35,10 +35,10 @@ class FiniteLosses:
     def accepts(
         self, total: Tensor, losses: Mapping[str, Tensor], step: int, image_ids: Sequence[str]
     ) -> bool:
-        """Whether the batch may be trained on; where batches are skipped, all processes agree.
+        """Whether all losses are finite; with "skip", whether they are on all processes.
 
         Raises:
-            NonfiniteLoss: it may not, and the policy says raise, or too many were skipped.
+            NonfiniteLoss: one is not, and the policy is "raise", or too many were skipped.
         """
         if self._all_finite(total):
             self.skipped = 0

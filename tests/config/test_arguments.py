@@ -52,7 +52,7 @@ def make(speed: float, size: int, colour: str = "red") -> None:
         ({"tasks": {"edge": {"loss": {"weight": 3}}}}, r"^tasks\.edge\.loss\.weight .* mean pos_w"),
         ({"tasks": {"edge": {"loss": {"foo": 3}}}}, r"loss\.foo .*; it takes pos_weight, ignore_"),
         ({"trainer": {"max_epoch": 3}}, r"^trainer\.max_epoch .* did you mean max_epochs\?$"),
-        ({"data": {"tasks": ["edge"]}}, r"^data\.tasks is handed over by the code"),
+        ({"data": {"tasks": ["edge"]}}, r"^data\.tasks is passed by the code"),
         ({"model": {"head": {"width": 3}}}, r"^model\.head\.width is handed over"),
         ({"model": {"adapter": {"gate": {"top_k": 3}}}}, r"^model\.adapter\.gate\.top_k is handed"),
         ({"model": {"lora": {"block": 3}}}, r"^model\.lora\.block is handed over"),
