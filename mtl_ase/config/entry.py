@@ -98,7 +98,7 @@ def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
     """Run `main`; user errors are printed as one sentence, with exit code 2."""
     outlive_readers()
     try:
-        _refuse_optimised()
+        _check_assertions()
         return main()
     except Exception as error:
         sentence = explain(error)
@@ -107,7 +107,7 @@ def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
         exit_with(sentence)
 
 
-def _refuse_optimised() -> None:
+def _check_assertions() -> None:
     """Reject `python -O`: Hydra's parsing of overrides depends on assertions with side effects.
 
     Raises:

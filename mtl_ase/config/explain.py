@@ -45,7 +45,7 @@ def explain(error: BaseException) -> str | None:
         return _one_line(reason)
     if isinstance(error, InstantiationException):
         of_hydra = isinstance(reason, CONFIG_ERRORS) and is_of_hydra(reason)
-        return _not_built(error) if of_hydra or is_refused(reason) else None
+        return _build_error(error) if of_hydra or is_refused(reason) else None
     if isinstance(error, ConfigAttributeError | ConfigKeyError) and not _is_key(error.full_key):
         return None  # our code asks for a key that no config has
     if isinstance(error, CONFIG_ERRORS):
@@ -75,8 +75,8 @@ def _sentence(error: BaseException) -> str:
         place = f"{error.full_key}: " if error.full_key else ""
         return f"{place}{str(error.msg or error).splitlines()[0].rstrip('.')}; check the config."
     if str(error).startswith("Error merging override") and error.__cause__:
-        said = str(error.__cause__).splitlines()[0].rstrip(".")
-        return f"{str(error).removeprefix('Error merging override ').strip()}: {said}; mend it."
+        cause = str(error.__cause__).splitlines()[0].rstrip(".")
+        return f"{str(error).removeprefix('Error merging override ').strip()}: {cause}; correct it."
     return _unknown_key(_one_line(error))
 
 
@@ -104,12 +104,12 @@ def _unknown_key(text: str) -> str:
     key = unknown[1] or unknown[2]
     nearest = nearest_key(key)
     if nearest == key:
-        return f"{key} is no key of the config that the other overrides leave; look at these."
+        return f"{key} is no key of the config as changed by the other overrides; check them."
     hint = f"did you mean {nearest}?" if nearest else "python train.py --cfg job prints all keys."
     return f"{key} is no key of the config; {hint} (A new key needs a + in front.)"
 
 
-def _not_built(error: InstantiationException) -> str:
+def _build_error(error: InstantiationException) -> str:
     """The sentence for a node whose constructor rejected its values."""
     text = str(error)
     target = re.search(r"target '([\w.]+)'", text)
@@ -117,9 +117,9 @@ def _not_built(error: InstantiationException) -> str:
     reason = error.__cause__ or error.__context__
     if target is None or reason is None:
         return _one_line(text)
-    said = repr(reason) if isinstance(reason, KeyError) else _one_line(reason).rstrip(".")
+    reason_text = repr(reason) if isinstance(reason, KeyError) else _one_line(reason).rstrip(".")
     place = node[1] if node else "a node of the config"
-    return f"{place} can't be built as {target[1]}: {said}; check the values under {place}."
+    return f"{place} can't be built as {target[1]}: {reason_text}; check the values under {place}."
 
 
 def nearest_key(unknown: str) -> str | None:

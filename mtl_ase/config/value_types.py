@@ -37,14 +37,14 @@ def check_values(config: DictConfig, part: str) -> None:
                 check_value(hint, node[name], f"{path}.{name}", f" for {node['_target_']}")
 
 
-def check_value(hint: Any, value: object, key: str, whose: str = "") -> None:
+def check_value(hint: Any, value: object, key: str, required_by: str = "") -> None:
     """Reject a value that is not of a type.
 
     Args:
         hint: the type; may be a `Literal`, or be annotated with `Bounds`.
         value: the value to check.
         key: its key in the config.
-        whose: what requires the type, for the message: "" or " for TARGET".
+        required_by: what requires the type, for the message: "" or " for TARGET".
 
     Raises:
         UserError: names the value, its key and the type.
@@ -52,8 +52,10 @@ def check_value(hint: Any, value: object, key: str, whose: str = "") -> None:
     if accepts(hint, value):
         return
     for place, inner, item in _items(hint, value):
-        check_value(inner, item, f"{key}{place}", whose)
-    raise UserError(f"{key}={_written(value)} does not fit{whose}; it takes {_said(hint)}.")
+        check_value(inner, item, f"{key}{place}", required_by)
+    raise UserError(
+        f"{key}={_as_yaml(value)} does not fit{required_by}; it takes {_type_name(hint)}."
+    )
 
 
 def accepts(hint: Any, value: object) -> bool:
@@ -122,20 +124,20 @@ def _items(hint: Any, value: object) -> Iterator[tuple[str, Any, object]]:
             yield f"[{index}]", inner[0 if several else index], item
 
 
-def _written(value: object) -> str:
+def _as_yaml(value: object) -> str:
     """A value as a config writes it."""
     names: dict[object, str] = {True: "true", False: "false", None: "null"}
     return names[value] if isinstance(value, bool | None) else str(value)
 
 
-def _said(hint: Any) -> str:
+def _type_name(hint: Any) -> str:
     return " or ".join(dict.fromkeys(_choices(hint)))
 
 
 def _choices(hint: Any) -> Iterator[str]:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        yield " ".join([_said(inner[0]), *(str(part) for part in inner[1:])])
+        yield " ".join([_type_name(inner[0]), *(str(part) for part in inner[1:])])
     elif origin in (Union, UnionType):
         for part in inner:
             yield from _choices(part)
@@ -144,7 +146,7 @@ def _choices(hint: Any) -> Iterator[str]:
     elif hint is NoneType:
         yield "null"
     elif origin is tuple and inner[-1] is not ...:
-        yield f"[{', '.join(map(_said, inner))}]"
+        yield f"[{', '.join(map(_type_name, inner))}]"
     else:
         plain = inspect.isclass(hint) and origin is None
         yield hint.__name__ if plain else str(hint).replace("collections.abc.", "")

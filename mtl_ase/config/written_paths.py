@@ -34,8 +34,8 @@ def check_paths(config: DictConfig, run: Path) -> None:
             hints = hints_of(pkgutil.resolve_name(str(node["_target_"])))
             own = {key: value for key, value in node.items() if not _is_node(value)}
             for key, text in strings(own):
-                is_path = _says_path(hints.get(key))
-                if (is_path or _leads_elsewhere(text)) and not _is_below(text, run):
+                is_path = _is_path_type(hints.get(key))
+                if (is_path or _points_outside(text)) and not _is_below(text, run):
                     raise UserError(
                         f"{place}.{key}={text} lies outside of the run folder {run}; give a path "
                         "in it, e.g. ${hydra:runtime.output_dir}/NAME, or another run_dir."
@@ -46,11 +46,11 @@ def _is_node(value: object) -> bool:
     return isinstance(value, dict) and "_target_" in value
 
 
-def _says_path(hint: Any) -> bool:
+def _is_path_type(hint: Any) -> bool:
     return any(part in (Path, os.PathLike) for part in (hint, *get_args(hint)))
 
 
-def _leads_elsewhere(text: str) -> bool:
+def _points_outside(text: str) -> bool:
     return text.startswith(("/", "~")) or ".." in Path(text).parts or "://" in text
 
 

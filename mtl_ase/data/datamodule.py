@@ -111,8 +111,8 @@ class DataModule(pl.LightningDataModule):
         self.size_hw = (image_size[0], image_size[1])
         self.batch_size, self.seed, self.augmentation = batch_size, seed, augmentation
         self.splits = {
-            "train": _list_name("train_split", train_split),
-            "val": _list_name("val_split", val_split),
+            "train": _check_list_name("train_split", train_split),
+            "val": _check_list_name("val_split", val_split),
         }
         self.num_workers = _choose_workers() if num_workers is None else num_workers
         self.layout = layout
@@ -304,7 +304,7 @@ class DataModule(pl.LightningDataModule):
         return DataLoader(dataset, sampler=order, **options)
 
 
-def _list_name(key: str, value: str) -> str:
+def _check_list_name(key: str, value: str) -> str:
     """Check the name of a split list: it becomes part of paths of folders that are deleted."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]*", value):
         raise UserError(

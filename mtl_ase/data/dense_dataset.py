@@ -107,7 +107,7 @@ class DenseDataset(Dataset[Sample]):
         else:
             image_HWC = self.augmentation.recolour(rng, image_HWC)
             known = {name: self.labels[name].warp(array, warp) for name, array in fitted.items()}
-        maps = known | self._blanks(known, source_hw if rng is None else self.size_hw)
+        maps = known | self._ignored_maps(known, source_hw if rng is None else self.size_hw)
         return Sample(
             self.image_ids[index],
             _to_tensor(image_HWC),
@@ -161,7 +161,7 @@ class DenseDataset(Dataset[Sample]):
     def _read_map(self, task: str, index: int, problems: list[str]) -> Array | None:
         return self._try(lambda: self.maps.read(task, index, not self.training), problems)
 
-    def _blanks(self, labelled: Container[str], size_hw: tuple[int, int]) -> dict[str, Array]:
+    def _ignored_maps(self, labelled: Container[str], size_hw: tuple[int, int]) -> dict[str, Array]:
         """All-ignored maps of the tasks for which the image has no label."""
         return {
             name: label.ignored_target(size_hw)

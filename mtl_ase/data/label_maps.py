@@ -40,10 +40,10 @@ class LabelMaps:
             try:
                 return self.pack.read(map_name(task, label, truth), index)
             except PackDamaged as error:
-                self._give_up(error)
+                self._drop_pack(error)
         return label.read_stored(self.root, self.image_ids[index], truth)
 
-    def _give_up(self, error: PackDamaged) -> None:
+    def _drop_pack(self, error: PackDamaged) -> None:
         """Continue without the pack; if damaged, delete its manifest so that it is rebuilt."""
         assert self.pack is not None
         folder, self.pack = self.pack.folder, None

@@ -66,11 +66,11 @@ class PredictionFiles:
                 f"{path} is {pixels.shape[1]} x {pixels.shape[0]}, but its label is {size_hw[1]} x "
                 f"{size_hw[0]}; write predictions in the size of the original image."
             )
-        self._refuse_other_numbers(name, path, pixels)
+        self._check_values(name, path, pixels)
         channels_first = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return torch.from_numpy(np.ascontiguousarray(channels_first))
 
-    def _refuse_other_numbers(self, name: str, path: Path, pixels: Array) -> None:
+    def _check_values(self, name: str, path: Path, pixels: Array) -> None:
         task = self.tasks[name]
         shape = (*pixels.shape[:2], 3) if task.channels == 3 else pixels.shape[:2]
         if pixels.shape != shape:

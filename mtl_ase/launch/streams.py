@@ -27,10 +27,10 @@ def outlive_readers() -> None:
             continue  # closed, or already replaced (e.g. by a test runner)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, cast(TextIO, _Outliving(stream)))
+        setattr(sys, name, cast(TextIO, _SurvivingStream(stream)))
 
 
-class _Outliving:
+class _SurvivingStream:
     """A text stream that is redirected to /dev/null when its reader is gone.
 
     Args:

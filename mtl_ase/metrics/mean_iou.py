@@ -35,10 +35,10 @@ class MeanIoU(CountingMetric):
         """
         valid_HW = label_HW != self.ignore_index
         true, predicted = label_HW[valid_HW].long(), prediction_HW[valid_HW].long()
-        for whose, classes in (("a label", true), ("a prediction", predicted)):
+        for source, classes in (("a label", true), ("a prediction", predicted)):
             if classes.numel() and int(classes.max()) >= self.num_classes:
                 raise UserError(
-                    f"MeanIoU: {whose} holds class {int(classes.max())} of only "
+                    f"MeanIoU: {source} holds class {int(classes.max())} of only "
                     f"{self.num_classes} classes; set num_classes or map the classes."
                 )
         pair = true * self.num_classes + predicted

@@ -80,11 +80,11 @@ class ExactResume(pl.Callback):
         progress = _progress_in(checkpoint, datamodule)
         datamodule.go_on(progress)
         between_batches(checkpoint, progress)
-        _refuse_an_earlier_end(trainer, progress, checkpoint["global_step"])
+        _check_end(trainer, progress, checkpoint["global_step"])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Apply the configured schedule, and cut CSV logs, at the resumed step."""
-        _undo_the_round_without_a_batch(trainer)
+        _uncount_extra_step(trainer)
         for config in trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, LambdaLR):
                 _follow(config.scheduler)
@@ -143,7 +143,7 @@ def _progress_in(checkpoint: dict[str, Any], datamodule: DataModule) -> dict[str
     )
 
 
-def _refuse_an_earlier_end(trainer: pl.Trainer, progress: dict[str, int], step: int) -> None:
+def _check_end(trainer: pl.Trainer, progress: dict[str, int], step: int) -> None:
     epochs = progress["batches"] // max(1, progress["batches_per_epoch"])
     ends = (("max_epochs", trainer.max_epochs, epochs), ("max_steps", trainer.max_steps, step))
     for key, end, done in ends:
@@ -154,7 +154,7 @@ def _refuse_an_earlier_end(trainer: pl.Trainer, progress: dict[str, int], step: 
             )
 
 
-def _undo_the_round_without_a_batch(trainer: pl.Trainer) -> None:
+def _uncount_extra_step(trainer: pl.Trainer) -> None:
     """Decrement Lightning's counter of logged steps if it will be incremented without a step.
 
     Resumed directly after a validation, or with `max_steps` at the start of an epoch, Lightning's

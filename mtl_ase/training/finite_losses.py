@@ -43,15 +43,15 @@ class FiniteLosses:
         if self._all_finite(total):
             self.skipped = 0
             return True
-        said = f"step {step}: {_what_is_wrong(total, losses, image_ids)}"
+        message = f"step {step}: {_describe(total, losses, image_ids)}"
         self.skipped += 1
         if self.policy == "raise" or self.skipped > self.max_skipped:
             raise NonfiniteLoss(
-                f"{said}; the weights are as they were before. Look at these images, lower the "
+                f"{message}; the weights are as they were before. Look at these images, lower the "
                 "learning rate, train in 32 bits, or leave such batches out with "
                 "training.nonfinite=skip."
             )
-        warnings.warn(f"{said}; the batch is left out", stacklevel=2)
+        warnings.warn(f"{message}; the batch is left out", stacklevel=2)
         return False
 
     def _all_finite(self, total: Tensor) -> bool:
@@ -61,7 +61,7 @@ class FiniteLosses:
         return bool(finite)
 
 
-def _what_is_wrong(total: Tensor, losses: Mapping[str, Tensor], image_ids: Sequence[str]) -> str:
+def _describe(total: Tensor, losses: Mapping[str, Tensor], image_ids: Sequence[str]) -> str:
     if math.isfinite(float(total.detach())):
         return "a loss of another process is not finite"
     bad = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]

@@ -58,12 +58,12 @@ class LastCheckpoint(Checkpoint):
         due = step % self.every_n_steps == 0 or is_validated_next(trainer, done)
         if number or (due and step != self.saved_step):
             self._save(trainer)
-        self._stop_if_told(trainer, number)
+        self._stop_on_signal(trainer, number)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save at the end of the epoch."""
         self._save(trainer)
-        self._stop_if_told(trainer, listen(trainer).agreed())
+        self._stop_on_signal(trainer, listen(trainer).agreed())
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Find the smallest number of batches over all processes: some have one more."""
@@ -80,7 +80,7 @@ class LastCheckpoint(Checkpoint):
     ) -> None:
         """Exit at once on a signal, without saving in the middle of a validation."""
         if batch_idx < self.shared_batches:
-            self._stop_if_told(trainer, listen(trainer).agreed())
+            self._stop_on_signal(trainer, listen(trainer).agreed())
 
     def _save(self, trainer: pl.Trainer) -> None:
         for logger in trainer.loggers:
@@ -88,7 +88,7 @@ class LastCheckpoint(Checkpoint):
         trainer.save_checkpoint(self.path)
         self.saved_step = trainer.global_step
 
-    def _stop_if_told(self, trainer: pl.Trainer, number: int) -> None:
+    def _stop_on_signal(self, trainer: pl.Trainer, number: int) -> None:
         if not number:
             return
         if number == requeue_signal(trainer):

@@ -60,7 +60,7 @@ def download(url: str, path: Path) -> None:
             "and run the same command again."
         ) from error
     raise UserError(
-        f"{url} broke off {ATTEMPTS} times; run the same command again, it goes on from byte "
+        f"{url} broke off {ATTEMPTS} times; run the same command again, it continues at byte "
         f"{part.stat().st_size:,}."
     )
 

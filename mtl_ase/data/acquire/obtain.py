@@ -41,7 +41,7 @@ def obtain(
     if not may_download:
         raise UserError(
             f"{root} holds no data set (no folder {name}), and none of the archives "
-            f"{', '.join(_names(archives))} lies in {home}; put one there, or add --download."
+            f"{', '.join(_names(archives))} is in {home}; put one there, or add --download."
         )
     home.mkdir(parents=True, exist_ok=True)
     dead = []

@@ -55,7 +55,7 @@ def unpack(archive: Path, root: Path, image_folder: str) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-class _Gate:
+class _MemberFilter:
     """Extraction filter that checks every member before it is unpacked.
 
     `tarfile.data_filter` rejects paths outside the folder. Its check resolves links that were
@@ -112,7 +112,7 @@ def _extract(archive: Path, draft: Path) -> None:
             ) as file,
             tarfile.open(fileobj=file, mode="r|*") as tar,
         ):
-            tar.extractall(draft, filter=_Gate(archive))
+            tar.extractall(draft, filter=_MemberFilter(archive))
     except tarfile.SpecialFileError as error:
         raise UserError(
             f"{archive} holds a device or pipe ({error}); don't use it, get the archive from "

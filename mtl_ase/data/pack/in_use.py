@@ -39,7 +39,7 @@ def held_new(folder: Path) -> Iterator[None]:
             number = hold(folder)
         except FileNotFoundError:
             continue  # another process has just removed it as stale
-        if _is_still(folder, number):
+        if _still_exists(folder, number):
             break
         os.close(number)
     try:
@@ -63,7 +63,7 @@ def remove_unused(folder: Path) -> None:
         os.close(number)
 
 
-def _is_still(folder: Path, number: int) -> bool:
+def _still_exists(folder: Path, number: int) -> bool:
     """Whether the open folder still exists under this path."""
     try:
         return os.path.samestat(folder.stat(), os.fstat(number))
