@@ -1,4 +1,4 @@
-"""Building: from a composed and checked config to tasks, data, network, module and trainer."""
+"""Instantiates tasks, data, network, module and trainer from a composed config."""
 
 from mtl_ase.build.from_config import (
     build_data,

@@ -1,4 +1,4 @@
-"""From a composed config to objects; the one place that instantiates."""
+"""Instantiates the parts of a composed config; the only module that does."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ HANDED = {
     "training": ("network", "tasks", "dataset"),
     "trainer": ("logger", "callbacks"),
 }
-"""Arguments that the functions below add to those of the config, by part."""
+"""Keyword arguments that the functions below add to those of the config, by part."""
 SEVERAL = ("tasks", "logger", "callbacks")
-"""Parts that hold several things to build, by name."""
+"""Parts that are mappings from names to nodes."""
 
 
 def check_part(config: DictConfig, part: str) -> None:
-    """Refuse arguments and values that do not fit, before anything of a part is built.
+    """Check the arguments and value types of a part before any of it is built.
 
     Raises:
-        UserError: names the first that does not fit.
+        UserError: names the first invalid argument or value.
     """
     content = config[part]
     entries = content.items() if part in SEVERAL else [("", content)]
@@ -57,15 +57,15 @@ def check_part(config: DictConfig, part: str) -> None:
 
 
 def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, Task]:
-    """The tasks by name, in the order of the config; build them first: it checks all targets.
+    """Build the tasks, in the order of the config; call it first: it checks all `_target_`s.
 
     Args:
         config: the whole config.
-        trusted: prefixes of targets that the config may build besides the allow-list's.
+        trusted: prefixes of `_target_`s that are allowed besides the allow-list's.
 
     Raises:
-        UserError: a target is not allowed, a value has the wrong type, there is no task, or one
-            lies under another's name.
+        UserError: a target is not allowed, a value has the wrong type, there is no task, or a
+            task's name differs from its key.
     """
     check_targets(config, trusted)
     if not config.get("tasks"):
@@ -81,7 +81,7 @@ def build_tasks(config: DictConfig, trusted: tuple[str, ...] = ()) -> dict[str, 
 
 
 def build_network(config: DictConfig, tasks: Mapping[str, Task]) -> MultiTaskNetwork:
-    """The network for these tasks."""
+    """Build the network for these tasks."""
     check_part(config, "model")
     channels = {name: task.channels for name, task in tasks.items()}
     network: MultiTaskNetwork = instantiate(config.model, channels=channels)
@@ -89,7 +89,7 @@ def build_network(config: DictConfig, tasks: Mapping[str, Task]) -> MultiTaskNet
 
 
 def build_data(config: DictConfig, tasks: Mapping[str, Task]) -> DataModule:
-    """The data module for these tasks; it counts their labels as their losses say."""
+    """Build the data module for these tasks; labels are counted by their losses' `counts`."""
     check_part(config, "data")
     counts = {name: task.counts for name, task in tasks.items() if task.counts is not None}
     data: DataModule = instantiate(config.data, tasks=list(tasks), counts=counts)
@@ -99,7 +99,7 @@ def build_data(config: DictConfig, tasks: Mapping[str, Task]) -> DataModule:
 def build_module(
     config: DictConfig, tasks: Mapping[str, Task], network: nn.Module, **others: Any
 ) -> MultiTaskModule:
-    """The Lightning module around a network; other arguments go to its constructor."""
+    """Build the Lightning module of a network; `others` are passed to its constructor."""
     check_part(config, "training")
     module: MultiTaskModule = instantiate(
         config.training,
@@ -114,20 +114,20 @@ def build_module(
 
 
 def _try_optimizer(config: DictConfig) -> None:
-    """Build the optimiser on two numbers, so that it refuses its values before a run begins."""
+    """Build the optimiser on dummy parameters, so that invalid values fail before training."""
     groups = [{"params": [nn.Parameter(torch.zeros(1, 1))]} for _ in range(2)]
     instantiate(config.training.optimizer, params=groups, _partial_=False, _convert_="object")
 
 
 def build_trainer(config: DictConfig, run: Path | None = None) -> pl.Trainer:
-    """The trainer with its loggers and callbacks.
+    """Build the trainer with its loggers and callbacks.
 
     Args:
         config: the whole config.
-        run: the run folder, outside of which they may not write; None: anywhere.
+        run: the run folder, outside of which they may not write; None: no restriction.
 
     Raises:
-        UserError: an argument or value does not fit, or a path leads out of the run folder.
+        UserError: an argument or value is invalid, or a path is outside of the run folder.
     """
     for part in ("trainer", "logger", "callbacks"):
         check_part(config, part)

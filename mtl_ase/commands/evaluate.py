@@ -1,4 +1,4 @@
-"""Scoring finished runs, or the prediction files of another framework."""
+"""Evaluation of finished runs, or of prediction files of another framework."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ USAGE = (
     "[data=NAME] [data.root=DIR] [protocol=astmt|invpt] [reference=NAME]"
 )
 PARTS = ("checkpoint", "seed", "metrics", "tasks", "data", "training")
-"""What prediction files need of a config."""
+"""Keys of a training config that are used to evaluate prediction files."""
 USES = {"name": "run=", "out": "run=", "checkpoint": "predictions="}
 OWN = ("run", "predictions", "checkpoint", "protocol", "reference", "data", "name", "out")
 
 
 @dataclass
 class Arguments:
-    """What the command line asks for.
+    """The parsed command line.
 
     Attributes:
-        runs: folders of runs.
+        runs: run folders.
         predictions: folder of prediction files, or None.
-        checkpoint: last or best.
-        protocol: name of one in configs/protocol.
-        reference: name of one in configs/reference, or None for the run's own.
-        data: name of other data, or None for the run's own.
-        name: of the prediction files' network, for tables.
-        out: where the results of prediction files go; None: into their folder.
-        overrides: other keys and values, for the config.
-        plain: the same as they were typed.
+        checkpoint: "last" or "best".
+        protocol: name of a file in configs/protocol.
+        reference: name of a file in configs/reference, or None for the run's own.
+        data: name of a file in configs/data, or None for the run's own.
+        name: name of the network that made the prediction files, for tables.
+        out: folder for the results of prediction files; None: their own folder.
+        overrides: all other overrides, as keys and values.
+        plain: the same overrides as typed.
     """
 
     runs: list[Path]
@@ -64,13 +64,13 @@ class Arguments:
 
 
 def evaluate(arguments: Sequence[str]) -> None:
-    """Score runs or prediction files, write what was found and print tables.
+    """Evaluate runs or prediction files, write result files and print tables.
 
     Args:
-        arguments: overrides as on train.py's command line, with run= or predictions= among them.
+        arguments: overrides as on train.py's command line, including run= or predictions=.
 
     Raises:
-        UserError: nothing to score, no checkpoint, or an override that does not fit.
+        UserError: nothing to evaluate, a missing checkpoint, or an invalid override.
     """
     silence_libraries()
     given = read_arguments(arguments)
@@ -87,7 +87,7 @@ def evaluate(arguments: Sequence[str]) -> None:
             path = folder.path
             name = path.resolve().name if len(given.runs) > 1 else checkpoint.stem
             scored.append(score_run(folder, name, checkpoint, config, given.reference is not None))
-    if all(scores is not None for scores in scored):  # None: another process has them
+    if all(scores is not None for scores in scored):  # None on ranks other than 0
         found = [scores for scores in scored if scores is not None]
         print_scores(found)
         for other in found[1:]:
@@ -95,10 +95,10 @@ def evaluate(arguments: Sequence[str]) -> None:
 
 
 def read_arguments(arguments: Sequence[str]) -> Arguments:
-    """The command line, taken apart.
+    """Parse the command line.
 
     Raises:
-        UserError: neither or both of run= and predictions= are given, or a folder holds no run.
+        UserError: neither or both of run= and predictions= are given, or a folder contains no run.
     """
     if not arguments or {"-h", "--help"} & set(arguments):
         raise UserError(f"usage: {USAGE}")
@@ -128,12 +128,12 @@ def read_arguments(arguments: Sequence[str]) -> Arguments:
 
 
 def _values(item: Override) -> list[Any]:
-    """What stands behind the equals sign; a list with commas gives several."""
+    """The values of an override; a comma-separated list gives several."""
     return list(item.sweep_iterator()) if item.is_sweep_override() else [item.value()]
 
 
 def runs_in(path: Path) -> list[Path]:
-    """The run itself, or the runs of a sweep's folder, without failed ones, in order."""
+    """The run folder itself, or the successful runs of a sweep's folder, in order."""
     if RunFiles(path).config.is_file() or not path.is_dir():
         return [path]
     runs = [file.parent for file in path.glob(f"*/{RunFiles(path).config.name}")]
@@ -142,10 +142,10 @@ def runs_in(path: Path) -> list[Path]:
 
 
 def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
-    """The checkpoint to score, and the run's config with the overrides applied.
+    """The checkpoint to evaluate, and the run's config with the overrides applied.
 
     Raises:
-        UserError: there is no checkpoint, or an override does not fit.
+        UserError: the checkpoint is missing, or an override is invalid.
     """
     config = folder.read_config()
     checkpoint = folder.checkpoints / f"{given.checkpoint}.ckpt"
@@ -156,15 +156,15 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
     _add_protocol(config, given)
     for key, value in given.overrides.items():
         _override(config, key, value)
-    _refuse_another_network(folder, config)
+    _check_same_network(folder, config)
     return checkpoint, config
 
 
-def _refuse_another_network(folder: RunFolder, config: DictConfig) -> None:
-    """Refuse overrides of the network, whose weights the checkpoint holds.
+def _check_same_network(folder: RunFolder, config: DictConfig) -> None:
+    """Reject overrides that change the network, since the checkpoint's weights would not match.
 
     Raises:
-        UserError: says what differs.
+        UserError: lists the differences.
     """
     saved, now = (
         {key: value for key, value in run_identity(each).items() if not key.startswith("data.")}
@@ -178,7 +178,7 @@ def _override(config: DictConfig, key: str, value: Any) -> None:
     """Change a value of the config.
 
     Raises:
-        UserError: it has no such key, or that is a whole part.
+        UserError: the key does not exist, or is a whole part of the config.
     """
     if isinstance(OmegaConf.select(config, key), DictConfig) and not isinstance(value, dict):
         raise UserError(f"{key} is a part of the run's config; change single keys of it, or none.")
@@ -193,10 +193,10 @@ def _override(config: DictConfig, key: str, value: Any) -> None:
 def files_config(given: Arguments) -> DictConfig:
     """A config of data, tasks and protocol, for prediction files.
 
-    Tasks are those that have a folder, unless tasks=[...] chooses.
+    The tasks are tasks=[...], by default all that have a folder.
 
     Raises:
-        UserError: there is no folder of predictions, or an override does not fit.
+        UserError: no task has a folder, or an override is invalid.
     """
     assert given.predictions is not None
     known = sorted(path.stem for path in (CONFIGS / "tasks").glob("*.yaml"))
@@ -221,7 +221,7 @@ def files_config(given: Arguments) -> DictConfig:
 
 
 def _add_protocol(config: DictConfig, given: Arguments) -> None:
-    """Put the protocol of the config's tasks, and another reference, into the config."""
+    """Add the chosen protocol, for the config's tasks, and the chosen reference to the config."""
     protocol = _read("protocol", given.protocol)
     for part in ("metrics", "headlines", "subsets"):
         for task in list(protocol[part]):
@@ -244,7 +244,7 @@ def _read(group: str, name: str) -> DictConfig:
 
 
 def _other_data(name: str, config: DictConfig) -> DictConfig:
-    """Another data set's config, at the input size the run was trained with."""
+    """Another data set's config, with the input size of the run."""
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         composed = compose("train", [f"data={name}", f"seed={config.seed}"])
     data = OmegaConf.create({"seed": config.seed, "data": composed.data}).data

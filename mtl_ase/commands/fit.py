@@ -1,4 +1,4 @@
-"""From the first or the last saved step to the final scores and checkpoints."""
+"""Fits the module, from scratch or a checkpoint, and writes final scores and checkpoints."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from mtl_ase.training.exact_resume import count_last_epoch
 
 
 class Done(pl.Callback):
-    """What a training has done, as far as its end depends on it; checkpoints keep it.
+    """Records what decides whether the final weights still need saving and validating.
 
     Attributes:
-        steps: whether a step was trained by this process.
-        validated_step: the optimiser step whose weights were validated last, or -1.
+        steps: whether this process has started training, as opposed to having no step left.
+        validated_step: the optimiser step of the last validation, or -1; saved in checkpoints.
     """
 
     def __init__(self) -> None:
@@ -28,19 +28,19 @@ class Done(pl.Callback):
         self.validated_step = -1
 
     def state_dict(self) -> dict[str, Any]:
-        """What was validated last."""
+        """The step of the last validation."""
         return {"validated_step": self.validated_step}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with it."""
+        """Restore the step of the last validation."""
         self.validated_step = state_dict["validated_step"]
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """There are steps to train."""
+        """Record that there are steps to train."""
         self.steps = True
 
     def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Note which weights these are, before checkpoints are written."""
+        """Record the validated step, before checkpoints are written."""
         if not trainer.sanity_checking:
             self.validated_step = trainer.global_step
 
@@ -55,11 +55,11 @@ def fit(
     """Train, validate the final weights, and keep the best and the last checkpoint.
 
     Args:
-        trainer: as configured.
-        module: that is trained; `module.results` are the final scores afterwards.
-        data: that it is trained on.
-        folder: where checkpoints lie.
-        checkpoint: to go on from, or None.
+        trainer: the configured trainer.
+        module: the module to train; afterwards `module.results` are the final scores.
+        data: data module for training and validation.
+        folder: run folder for the checkpoints.
+        checkpoint: checkpoint to resume from, or None.
     """
     done = Done()
     trainer.callbacks.insert(0, done)  # type: ignore[attr-defined]
@@ -76,9 +76,9 @@ def fit(
 
 
 def _save_last(trainer: pl.Trainer, folder: RunFolder) -> None:
-    """Save the end of training, unless `LastCheckpoint` has: its weights can be trained on.
+    """Save the final state, unless `LastCheckpoint` already has.
 
-    At the end of training averages take the place of the weights.
+    Its checkpoint can be resumed, while here EMA has already replaced the weights by the averages.
     """
     saved = any(
         isinstance(callback, LastCheckpoint)
@@ -91,10 +91,10 @@ def _save_last(trainer: pl.Trainer, folder: RunFolder) -> None:
 
 
 def _validate(trainer: pl.Trainer, module: MultiTaskModule, data: DataModule, done: Done) -> None:
-    """Score the final weights, unless training has just done so; they are logged once.
+    """Validate the final weights, unless the last validation has; log the scores only once.
 
-    A run that was stopped after its last validation, before DONE, scores them again, for its
-    scores are in no checkpoint, but has logged them already.
+    A run that was stopped between its last validation and DONE validates again, since checkpoints
+    contain no scores, but does not log again.
     """
     logged = done.validated_step == trainer.global_step
     if logged and done.steps:
@@ -107,7 +107,7 @@ def _validate(trainer: pl.Trainer, module: MultiTaskModule, data: DataModule, do
 
 
 def _keep_best(trainer: pl.Trainer, folder: RunFolder) -> None:
-    """Make the last checkpoint the best one where validation says so, or none was kept."""
+    """Copy the last checkpoint to the best one if its val/loss is lower, or there is none."""
     final = trainer.callback_metrics.get("val/loss")  # None: there was nothing to validate on
     scores = [
         callback.best_model_score

@@ -1,4 +1,4 @@
-"""Options of the scripts: a wrong one is one sentence, as all wrong use is."""
+"""Command line options of the scripts; errors are one sentence."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from mtl_ase.base.errors import UserError, exit_with
 
 
 class Options(argparse.ArgumentParser):
-    """Python's parser, without the list of all options before its sentence."""
+    """An ArgumentParser whose errors are one sentence without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """End the process for wrong use."""
+        """Exit with code 2 and the message."""
         exit_with(f"{message}; {self.prog} --help lists what there is.")
 
 
 def make_folder(path: Path, option: str) -> None:
-    """Make the folder that an option names, before the work whose result goes there.
+    """Create an output folder given by an option, before the work starts.
 
     Raises:
-        UserError: it can't be made or written to.
+        UserError: it can't be created or written to.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -32,14 +32,14 @@ def make_folder(path: Path, option: str) -> None:
 
 
 def whole_number(text: str) -> int:
-    """A number of 0 or more, as an option's type."""
+    """Argument type: an integer of at least 0."""
     if not (text.isascii() and text.isdigit()):
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
     return int(text)
 
 
 def count(text: str) -> int:
-    """A number of 1 or more, as an option's type."""
+    """Argument type: an integer of at least 1."""
     if whole_number(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
     return int(text)

@@ -1,4 +1,4 @@
-"""What is asked of a run's settings before anything costly begins."""
+"""Checks of a run's settings before anything costly begins."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ SETTINGS: Mapping[str, Any] = {
     "trainer.log_every_n_steps": Count | None,
     "trainer.num_sanity_val_steps": Annotated[int, Bounds(-1)] | None,
 }
-"""Values that no constructor of ours takes; of the trainer, those that Lightning takes as they are
-and fails over later."""
+"""Types of values that are no arguments of our constructors, and of those trainer arguments that
+Lightning accepts unchecked and fails on later."""
 
 LOGGED = ("train/", "lr-")
-"""How the names of what is logged in training begin."""
+"""Prefixes of the names of metrics that are logged during training."""
 
 
 def check_settings(config: DictConfig) -> None:
-    """Refuse values that would fail late, some only at the end of a training.
+    """Reject values that would fail late, some only at the end of a training.
 
     Raises:
-        UserError: names the first that does not fit.
+        UserError: names the first invalid value.
     """
     content = OmegaConf.masked_copy(config, [key.partition(".")[0] for key in SETTINGS])
     missing = object()
@@ -55,10 +55,10 @@ def check_settings(config: DictConfig) -> None:
 
 
 def check_monitors(trainer: pl.Trainer, tasks: Mapping[str, Task]) -> None:
-    """Refuse callbacks that watch what is never logged: that shows only after epochs.
+    """Reject callbacks whose `monitor` is never logged, which would fail only after an epoch.
 
     Raises:
-        UserError: names what is watched and what there is.
+        UserError: names the monitor and the metrics that are logged.
     """
     keys = ["loss", "delta_m", *(key for task in tasks.values() for key in task.measured())]
     known = [f"val/{key}" for key in keys]
@@ -72,10 +72,10 @@ def check_monitors(trainer: pl.Trainer, tasks: Mapping[str, Task]) -> None:
 
 
 def check_trainer(trainer: pl.Trainer) -> None:
-    """Refuse a trainer that has nothing to do, or more processes than the machine can run.
+    """Reject a trainer with nothing to do, or with more processes than the machine can run.
 
     Raises:
-        UserError: it does.
+        UserError: names the setting.
     """
     if not trainer.limit_train_batches:
         raise UserError(
@@ -96,10 +96,10 @@ def check_trainer(trainer: pl.Trainer) -> None:
 
 
 def check_validation(trainer: pl.Trainer, data: DataModule) -> None:
-    """Refuse a share of the validation that is less than a batch: Lightning does after an epoch.
+    """Reject a `limit_val_batches` below one batch; Lightning would only after an epoch.
 
     Raises:
-        UserError: it is.
+        UserError: the limit leaves no batch.
     """
     share = trainer.limit_val_batches
     if not isinstance(share, float) or share in (0.0, 1.0):
@@ -114,15 +114,17 @@ def check_validation(trainer: pl.Trainer, data: DataModule) -> None:
 
 
 def check_classes(tasks: Mapping[str, Task], data: DataModule) -> None:
-    """Refuse a task whose labels have more classes than it has channels.
+    """Reject a task with fewer channels than its labels have classes.
+
+    On a GPU, the loss would otherwise fail with an obscure device-side assertion.
 
     Raises:
-        UserError: it has; on a GPU, the loss would end in an unreadable error of the device.
+        UserError: names the task.
     """
     for name, task in tasks.items():
         label = data.labels[name]
         if not isinstance(label, ClassMap) or label.num_classes in (2, IGNORE):
-            continue  # two classes go into one channel
+            continue  # a binary task has a single channel
         if task.channels < label.num_classes:
             raise UserError(
                 f"tasks.{name}.channels={task.channels}, but the labels of {data.name} have "

@@ -1,4 +1,4 @@
-"""The start of a run in its folder: which checkpoint to resume from, the first files."""
+"""The run folder at the start of a run: the checkpoint to resume from, and the first files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PACKAGES = ("torch", "torchvision", "lightning", "torchmetrics", "timm", "hydra-
 
 
 class RunFolder(RunFiles):
-    """The files of a run, with resuming and the files that are written at the start."""
+    """The files of a run, with the choice of checkpoint and the files written at the start."""
 
     def checkpoint_to_resume(self, resume: str) -> Path | None:
         """The checkpoint to resume from; None to start a new run.
@@ -36,10 +36,10 @@ class RunFolder(RunFiles):
             resume: "never", "auto" (the folder's last checkpoint, if any) or a checkpoint's path.
 
         Raises:
-            UserError: `resume` is "never" but the folder holds a run, or is not a file, or all
-                checkpoints are damaged, or files that no run wrote would be overwritten.
+            UserError: `resume` is "never" but the folder contains a run, or is no existing file, or
+                all checkpoints are damaged, or files that no run wrote would be overwritten.
         """
-        self._refuse_others_files()
+        self._check_foreign_files()
         if resume == "auto":
             remove_drafts(self.checkpoints)
             return newest_good([self.last, previous(self.last)])
@@ -56,8 +56,8 @@ class RunFolder(RunFiles):
         verify_checkpoint(path)
         return path
 
-    def _refuse_others_files(self) -> None:
-        """Every run writes environment.json first; without it, these files are not a run's."""
+    def _check_foreign_files(self) -> None:
+        """Reject files of a run without environment.json, which every run writes first."""
         if self.environment.is_file():
             return
         for file in (self.config, self.log, self.metrics, self.router_log):
@@ -77,7 +77,7 @@ class RunFolder(RunFiles):
         write_atomically(self.config, OmegaConf.to_yaml(config, resolve=True).encode())
 
     def _warn_of_other_data(self, now: dict[str, str]) -> None:
-        """Warn if the images differ from those of the first start; a restored file may do that."""
+        """Warn if the images differ from those at the first start, e.g. after restoring a file."""
         try:
             text = self.environment.read_text(encoding="utf-8")
             before = dict(json.loads(text)["data"]["fingerprint"])
@@ -104,10 +104,10 @@ class RunFolder(RunFiles):
 
 
 def read_resolved(path: Path) -> DictConfig:
-    """A config that a run left: all values are final, so it can't ask for the environment's.
+    """Read a run's config.yaml, which has no interpolations (they could read the environment).
 
     Raises:
-        UserError: it is not such a config.
+        UserError: the file is unreadable or empty, or has an interpolation.
     """
     try:
         config = OmegaConf.load(path)

@@ -20,11 +20,11 @@ MAY_DIFFER = (
 )
 """Keys of `model` that may change on resuming: source of the weights, memory saving."""
 OLD_DEFAULTS = {"model.adapter.granularity": 1, "model.backbone.position_resampling": "bicubic"}
-"""Values of keys that configs of older runs lack."""
+"""Keys that configs of older runs lack, with their equivalent values."""
 
 
 def check_same_run(checkpoint: Path, config: DictConfig) -> None:
-    """Refuse a checkpoint of another network, other tasks, other data or another seed.
+    """Reject a checkpoint of another network, other tasks, other data or another seed.
 
     Args:
         checkpoint: a file RUN/checkpoints/NAME.ckpt; RUN/config.yaml is compared if it exists.
@@ -45,7 +45,7 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
 
 
 def run_identity(config: DictConfig) -> dict[str, Any]:
-    """What must stay the same in a run, by dotted key: network, data set, tasks in order, seed."""
+    """Values that may not change on resuming, by dotted key: network, data, task order, seed."""
     content = {
         "model": OmegaConf.to_container(config.model, resolve=True),
         "data": {"name": config.data.name, "image_size": list(config.data.image_size)},

@@ -1,4 +1,4 @@
-"""From a run or a folder of prediction files to scores, and what is left of them on disk."""
+"""Scores a run or a folder of prediction files, and writes the result files."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def score_run(
     config: DictConfig,
     require_reference: bool = False,
 ) -> Scores | None:
-    """Score a run's checkpoint; writes into its folder.
+    """Score a run's checkpoint, and write the results into its folder.
 
     Args:
-        folder: of the run.
-        name: for tables.
-        checkpoint: to score.
-        config: the run's, with a protocol.
-        require_reference: refuse a reference that does not fit, instead of leaving delta_m out.
+        folder: files of the run.
+        name: name of the run in tables.
+        checkpoint: the checkpoint to evaluate.
+        config: config of the run, with a protocol.
+        require_reference: raise if the reference does not match, instead of omitting delta_m.
 
     Returns:
-        The scores; None in processes other than the first.
+        The scores; None on ranks other than 0.
 
     Raises:
-        UserError: the data are missing, or the reference does not fit.
+        UserError: the data are missing, or the reference does not match.
     """
     refuse_links(folder.path)
     protocol, tasks, keys = _scored_tasks(config)
@@ -70,7 +70,7 @@ def score_run(
         raise UserError("trainer.limit_val_batches=0 leaves nothing to score; leave it out.")
     prepare_device(trainer)
     content = read_checkpoint(checkpoint, "cpu")
-    if "frozen" not in content:  # it holds all weights
+    if "frozen" not in content:  # a full checkpoint
         config.model.backbone.pretrained, config.model.backbone.weights = False, None
     network = build_network(config, tasks)
     module = build_module(config, tasks, network, protocol=protocol, evaluating=True)
@@ -100,14 +100,14 @@ def score_files(
     """Score the prediction files of another framework.
 
     Args:
-        folder: with a folder for each task.
-        name: for tables.
-        config: of data, tasks and a protocol.
-        out: where the results go; None: into `folder`.
-        require_reference: refuse a reference that does not fit, instead of leaving delta_m out.
+        folder: folder with a subfolder for each task.
+        name: name of the network in tables.
+        config: config of data, tasks and protocol.
+        out: folder for the results; None: `folder`.
+        require_reference: raise if the reference does not match, instead of omitting delta_m.
 
     Raises:
-        UserError: the data or a file is missing, or the reference does not fit.
+        UserError: the data or a file is missing, or the reference does not match.
     """
     refuse_links(out or folder)
     protocol, tasks, keys = _scored_tasks(config)
@@ -142,9 +142,9 @@ def score_files(
 
 
 def _scored_tasks(config: DictConfig) -> tuple[EvalProtocol, dict[str, Task], list[str]]:
-    """The protocol, the tasks with its metrics, and what evaluation.json holds.
+    """The protocol, the tasks with its metrics, and the keys of evaluation.json.
 
-    These are the keys of metrics.json: the tasks' own metrics, then delta_m.
+    The keys are those of metrics.json: the tasks' own metrics, then delta_m.
     """
     tasks = build_tasks(config)  # first: it checks all targets
     check_part(config, "protocol")
@@ -154,10 +154,10 @@ def _scored_tasks(config: DictConfig) -> tuple[EvalProtocol, dict[str, Task], li
 
 
 def _check_reference(scorer: Scorer, require_reference: bool) -> None:
-    """Refuse a reference that does not fit, or say why there is no delta_m.
+    """Print why delta_m is omitted, if the reference does not match.
 
     Raises:
-        UserError: it does not fit, and the user asked for it.
+        UserError: the reference does not match and `require_reference` is set.
     """
     if scorer.reference_mismatch and require_reference:
         raise UserError(

@@ -1,4 +1,4 @@
-"""One training run, from config to DONE."""
+"""One training run, from the config to the DONE file."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ TRIVIAL_IMAGES = 256
 
 
 def train(config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
-    """Train, validate and leave a complete run folder.
+    """Train, validate and write a complete run folder.
 
     Args:
         config: the whole config.
-        trusted: prefixes of your own code that the config may build, e.g. ("my_tasks.",).
+        trusted: prefixes of your own code that `_target_`s may name, e.g. ("my_tasks.",).
     """
     silence_libraries()
     check_settings(config)
@@ -105,7 +105,7 @@ def _report(
 def trivial_results(
     trainer: pl.Trainer, module: MultiTaskModule, data: DataModule
 ) -> dict[str, float | None]:
-    """The scores of the best constant prediction on the validation images; all processes share."""
+    """Validation scores of `ConstantPredictor`; a collective operation of all processes."""
     scorer, network = module.scorer, ConstantPredictor(module.scorer.tasks)
     dataset = data.dataset("train", training=True)
     keys = [(0, index) for index in range(min(TRIVIAL_IMAGES, len(dataset)))]

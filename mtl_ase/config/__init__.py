@@ -1,4 +1,4 @@
-"""Configs: composing them, what they may build, wrong use in one sentence."""
+"""Configs: composing and validating them, the allow-list of targets, one-sentence errors."""
 
 from mtl_ase.config.allow_list import check_targets, nodes, strings
 from mtl_ase.config.entry import exit_on_wrong_use, run_main, run_once

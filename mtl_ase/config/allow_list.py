@@ -1,4 +1,4 @@
-"""What a config may build: a config from a stranger must not reach other code."""
+"""The allow-list of `_target_`s, so that an untrusted config can't run arbitrary code."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ROOMS = (
     "mtl_ase.tasks",
     "mtl_ase.training",
 )
-"""Our packages whose public classes a config may build; others write files and start processes."""
+"""Our packages whose public classes are allowed; the others write files or start processes."""
 FUNCTIONS = ("mtl_ase.model.add_lora", "mtl_ase.tasks.")
-"""Our public functions that a config may call besides: they only compute."""
+"""Our public functions that are allowed too: they have no side effects."""
 LIBRARIES = (
     "torch.nn.",
     "torch.optim.",
@@ -40,9 +40,9 @@ LIBRARIES = (
     "lightning.pytorch.profilers.",
     "lightning.pytorch.strategies.",
 )
-"""Where the classes of libraries lie that a config may build; none of their functions.
+"""Prefixes of the import paths of allowed library classes; library functions are not allowed.
 
-Other loggers talk to servers that their arguments name; `WandbLog` of ours to wandb's only.
+Other loggers connect to servers given as arguments; our `WandbLog` only to wandb's.
 """
 HOMES = (
     "torch.nn.",
@@ -60,11 +60,12 @@ HOMES = (
     "lightning.pytorch.strategies.",
     "lightning.fabric.plugins.",
 )
-"""Where those are defined. Metrics of texts, sounds and image features download their networks."""
+"""Allowed modules of their definitions. Metrics of text, audio and image features are excluded,
+since they download networks."""
 
 
 def nodes(content: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every node with a `_target_`, resolved, in a config or plain container; its path first."""
+    """(path, node) of every node with a `_target_`, resolved, in a config or plain container."""
     if isinstance(content, DictConfig | ListConfig):
         content = OmegaConf.to_container(content, resolve=True)
     if isinstance(content, dict):
@@ -78,7 +79,7 @@ def nodes(content: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]
 
 
 def strings(content: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Every string among the values of plain containers; its path first."""
+    """(path, string) of every string value in plain containers."""
     if isinstance(content, str):
         yield path, content
     elif isinstance(content, dict):
@@ -90,18 +91,18 @@ def strings(content: object, path: str = "") -> Iterator[tuple[str, str]]:
 
 
 def check_targets(config: DictConfig, extra: tuple[str, ...] = ()) -> None:
-    """Refuse a config that names a target outside the allow-list, before anything is built.
+    """Reject a config with a target outside the allow-list, before anything is built.
 
-    Every value must be final once it is resolved: an escaped interpolation would become a live one
-    when Hydra resolves it again, and could then make a node that was not here to be looked at.
+    No interpolation may remain after resolving: an escaped one would become active when Hydra
+    resolves again, and could create a node that was not checked.
 
-    A library's target must be a class and lie there by its name and by its definition:
-    `torch.nn.modules.module.torch.load` only goes through there, and
-    `lightning.pytorch.LightningModule.load_from_checkpoint` would run what a file says.
+    A library's target must be a class whose import path and defining module are both allowed:
+    `torch.nn.modules.module.torch.load` only has an allowed prefix, and
+    `lightning.pytorch.LightningModule.load_from_checkpoint` would unpickle a file.
 
     Args:
         config: the whole config.
-        extra: prefixes of code that is trusted besides; all of it may be built.
+        extra: further trusted prefixes; everything below them is allowed.
 
     Raises:
         UserError: names the first such node.
@@ -124,7 +125,7 @@ def check_targets(config: DictConfig, extra: tuple[str, ...] = ()) -> None:
 
 
 def _is_ours(path: str, target: str) -> bool:
-    """Whether it is a public class of one of our rooms, or a function that only computes."""
+    """Whether it is a public class of an allowed package of ours, or in `FUNCTIONS`."""
     room, _, name = target.rpartition(".")
     if room not in ROOMS:
         return False
@@ -134,7 +135,7 @@ def _is_ours(path: str, target: str) -> bool:
 
 
 def _is_trusted(path: str, target: str, extra: tuple[str, ...]) -> bool:
-    """Whether it is a library's class, or anything of trusted code, by name and definition."""
+    """Whether import path and defining module are an allowed library class's, or in `extra`."""
     if not target.startswith(LIBRARIES + extra):
         return False
     found = _resolve(path, target)

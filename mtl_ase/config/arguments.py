@@ -1,4 +1,4 @@
-"""Arguments in a config, against the signatures of what they build."""
+"""Checks the arguments in a config against the signatures of their targets."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.config.value_types import hints_of
 
 RESERVED = ("_target_", "_partial_", "_recursive_", "_convert_")
-"""Keys by which Hydra builds."""
+"""Keys with a special meaning for `hydra.utils.instantiate`."""
 
 
 class AtCall(NamedTuple):
-    """What the code hands over when it calls a target, besides the config's arguments.
+    """Arguments that the code passes when it calls a target, in addition to the config's.
 
     Attributes:
-        names: of arguments.
-        positional: how many come first, without a name.
+        names: names of the keyword arguments.
+        positional: number of positional arguments.
     """
 
     names: frozenset[str] = frozenset()
@@ -31,16 +31,16 @@ class AtCall(NamedTuple):
 
 
 def check_arguments(content: object, path: str, names: Iterable[str] = ()) -> None:
-    """Refuse a misspelt, doubled or missing argument before anything of a part is built.
+    """Reject a misspelt, duplicate or missing argument before anything of a part is built.
 
-    What the code hands to a `_partial_` node later is read off the type of the argument that the
-    node is given for: `Callable[[nn.Module], None]` takes one more without a name, a protocol's
-    `__call__(*, width: int)` one of that name.
+    The later arguments of a `_partial_` node follow from the type hint of the parameter that it is
+    passed to: `Callable[[nn.Module], None]` adds one positional argument, a `Protocol` with
+    `__call__(*, width: int)` the keyword argument `width`.
 
     Args:
         content: the part of the config that is about to be built.
         path: its key in the whole config.
-        names: arguments that the code hands to the part's own target.
+        names: keyword arguments that the code passes to the part's own target.
 
     Raises:
         UserError: names the first argument that does not fit.
@@ -54,7 +54,7 @@ def check_arguments(content: object, path: str, names: Iterable[str] = ()) -> No
 def _calls(
     content: object, path: str, at_call: AtCall | None
 ) -> Iterator[tuple[str, Mapping[str, Any], AtCall | None]]:
-    """Every node with its path and what comes at its call; None where that is not known."""
+    """(path, node, arguments that the code adds) of every node; None if these are unknown."""
     if isinstance(content, Mapping):
         types = {}
         if "_target_" in content:
@@ -68,7 +68,7 @@ def _calls(
 
 
 def _later(value: object, hint: Any) -> AtCall | None:
-    """What the code hands to a value that it calls later, by the type it is given for."""
+    """The arguments that the code will pass to a callable value, from its type hint."""
     if not (isinstance(value, Mapping) and value.get("_partial_")):
         return AtCall()
     if get_origin(hint) in (Union, UnionType):
@@ -85,7 +85,7 @@ def _later(value: object, hint: Any) -> AtCall | None:
 
 
 def _is_called(hint: Any) -> bool:
-    """Whether it says how something is called: a `Callable`, or a protocol with `__call__`."""
+    """Whether a type hint is a `Callable` or a `Protocol` with `__call__`."""
     protocol = getattr(hint, "_is_protocol", False) and "__call__" in vars(hint)
     return protocol or get_origin(hint) is Callable
 
@@ -94,7 +94,7 @@ def _bind(path: str, node: Mapping[str, Any], at_call: AtCall | None) -> None:
     target = str(node["_target_"])
     try:
         parameters = list(inspect.signature(pkgutil.resolve_name(target)).parameters.values())
-    except ValueError:  # written in C, without a signature
+    except ValueError:  # a C function without a signature
         return
     named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     given = [key for key in node if key not in RESERVED]
@@ -108,7 +108,7 @@ def _bind(path: str, node: Mapping[str, Any], at_call: AtCall | None) -> None:
     handed = at_call.names | first
     for key in given:
         if key in handed:
-            raise UserError(f"{path}.{key} is handed over by the code; leave it out of the config.")
+            raise UserError(f"{path}.{key} is passed by the code; leave it out of the config.")
     for parameter in named:
         if parameter.default is parameter.empty and parameter.name not in handed.union(given):
             raise UserError(f"{path}.{parameter.name} is missing, but {target} needs it; give it.")

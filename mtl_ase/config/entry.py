@@ -1,4 +1,4 @@
-"""Entry points: a Hydra main whose wrong use ends in one sentence and exit code 2."""
+"""Entry points: a Hydra main that reports user errors in one sentence, with exit code 2."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ Result = TypeVar("Result")
 def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     """Compose the config from the command line and run a command on it.
 
-    The jobs of a sweep are runs of the same script in processes of their own. Exit codes: 0 done, 2
-    wrong use (one sentence on stderr), 1 anything else (a traceback, or the jobs that failed).
+    Each job of a sweep runs the same script in a process of its own. Exit codes: 0 success, 2 user
+    error (one sentence on stderr), 1 any other error (a traceback, or the list of failed jobs).
     """
     outlive_readers()
     end_with_starter()
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands its errors to us instead of printing them
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises its errors instead of printing them
     register_resolvers()
     look_at_foreign_files()
     script, process = Path(sys.argv[0]).absolute(), os.getpid()
     begun: list[DictConfig] = []
 
     @functools.wraps(command)
-    def job(config: DictConfig) -> None:  # ends here on wrong use, before Hydra adds its own lines
+    def job(config: DictConfig) -> None:  # exits before Hydra adds its own lines
         begun.append(config)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             run_in_process(script, process)
@@ -65,10 +65,10 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
 
 
 def _check_options(arguments: Sequence[str]) -> None:
-    """Refuse options that Hydra does not have; it would print all that it has first.
+    """Reject unknown options; Hydra would print its whole usage first.
 
     Raises:
-        UserError: says which.
+        UserError: names the option.
     """
     parser = get_args_parser()
 
@@ -95,10 +95,10 @@ def run_once(command: Callable[[DictConfig], Result], overrides: Sequence[str]) 
 
 
 def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
-    """Run something; what the user did wrong becomes one sentence and exit code 2."""
+    """Run `main`; user errors are printed as one sentence, with exit code 2."""
     outlive_readers()
     try:
-        _refuse_optimised()
+        _check_assertions()
         return main()
     except Exception as error:
         sentence = explain(error)
@@ -107,11 +107,11 @@ def exit_on_wrong_use(main: Callable[[], Result]) -> Result:
         exit_with(sentence)
 
 
-def _refuse_optimised() -> None:
-    """Refuse `python -O`: Hydra reads overrides with assertions that do a part of the work.
+def _check_assertions() -> None:
+    """Reject `python -O`: Hydra's parsing of overrides depends on assertions with side effects.
 
     Raises:
-        UserError: assertions are left out.
+        UserError: assertions are disabled.
     """
     if not __debug__:
         raise UserError(

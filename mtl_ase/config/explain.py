@@ -1,4 +1,4 @@
-"""Wrong use in one sentence: Hydra's and OmegaConf's errors, said in the user's terms."""
+"""Translates errors of Hydra and OmegaConf into one sentence for the user."""
 
 from __future__ import annotations
 
@@ -33,11 +33,10 @@ CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 
 
 def explain(error: BaseException) -> str | None:
-    """One sentence for wrong use, or None for a fault that needs its traceback.
+    """One sentence for a user error, or None for a bug, which needs its traceback.
 
-    Wrong use is what we say by `UserError`, what Hydra and OmegaConf say of a config, and a value
-    that a library refuses. Any other exception that comes out of a constructor is a fault, of ours
-    or of code that the user brought.
+    User errors are `UserError`s, errors of Hydra and OmegaConf about a config, and values that a
+    library rejects. Any other exception of a constructor is a bug, in our code or the user's.
     """
     reason = error
     while isinstance(reason, CONFIG_ERRORS) and (reason.__cause__ or reason.__context__):
@@ -46,7 +45,7 @@ def explain(error: BaseException) -> str | None:
         return _one_line(reason)
     if isinstance(error, InstantiationException):
         of_hydra = isinstance(reason, CONFIG_ERRORS) and is_of_hydra(reason)
-        return _not_built(error) if of_hydra or is_refused(reason) else None
+        return _build_error(error) if of_hydra or is_refused(reason) else None
     if isinstance(error, ConfigAttributeError | ConfigKeyError) and not _is_key(error.full_key):
         return None  # our code asks for a key that no config has
     if isinstance(error, CONFIG_ERRORS):
@@ -76,8 +75,8 @@ def _sentence(error: BaseException) -> str:
         place = f"{error.full_key}: " if error.full_key else ""
         return f"{place}{str(error.msg or error).splitlines()[0].rstrip('.')}; check the config."
     if str(error).startswith("Error merging override") and error.__cause__:
-        said = str(error.__cause__).splitlines()[0].rstrip(".")
-        return f"{str(error).removeprefix('Error merging override ').strip()}: {said}; mend it."
+        cause = str(error.__cause__).splitlines()[0].rstrip(".")
+        return f"{str(error).removeprefix('Error merging override ').strip()}: {cause}; correct it."
     return _unknown_key(_one_line(error))
 
 
@@ -105,12 +104,12 @@ def _unknown_key(text: str) -> str:
     key = unknown[1] or unknown[2]
     nearest = nearest_key(key)
     if nearest == key:
-        return f"{key} is no key of the config that the other overrides leave; look at these."
+        return f"{key} is no key of the config as changed by the other overrides; check them."
     hint = f"did you mean {nearest}?" if nearest else "python train.py --cfg job prints all keys."
     return f"{key} is no key of the config; {hint} (A new key needs a + in front.)"
 
 
-def _not_built(error: InstantiationException) -> str:
+def _build_error(error: InstantiationException) -> str:
     """The sentence for a node whose constructor rejected its values."""
     text = str(error)
     target = re.search(r"target '([\w.]+)'", text)
@@ -118,13 +117,13 @@ def _not_built(error: InstantiationException) -> str:
     reason = error.__cause__ or error.__context__
     if target is None or reason is None:
         return _one_line(text)
-    said = repr(reason) if isinstance(reason, KeyError) else _one_line(reason).rstrip(".")
+    reason_text = repr(reason) if isinstance(reason, KeyError) else _one_line(reason).rstrip(".")
     place = node[1] if node else "a node of the config"
-    return f"{place} can't be built as {target[1]}: {said}; check the values under {place}."
+    return f"{place} can't be built as {target[1]}: {reason_text}; check the values under {place}."
 
 
 def nearest_key(unknown: str) -> str | None:
-    """The known key or config group whose last part, then whole name, is most like it."""
+    """The most similar key or config group, by its last part, then by its whole name."""
     config = _default()
     groups = [str(name) for name in config.hydra.runtime.choices if not name.startswith("hydra/")]
     content = OmegaConf.to_container(config, resolve=False)

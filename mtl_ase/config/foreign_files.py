@@ -1,4 +1,4 @@
-"""What config files from elsewhere may say: values and nodes, but nothing to Hydra itself."""
+"""Restricts config files from outside `configs/`: values and nodes, but no Hydra settings."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from mtl_ase.config.allow_list import strings
 from mtl_ase.config.explain import CONFIGS
 
 HARMLESS = "hydra|chosen|folder_name|sweep_or|once|now|job_folder|fast_precision"
-"""Resolvers that tell nothing of the machine and make no nodes."""
+"""Resolvers that reveal nothing about the machine and create no nodes."""
 ALLOWED = re.compile(rf"\s*(?:\.*[A-Za-z_][\w.\[\]-]*\s*\}}|(?:{HARMLESS})\s*:)")
-"""What may follow the opening of an interpolation: a key of the config, or such a resolver."""
+"""What may follow `${`: a key of the config, or one of these resolvers."""
 
 
 class CheckedLoader(ConfigLoaderImpl):
-    """Hydra's loader, which looks at files from other folders than ours before it uses them.
+    """Hydra's config loader with a check of files from other folders than ours.
 
-    Those of `--config-dir`, `--config-path` and `hydra.searchpath` may come from a stranger. Hydra
-    itself builds what lies under `hydra` (callbacks, handlers of logs), starts what its launchers
-    are told to and sets variables of the environment, all before a command sees the config.
+    Files of `--config-dir`, `--config-path` and `hydra.searchpath` may be untrusted. Hydra itself
+    instantiates nodes under `hydra` (callbacks, log handlers), starts launchers and sets
+    environment variables, all before a command gets the config.
     """
 
     def _load_single_config(self, default: Any, repo: Any) -> ConfigResult:
@@ -45,15 +45,15 @@ class CheckedLoader(ConfigLoaderImpl):
 
 
 def look_at_foreign_files() -> None:
-    """Have Hydra load configs by our loader; it has no place to say so."""
+    """Replace Hydra's config loader by `CheckedLoader`; Hydra has no option for this."""
     hydra._internal.hydra.ConfigLoaderImpl = CheckedLoader  # type: ignore[attr-defined]
 
 
 def _check(loaded: ConfigResult, name: str) -> None:
-    """Refuse what a file from elsewhere may not say.
+    """Check a file from outside `configs/`.
 
     Raises:
-        UserError: it sets something of Hydra's, or asks for more than keys of the config.
+        UserError: it sets a key under `hydra`, or has an interpolation that is not allowed.
     """
     scheme, _, folder = loaded.path.partition("://")
     if scheme != "file" or Path(folder).resolve() == CONFIGS.resolve():

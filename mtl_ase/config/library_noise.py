@@ -1,4 +1,4 @@
-"""Hiding messages and warnings of libraries that need no action by the user."""
+"""Hides messages and warnings of libraries that need no action by the user."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import warnings
 
 IGNORED = (
     r".*isinstance\(treespec, LeafSpec\).*",  # a deprecation inside Lightning 2.6 on torch 2.14
-    r".*does not have many workers.*",  # data.num_workers is derived from the number of cores
+    r".*does not have many workers.*",  # data.num_workers depends on the number of cores
     r".*dataloader is not resumable.*",  # it is: the sample order is a function of (seed, epoch)
     r".*number of training batches .* is smaller than the logging interval.*",
 )

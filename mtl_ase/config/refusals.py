@@ -1,4 +1,4 @@
-"""Values that a library refuses: wrong use, as opposed to a fault of ours."""
+"""Tells values that a library rejects (user errors) from bugs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REFUSALS = (
     AttributeError,
     ImportError,
 )
-"""What libraries raise when a value does not suit them; an optional package may be missing too."""
+"""What libraries raise for invalid values, and for missing optional packages."""
 HYDRA = "hydra._internal"
 TRAINER = "lightning.pytorch.trainer.trainer"
 COMPOSERS = {"antlr4", "hydra", "omegaconf", "yaml"}
@@ -31,11 +31,11 @@ LIBRARIES = COMPOSERS | {
 
 
 def is_refused(error: BaseException) -> bool:
-    """Whether a library's constructor, called by Hydra, raised it over a value of the config.
+    """Whether a library's constructor, called by Hydra, rejected a value of the config.
 
-    The traceback tells: from where Hydra builds, down to where it was raised, there are libraries
-    only. With a line of ours, or of code that the user brought, it is a fault of that code, and so
-    is a call that never arrived in the library.
+    This is so if the traceback has only library frames between Hydra's instantiation and the
+    raise. A frame of our code or the user's in between makes it a bug of that code, and so does a
+    call that failed before it entered the library.
     """
     modules = _trailing(error)
     return isinstance(error, REFUSALS) and any(
@@ -45,9 +45,9 @@ def is_refused(error: BaseException) -> bool:
 
 
 def is_refused_by_trainer(error: BaseException) -> bool:
-    """Whether Lightning's trainer raised it over its settings once it runs.
+    """Whether Lightning's trainer rejected its settings while running.
 
-    Nothing but Lightning is called in between: not the module, a callback or a loader of ours.
+    The traceback then has only frames of Lightning, none of our module, callbacks or loaders.
     """
     modules = _trailing(error)
     return (
@@ -58,7 +58,7 @@ def is_refused_by_trainer(error: BaseException) -> bool:
 
 
 def is_of_composing(error: BaseException) -> bool:
-    """Whether it comes out of Hydra or OmegaConf themselves, not out of a resolver of ours."""
+    """Whether Hydra or OmegaConf raised it themselves, not one of our resolvers."""
     return any(module.partition(".")[0] in COMPOSERS for module in _trailing(error))
 
 
@@ -71,17 +71,17 @@ def is_of_hydra(error: BaseException) -> bool:
 
 
 def is_of_folders(error: BaseException) -> bool:
-    """Whether Hydra could not make a folder that the command line names."""
+    """Whether Hydra could not create a folder given on the command line."""
     return isinstance(error, OSError) and any(m.startswith("hydra.") for m in _trailing(error))
 
 
 def is_unknown_name(error: BaseException) -> bool:
-    """Whether a module or class does not exist; one that fails while it is imported does."""
+    """Whether a module or class does not exist, as opposed to failing during its import."""
     return "pkgutil" in _trailing(error)
 
 
 def _trailing(error: BaseException) -> Sequence[str]:
-    """The modules of the last calls, from after the last one that is neither library nor Python."""
+    """Modules of the traceback's frames after the last one of our code or the user's."""
     modules = [
         str(frame.f_globals.get("__name__")) for frame, _ in traceback.walk_tb(error.__traceback__)
     ]

@@ -18,7 +18,7 @@ from mtl_ase.sweeps import as_typed, is_swept, job_folder, key_of
 
 SEVERAL = "several"
 LONGEST_BYTES = 255
-"""Of a folder's name, on nearly all disks."""
+"""Longest folder name on nearly all file systems."""
 
 
 def register_resolvers() -> None:

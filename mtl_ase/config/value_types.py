@@ -1,4 +1,4 @@
-"""Types of the values in a config, against what the constructors say they take."""
+"""Checks the values in a config against the type hints of the constructors."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ SCALARS = (bool, int, float, str, NoneType)
 
 
 def check_values(config: DictConfig, part: str) -> None:
-    """Refuse a value that its constructor does not take, before anything is built.
+    """Reject a value of the wrong type before anything is built.
 
-    Hydra hands over any value, and a word where a number belongs would fail somewhere later.
+    Hydra passes any value on, so a string instead of a number would fail somewhere later.
 
     Args:
         config: the whole config.
@@ -37,27 +37,29 @@ def check_values(config: DictConfig, part: str) -> None:
                 check_value(hint, node[name], f"{path}.{name}", f" for {node['_target_']}")
 
 
-def check_value(hint: Any, value: object, key: str, whose: str = "") -> None:
-    """Refuse a value that is not of a type.
+def check_value(hint: Any, value: object, key: str, required_by: str = "") -> None:
+    """Reject a value that is not of a type.
 
     Args:
-        hint: the type; may be a `Literal`, or have `Bounds` as an annotation.
+        hint: the type; may be a `Literal`, or be annotated with `Bounds`.
         value: the value to check.
-        key: where it stands in the config.
-        whose: what asks for the type, for the sentence.
+        key: its key in the config.
+        required_by: what requires the type, for the message: "" or " for TARGET".
 
     Raises:
-        UserError: names the value, its place and what is asked for.
+        UserError: names the value, its key and the type.
     """
     if accepts(hint, value):
         return
     for place, inner, item in _items(hint, value):
-        check_value(inner, item, f"{key}{place}", whose)
-    raise UserError(f"{key}={_written(value)} does not fit{whose}; it takes {_said(hint)}.")
+        check_value(inner, item, f"{key}{place}", required_by)
+    raise UserError(
+        f"{key}={_as_yaml(value)} does not fit{required_by}; it takes {_type_name(hint)}."
+    )
 
 
 def accepts(hint: Any, value: object) -> bool:
-    """Whether a value of a config may go where this type is asked for; yes where in doubt."""
+    """Whether a config value is valid for a type hint; true for hints that are not understood."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return accepts(inner[0], value) and _lies_within(value, inner[1:])
@@ -77,11 +79,11 @@ def accepts(hint: Any, value: object) -> bool:
 
 
 def hints_of(target: Any) -> dict[str, Any]:
-    """The types of a constructor's arguments; none where they can't be resolved at run time."""
+    """The type hints of a constructor; empty if they can't be resolved at run time."""
     function = target.__init__ if inspect.isclass(target) else target
     try:
         return get_type_hints(function, include_extras=True)
-    except NameError:  # a type of an optional package
+    except NameError:  # a type of a missing optional package
         return {}
 
 
@@ -98,7 +100,7 @@ def _lies_within(value: object, bounds: Iterable[Any]) -> bool:
 
 
 def _is_container(kind: type, inner: Sequence[Any], value: object) -> bool:
-    """Whether a list or mapping may go where a class is asked for; a node is what it builds."""
+    """Whether a list, mapping or `_target_` node is valid for a class."""
     if isinstance(value, Mapping):
         return "_target_" in value or isinstance(value, kind)
     if not isinstance(value, list):
@@ -109,7 +111,7 @@ def _is_container(kind: type, inner: Sequence[Any], value: object) -> bool:
 
 
 def _items(hint: Any, value: object) -> Iterator[tuple[str, Any, object]]:
-    """What lies in a list or mapping: its place, the type asked for there, and itself."""
+    """(path suffix, type hint, value) of the items of a list or mapping."""
     origin, inner = get_origin(hint), get_args(hint)
     if not inspect.isclass(origin) or not inner:
         return
@@ -122,20 +124,20 @@ def _items(hint: Any, value: object) -> Iterator[tuple[str, Any, object]]:
             yield f"[{index}]", inner[0 if several else index], item
 
 
-def _written(value: object) -> str:
+def _as_yaml(value: object) -> str:
     """A value as a config writes it."""
     names: dict[object, str] = {True: "true", False: "false", None: "null"}
     return names[value] if isinstance(value, bool | None) else str(value)
 
 
-def _said(hint: Any) -> str:
+def _type_name(hint: Any) -> str:
     return " or ".join(dict.fromkeys(_choices(hint)))
 
 
 def _choices(hint: Any) -> Iterator[str]:
     origin, inner = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        yield " ".join([_said(inner[0]), *(str(part) for part in inner[1:])])
+        yield " ".join([_type_name(inner[0]), *(str(part) for part in inner[1:])])
     elif origin in (Union, UnionType):
         for part in inner:
             yield from _choices(part)
@@ -144,7 +146,7 @@ def _choices(hint: Any) -> Iterator[str]:
     elif hint is NoneType:
         yield "null"
     elif origin is tuple and inner[-1] is not ...:
-        yield f"[{', '.join(map(_said, inner))}]"
+        yield f"[{', '.join(map(_type_name, inner))}]"
     else:
         plain = inspect.isclass(hint) and origin is None
         yield hint.__name__ if plain else str(hint).replace("collections.abc.", "")

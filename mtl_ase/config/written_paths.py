@@ -1,4 +1,4 @@
-"""Where the parts of a trainer may write: below the run folder, whatever the config says."""
+"""Checks that trainer, loggers and callbacks write only below the run folder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PARTS = ("trainer", "logger", "callbacks")
 
 
 def check_paths(config: DictConfig, run: Path) -> None:
-    """Refuse a trainer, logger or callback that would write outside of the run folder.
+    """Reject a trainer, logger or callback that would write outside of the run folder.
 
-    A path is a value where the constructor's type says so, and any text that leads elsewhere by
-    itself: absolute, into a home folder, upwards, or to a server.
+    Checked are values whose type hint is a path, and any string that is an absolute path, contains
+    ~ or .., or is a URL.
 
     Args:
         config: the whole config.
@@ -34,8 +34,8 @@ def check_paths(config: DictConfig, run: Path) -> None:
             hints = hints_of(pkgutil.resolve_name(str(node["_target_"])))
             own = {key: value for key, value in node.items() if not _is_node(value)}
             for key, text in strings(own):
-                is_path = _says_path(hints.get(key))
-                if (is_path or _leads_elsewhere(text)) and not _is_below(text, run):
+                is_path = _is_path_type(hints.get(key))
+                if (is_path or _points_outside(text)) and not _is_below(text, run):
                     raise UserError(
                         f"{place}.{key}={text} lies outside of the run folder {run}; give a path "
                         "in it, e.g. ${hydra:runtime.output_dir}/NAME, or another run_dir."
@@ -46,16 +46,16 @@ def _is_node(value: object) -> bool:
     return isinstance(value, dict) and "_target_" in value
 
 
-def _says_path(hint: Any) -> bool:
+def _is_path_type(hint: Any) -> bool:
     return any(part in (Path, os.PathLike) for part in (hint, *get_args(hint)))
 
 
-def _leads_elsewhere(text: str) -> bool:
+def _points_outside(text: str) -> bool:
     return text.startswith(("/", "~")) or ".." in Path(text).parts or "://" in text
 
 
 def _is_below(text: str, run: Path) -> bool:
     try:
         return Path(text).expanduser().resolve().is_relative_to(run.resolve())
-    except (OSError, RuntimeError, ValueError):  # no such home, a loop of links, a null byte
+    except (OSError, RuntimeError, ValueError):  # unknown ~user, a loop of links, a null byte
         return False

@@ -1,4 +1,4 @@
-"""Batches whose gradients make one step together, and what they have labelled together."""
+"""Gradient accumulation with label counts summed over the window."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from mtl_ase.data.sample_order import SampleOrder
 
 
 def limited_batches(batches: int, limit: float) -> int:
-    """Batches of an epoch as Lightning limits them: a whole number of them, or a share."""
+    """Batches of an epoch under Lightning's limit: an int is a number, a float a fraction."""
     return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
 
 class AccumulationLoader(DataLoader[Sample]):
-    """Looks ahead, so that every batch knows what its whole accumulation window has labelled.
+    """A DataLoader whose batches carry the label counts of their whole accumulation window.
 
-    A window is the batches whose gradients are added before a step: `accumulate` of them, or what
-    is left of the epoch. A window is read as a whole before its first batch is handed out; with
-    every batch handed out, one of the next window is read, so that the loader processes keep busy.
-    Main memory holds `accumulate` batches more than without looking ahead.
+    A window is the batches of one optimiser step: `accumulate` of them, or the rest of the epoch.
+    A window is read completely before its first batch is yielded; after each yielded batch, one
+    batch of the next window is read, to keep the workers busy. This prefetching costs the main
+    memory of `accumulate` batches.
 
     Args:
-        dataset: samples by key.
-        order: of the keys; an epoch that is resumed begins where it stood.
-        accumulate: batches of a window.
+        dataset: map-style dataset of samples.
+        order: sampler of the keys; in a resumed epoch it starts after the samples already used.
+        accumulate: batches per window.
         limit: Lightning's limit_train_batches.
-        options: of DataLoader.
+        options: further arguments of DataLoader.
     """
 
     def __init__(
@@ -41,10 +41,10 @@ class AccumulationLoader(DataLoader[Sample]):
         self.order, self.accumulate, self.limit = order, accumulate, limit
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]  # Lightning asks for no more
-        return self._by_window(super().__iter__())  # the loader processes begin to read now
+        return self._by_window(super().__iter__())  # starts the workers now
 
     def window_sizes(self) -> list[int]:
-        """Batches of every window that the epoch at hand still has."""
+        """Numbers of batches of the current epoch's remaining windows."""
         batches, sizes = limited_batches(len(self), self.limit), []
         begin = self.order.done // (self.batch_size or 1)
         while begin < batches:
@@ -65,7 +65,7 @@ class AccumulationLoader(DataLoader[Sample]):
 
 
 def counted_together(batches: Sequence[Batch], accumulate: int) -> list[Batch]:
-    """The batches of a window, each with the counts of all of them."""
+    """The batches of a window, each with the counts summed over the window."""
     names = batches[0].counts
     counts = {name: torch.stack([batch.counts[name] for batch in batches]).sum(0) for name in names}
     window = Window(len(batches), accumulate)

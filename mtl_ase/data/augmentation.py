@@ -1,4 +1,4 @@
-"""How a source image becomes an input: fitted into its size, and in training varied at random."""
+"""Resizing of an image to the input size, and random augmentation in training."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from mtl_ase.data.warp import Fit, Warp, make_warp
 
 
 class Augmentation:
-    """Fit, flip, rotation, zoom and crop in one warp; then colours.
+    """Fit, flip, rotation, zoom and crop in one warp; then colour jitter.
 
-    Two recipes are configs: `m3vit` (Vandenhende's, taken over by M3ViT and MTLoRA) and `atrc`
-    (ATRC's, taken over by InvPT and its successors). Our deviations from the first: the aspect is
-    kept, what comes from outside the image is ignored, one warp in place of several, images free
-    of aliasing, lines that don't break, normals that aren't mixed. A third, `m3vit_faithful`,
-    undoes them all.
+    Two recipes are configs: `m3vit` (Vandenhende's, adopted by M3ViT and MTLoRA) and `atrc`
+    (ATRC's, adopted by InvPT and its successors). Our deviations from the first: the aspect ratio
+    is kept, label pixels from outside the image are ignored, one resampling instead of several,
+    antialiased images, connected lines, normals without interpolation. A third recipe,
+    `m3vit_faithful`, reproduces the lineage without these deviations.
 
     Args:
-        flip: probability of a mirror image.
-        rotation: largest angle, degrees either way, uniform.
-        scale: least and largest zoom, uniform.
-        fit: how an image goes into the input, also in scoring: contain, pad or squash.
-        crop: where an enlarged image is cut; None cuts around the centre.
-        colour: random colours, or None.
-        outside_is_background: labels call what comes from outside background (the lineage's fault).
-        faithful: step by step and pixel by pixel as Vandenhende and M3ViT do it, also in scoring;
-            takes fit=squash, outside_is_background=true and no crop. See `SteppedWarp`.
+        flip: probability of a horizontal flip.
+        rotation: largest angle in degrees; uniform in [-rotation, rotation].
+        scale: [least, largest] zoom factor, uniform.
+        fit: how an image is fitted into the input, also in evaluation: contain, pad or squash.
+        crop: chooses the crop of an enlarged image; None: centre crop.
+        colour: colour jitter, or None.
+        outside_is_background: label pixels from outside the image are background, not ignored (a
+            flaw of the lineage).
+        faithful: resample exactly as Vandenhende and M3ViT do, also in evaluation; requires
+            fit=squash, outside_is_background=true and no crop. See `SteppedWarp`.
 
     Raises:
-        UserError: a value is out of range, or `faithful` goes with what the lineage doesn't do.
+        UserError: a value is out of range, or `faithful` is combined with other options.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Augmentation:
         size_hw: tuple[int, int],
         maps: Mapping[str, NDArray[np.uint8]] | None = None,
     ) -> Warp:
-        """One random warp from source to output size; a crop looks at one of the label maps."""
+        """Draw a random warp from source to output size; `maps` are for crops that need a label."""
 
         def warp(shift_xy: tuple[float, float] = (0.0, 0.0)) -> Warp:
             return make_warp(
@@ -95,11 +96,11 @@ class Augmentation:
         return self.crop.choose(rng, warp, (maps or {}).get(self.crop.task))
 
     def recolour(self, rng: np.random.Generator, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """An image in random colours."""
+        """Apply the colour jitter, if any."""
         return image_HWC if self.colour is None else self.colour(rng, image_HWC)
 
     def plain(self, source_hw: tuple[int, int], size_hw: tuple[int, int]) -> Warp:
-        """The warp without anything random, as scoring uses it."""
+        """The deterministic warp, for evaluation."""
         if self.faithful:
             return make_stepped_resize(source_hw, size_hw)
         return make_warp(source_hw, size_hw, fit=self.fit)

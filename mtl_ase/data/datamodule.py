@@ -1,4 +1,4 @@
-"""The data set as Lightning sees it: folders, splits and loaders."""
+"""The LightningDataModule: folders, splits and data loaders."""
 
 from __future__ import annotations
 
@@ -39,35 +39,35 @@ Packing = Literal["build", "use", "never"]
 
 
 class Generator(Protocol):
-    """Something that makes a data set on first use."""
+    """Generates a data set on first use."""
 
     def prepare(self, root: Path | None) -> Path:
-        """Make the data set at `root` (None: in the cache) unless it is there; its folder."""
+        """Generate the data set at `root` (None: in the cache) unless it exists; its folder."""
 
 
 class DataModule(pl.LightningDataModule):
     """Loaders over a folder of images and dense labels.
 
     Args:
-        name: of the data set, for reports and references.
-        root: its folder; None only for generated data sets.
-        labels: kinds of labels the data set has, by task.
+        name: name of the data set, for reports and references.
+        root: folder of the data set; None only for generated data sets.
+        labels: label reader of each task that the data set has.
         image_size: (H, W) of the network's input.
         batch_size: images per process and step.
-        augmentation: how images become inputs.
+        augmentation: resizing to the input size, and random augmentation in training.
         tasks: tasks to read labels for; None reads all.
-        train_split: list of training images.
-        val_split: list of validation images.
-        num_workers: loader processes; None chooses from the machine's cores.
-        seed: of sample order and augmentation.
-        generator: makes the data set on first use, or None where it must be there.
+        train_split: name of the list of training images.
+        val_split: name of the list of validation images.
+        num_workers: loader processes; None: half of the cores, 1 to 8.
+        seed: seed of sample order and augmentation.
+        generator: generates the data set on first use; None if it must already exist.
         hint: how to get the data, for the message when it is missing.
-        layout: where the folder keeps images and lists.
-        pack: decoded labels beside the data: "use" them if they are there and fresh, "build" them
-            if not, or "never" do either.
+        layout: paths of images and split lists below `root`.
+        pack: cache of decoded labels: "use" it if it exists and is up to date, "build" it
+            otherwise, or "never" use one.
         on_bad_sample: "raise" on a file that can't be read, or "skip" it and report it.
-        counts: what the labels of a batch count, by task; batches that make one step together,
-            accumulated or of several processes, are handed out with their counts.
+        counts: function that counts a batch's labels, by task (`CountedLoss.counts`); used where
+            one optimiser step covers several batches (gradient accumulation, several processes).
 
     Raises:
         UserError: a task has no label in this data set, or the batch size is below 1.
@@ -103,9 +103,7 @@ class DataModule(pl.LightningDataModule):
                     f"{', '.join(labels)} only; leave it out or add data.labels.{task}."
                 )
         if batch_size < 1:
-            raise UserError(
-                f"data.batch_size={batch_size} is no size of a batch; choose 1 or more."
-            )
+            raise UserError(f"data.batch_size={batch_size} is no batch size; choose 1 or more.")
         self.name, self.generator, self.hint = name, generator, hint
         self.all_labels = dict(labels)
         self.labels = {task: labels[task] for task in (labels if tasks is None else tasks)}
@@ -113,23 +111,23 @@ class DataModule(pl.LightningDataModule):
         self.size_hw = (image_size[0], image_size[1])
         self.batch_size, self.seed, self.augmentation = batch_size, seed, augmentation
         self.splits = {
-            "train": _list_name("train_split", train_split),
-            "val": _list_name("val_split", val_split),
+            "train": _check_list_name("train_split", train_split),
+            "val": _check_list_name("val_split", val_split),
         }
         self.num_workers = _choose_workers() if num_workers is None else num_workers
         self.layout = layout
         self.packing: Packing = pack
         self.on_bad_sample: OnBadSample = on_bad_sample
         self.counts = dict(counts or {})
-        self.start = (0, 0)  # epoch, and how many of its samples are done
+        self.start = (0, 0)  # epoch, and number of its samples that are already trained on
         self._packs: dict[str, Pack | None] = {}
         self._coverage: dict[str, dict[str, int]] = {}
 
     def prepare_data(self) -> None:
-        """Make or find the data set's folder and packs; safe to call twice and in every process.
+        """Generate or find the data set and its packs; may be called repeatedly, on every rank.
 
         Raises:
-            UserError: the folder is missing or is no such data set.
+            UserError: the folder is missing or does not contain this data set.
         """
         self.check_root()
         if self.generator is not None:
@@ -139,7 +137,7 @@ class DataModule(pl.LightningDataModule):
                 self._packs[split] = self._find_pack(split, build=self.packing == "build")
 
     def check_root(self) -> None:
-        """Refuse a missing folder before anything costly is built.
+        """Check that the folder exists, before anything costly is built.
 
         Raises:
             UserError: the data set is not generated, and its folder is missing.
@@ -164,7 +162,7 @@ class DataModule(pl.LightningDataModule):
             ) from error
 
     def dataset(self, split: str, training: bool) -> DenseDataset:
-        """A split, for training ("train" or "val") or for scoring."""
+        """The "train" or "val" split, with training augmentation or as for evaluation."""
         self.prepare_data()
         assert self.root is not None
         return DenseDataset(
@@ -181,10 +179,10 @@ class DataModule(pl.LightningDataModule):
         )
 
     def pack(self, split: str) -> Pack:
-        """The pack of a split ("train" or "val"), built now unless it equals the files.
+        """The pack of the "train" or "val" split; rebuilt if it differs from the label files.
 
         Raises:
-            UserError: it can't be built, or one that differs can't be removed.
+            UserError: it can't be built, or an outdated one can't be removed.
         """
         self._remove_if_different(self.splits[split])
         pack = self._find_pack(self.splits[split], build=True)
@@ -192,7 +190,7 @@ class DataModule(pl.LightningDataModule):
         return pack
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        """Shuffled, augmented batches; a last smaller one is dropped."""
+        """Shuffled, augmented batches; a smaller last batch is dropped."""
         return self._loader(self.dataset("train", training=True), training=True)
 
     def val_dataloader(self) -> DataLoader[Sample]:
@@ -201,14 +199,14 @@ class DataModule(pl.LightningDataModule):
 
     @property
     def batches_per_epoch(self) -> int:
-        """Training batches of this process, `trainer.limit_train_batches` of them at most."""
+        """Training batches per epoch on this rank, after `trainer.limit_train_batches`."""
         batches, limit = len(self.train_dataloader()), 1.0
         if self.trainer is not None:
             limit = self.trainer.limit_train_batches
         return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
 
     def progress(self) -> dict[str, int]:
-        """Where training stands: batches done in all, and how many make an epoch."""
+        """Training batches completed in total, and batches per epoch (0: unlimited)."""
         assert self.trainer is not None
         loop = self.trainer.fit_loop
         return {
@@ -217,10 +215,10 @@ class DataModule(pl.LightningDataModule):
         }
 
     def go_on(self, progress: dict[str, int]) -> None:
-        """Go on where a checkpoint stands.
+        """Resume after the batches that a checkpoint's `progress` counts.
 
         Raises:
-            UserError: an epoch has another number of batches now.
+            UserError: the number of batches per epoch has changed.
         """
         size, now = progress["batches_per_epoch"], self.batches_per_epoch
         if size != now:
@@ -233,7 +231,7 @@ class DataModule(pl.LightningDataModule):
         self.start = (epoch, batches * self.batch_size)
 
     def coverage(self) -> dict[str, dict[str, int]]:
-        """Images and label files by split and task, looked for once."""
+        """Number of images and of label files, by split and task; computed once."""
         for split in self.splits:
             if split not in self._coverage:
                 dataset = self.dataset(split, training=False)
@@ -241,11 +239,11 @@ class DataModule(pl.LightningDataModule):
         return self._coverage
 
     def fingerprint(self) -> dict[str, str]:
-        """A short hash of every split's images."""
+        """A short hash of each split's image ids and file sizes."""
         return {split: self.dataset(split, training=False).fingerprint() for split in self.splits}
 
     def _find_pack(self, split: str, build: bool) -> Pack | None:
-        """A split's pack; packs hold all the data set's labels, whatever the tasks."""
+        """A split's pack; it contains the labels of all tasks, not only of the selected ones."""
         assert self.root is not None
         image_ids = self.layout.read_split(self.root, split)
         mark = fingerprint(self.root, image_ids, self.all_labels)
@@ -254,8 +252,8 @@ class DataModule(pl.LightningDataModule):
             return pack
         if not build:
             rank_zero_info(
-                f"labels of {split} are decoded again and again; scripts/prepare_data.py packs "
-                "them once."
+                f"labels of {split} are decoded in every epoch; scripts/prepare_data.py decodes "
+                "them once and packs them."
             )
             return None
         folder = pack_folder(self.root, split, mark)
@@ -266,7 +264,7 @@ class DataModule(pl.LightningDataModule):
         return pack
 
     def _remove_if_different(self, split: str) -> None:
-        """Remove a pack that is found but does not hold what the files say."""
+        """Remove an existing pack that differs from the label files."""
         assert self.root is not None
         image_ids = self.layout.read_split(self.root, split)
         pack = find_pack(self.root, split, fingerprint(self.root, image_ids, self.all_labels))
@@ -306,8 +304,8 @@ class DataModule(pl.LightningDataModule):
         return DataLoader(dataset, sampler=order, **options)
 
 
-def _list_name(key: str, value: str) -> str:
-    """The name of a split's list, which becomes part of paths that are also cleared."""
+def _check_list_name(key: str, value: str) -> str:
+    """Check the name of a split list: it becomes part of paths of folders that are deleted."""
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.+ -]*", value):
         raise UserError(
             f"data.{key}={value!r} can't be the name of a list; give letters, digits, _ . + and -."

@@ -1,4 +1,4 @@
-"""A split of a data set, sample by sample.
+"""The Dataset of one split.
 
 Legend: C channels, H W pixels.
 """
@@ -36,25 +36,25 @@ Read = TypeVar("Read")
 class DenseDataset(Dataset[Sample]):
     """One split of a data set with dense labels.
 
-    In training, the image and all targets are warped together to `size_hw`; all randomness comes
-    from (seed, epoch, index) alone. In scoring, the image is resized to `size_hw` and the labels
-    are the truth in their own size.
+    In training, the image and all targets are warped together to `size_hw`; the augmentation is a
+    function of (seed, epoch, index) only. In evaluation, the image is resized to `size_hw` and the
+    labels are the ground truth at the label files' own size.
 
     Args:
         root: folder of the data set.
-        split: name of its list of images.
-        labels: kinds to read, by task.
-        size_hw: size of the network's input.
-        augmentation: how an image becomes an input.
-        training: augmented training targets, or the truth for scoring.
-        seed: of the augmentation.
-        layout: where the folder keeps images and lists.
-        pack: labels decoded before, or None to decode the files.
-        on_bad_sample: what to do with files that can't be read: "raise", or "skip" to take such
+        split: name of the split list.
+        labels: label reader of each task.
+        size_hw: (H, W) of the network's input.
+        augmentation: resizing to the input size, and random augmentation in training.
+        training: return augmented training targets; otherwise the ground truth for evaluation.
+        seed: seed of the augmentation.
+        layout: paths of images and split lists below `root`.
+        pack: decoded labels of the split; None decodes the files.
+        on_bad_sample: what to do with files that can't be read: "raise", or "skip" to treat such
             labels as missing, and such images as black and unlabelled.
 
     Raises:
-        UserError: the split list is missing, empty or wrong.
+        UserError: the split list is missing, empty or malformed.
     """
 
     def __init__(
@@ -80,10 +80,10 @@ class DenseDataset(Dataset[Sample]):
         return len(self.image_ids)
 
     def __getitem__(self, key: Key) -> Sample:
-        """The sample for (epoch, index); the epoch only matters for the augmentation.
+        """The sample of key (epoch, index); the epoch only seeds the augmentation.
 
         Raises:
-            BadFile: a file of the sample can't be read, and such samples are not skipped.
+            BadFile: a file can't be read and `on_bad_sample` is "raise".
         """
         epoch, index = key
         problems: list[str] = []
@@ -107,7 +107,7 @@ class DenseDataset(Dataset[Sample]):
         else:
             image_HWC = self.augmentation.recolour(rng, image_HWC)
             known = {name: self.labels[name].warp(array, warp) for name, array in fitted.items()}
-        maps = known | self._blanks(known, source_hw if rng is None else self.size_hw)
+        maps = known | self._ignored_maps(known, source_hw if rng is None else self.size_hw)
         return Sample(
             self.image_ids[index],
             _to_tensor(image_HWC),
@@ -121,7 +121,7 @@ class DenseDataset(Dataset[Sample]):
         """How many images of the split have a label file, by task.
 
         Raises:
-            BadFile: what has a label file's name is no file, and bad samples are not skipped.
+            BadFile: a label path is not a file and `on_bad_sample` is "raise".
         """
         return {
             name: sum(self._is_labelled(label, image_id) for image_id in self.image_ids)
@@ -132,7 +132,7 @@ class DenseDataset(Dataset[Sample]):
         """A short hash of the image ids and their file sizes.
 
         Raises:
-            BadFile: an image is missing, and bad samples are not skipped.
+            BadFile: an image is missing and `on_bad_sample` is "raise".
         """
         digest = hashlib.sha256()
         for image_id in self.image_ids:
@@ -143,7 +143,7 @@ class DenseDataset(Dataset[Sample]):
         return self._try(lambda: label.find(self.root, image_id), []) is not None
 
     def _image_bytes(self, image_id: str) -> int:
-        """Size of an image's file; -1 where it is missing and that is passed over."""
+        """Size of an image file; -1 if it is missing and `on_bad_sample` is "skip"."""
         path = self.layout.image_path(self.root, image_id)
         if self._try(lambda: is_there(path), []):
             return path.stat().st_size
@@ -161,8 +161,8 @@ class DenseDataset(Dataset[Sample]):
     def _read_map(self, task: str, index: int, problems: list[str]) -> Array | None:
         return self._try(lambda: self.maps.read(task, index, not self.training), problems)
 
-    def _blanks(self, labelled: Container[str], size_hw: tuple[int, int]) -> dict[str, Array]:
-        """Maps that ignore everything, of the tasks for which the image is unlabelled."""
+    def _ignored_maps(self, labelled: Container[str], size_hw: tuple[int, int]) -> dict[str, Array]:
+        """All-ignored maps of the tasks for which the image has no label."""
         return {
             name: label.ignored_target(size_hw)
             for name, label in self.labels.items()
@@ -180,6 +180,6 @@ class DenseDataset(Dataset[Sample]):
 
 
 def _to_tensor(pixels: NDArray[np.generic]) -> Tensor:
-    """A map as a tensor that may be written to; channels come first."""
+    """A map as a writable tensor, (H, W) or (C, H, W)."""
     channels_first = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
     return torch.from_numpy(np.require(channels_first, requirements=["C", "W"]))

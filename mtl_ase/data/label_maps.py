@@ -1,4 +1,4 @@
-"""Where a sample's label maps come from: a pack, or the files themselves."""
+"""Reads label maps from a pack or from the label files."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class LabelMaps:
     """The stored maps of a split's images.
 
     Args:
-        root: of the data set.
-        image_ids: of the split.
-        labels: kinds, by task.
-        pack: of the split, or None to decode the files.
+        root: folder of the data set.
+        image_ids: ids of the split's images.
+        labels: label reader of each task.
+        pack: pack of the split, or None to decode the files.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class LabelMaps:
         self.root, self.image_ids, self.labels, self.pack = root, image_ids, labels, pack
 
     def read(self, task: str, index: int, truth: bool) -> Array | None:
-        """A task's map for training or for scoring; None where the image is unlabelled.
+        """A task's training target, or its ground truth for evaluation; None if unlabelled.
 
         Raises:
             BadFile: the label's file can't be read.
@@ -40,11 +40,11 @@ class LabelMaps:
             try:
                 return self.pack.read(map_name(task, label, truth), index)
             except PackDamaged as error:
-                self._give_up(error)
+                self._drop_pack(error)
         return label.read_stored(self.root, self.image_ids[index], truth)
 
-    def _give_up(self, error: PackDamaged) -> None:
-        """Go on without the pack; without its manifest it is built anew by the next run."""
+    def _drop_pack(self, error: PackDamaged) -> None:
+        """Continue without the pack; if damaged, delete its manifest so that it is rebuilt."""
         assert self.pack is not None
         folder, self.pack = self.pack.folder, None
         if isinstance(error, PackUnreadable):
@@ -52,8 +52,8 @@ class LabelMaps:
         else:
             reason = (
                 f"is damaged ({error}); reading the files instead, the next "
-                "scripts/prepare_data.py mends it"
+                "scripts/prepare_data.py rebuilds it"
             )
-            with suppress(OSError):  # the folder may not be written to
+            with suppress(OSError):  # the folder may be read-only
                 (folder / MANIFEST).unlink(missing_ok=True)
         warnings.warn(f"the pack of labels {reason}", stacklevel=2)

@@ -1,4 +1,4 @@
-"""Where a data set's folder keeps its images and lists."""
+"""Paths of images and split lists in a data set's folder."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ class FolderLayout:
     """Paths below a data set's root; `{}` stands for an image id or a split's name.
 
     Attributes:
-        image: of an image, e.g. "JPEGImages/{}.jpg".
-        split: of the list of a split's images, one id a line.
+        image: path of an image, e.g. "JPEGImages/{}.jpg".
+        split: path of a split list: a text file with one image id per line.
     """
 
     image: str
     split: str
 
     def image_path(self, root: Path, image_id: str) -> Path:
-        """Where an image lies."""
+        """The path of an image."""
         return root / self.image.format(image_id)
 
     def image_folder(self, root: Path) -> Path:
-        """Where all images lie; without it, a folder is no such data set."""
+        """The folder of the images; its existence identifies the data set."""
         return (root / self.image).parent
 
     def split_path(self, root: Path, split: str) -> Path:
-        """Where a split's list lies."""
+        """The path of a split list."""
         return root / self.split.format(split)
 
     def read_split(self, root: Path, split: str) -> list[str]:
         """The image ids of a split.
 
         Raises:
-            UserError: the list is missing, unreadable, empty, names an image twice or leaves the
-                folder.
+            UserError: the list is missing, unreadable or empty, repeats an id, or an id is no
+                relative path inside the folder.
         """
         path = self.split_path(root, split)
         image_ids = [line.strip() for line in _lines(path)]

@@ -1,4 +1,4 @@
-"""Whether a file of a data set is there."""
+"""Check for existing files of a data set."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from mtl_ase.base.errors import BadFile
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is a file, or a link to one.
+    """Whether the path is a regular file or a link to one.
 
     Raises:
-        BadFile: there is something else (a folder, a link to nothing, a pipe, which would be waited
-            for), or its folder may not be looked into.
+        BadFile: it exists but is something else (a folder, a broken link, a pipe, which would block
+            a reader), or its folder is not accessible.
     """
     try:
         mode = path.stat().st_mode

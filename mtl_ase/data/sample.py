@@ -1,4 +1,4 @@
-"""What the data room hands out: samples and batches.
+"""Samples, batches and their collate functions.
 
 Legend: B images, C channels, H W pixels.
 """
@@ -14,14 +14,16 @@ from torch import Tensor
 from mtl_ase.data.warp import Box
 
 CountLabels = Callable[[Tensor], Tensor]
-"""What a stacked label counts, as int64 numbers_K that add up over batches (e.g. valid pixels)."""
+"""From a stacked label to int64 counts_K that add up over batches (e.g. valid pixels)."""
 
 
 class Sample(NamedTuple):
-    """One image, as bytes, and its label maps by task; unlabelled ones ignore everything.
+    """A uint8 image and its label maps by task; a missing label is an all-ignored map.
 
-    The box is where in the input the source image lies; the problems are what could not be read;
-    the position is that in the split's list.
+    Attributes:
+        box: rectangle of the input that the source image fills.
+        problems: error messages of files that could not be read.
+        position: index in the split list.
     """
 
     image_id: str
@@ -33,7 +35,7 @@ class Sample(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Batches whose gradients are added before a step.
+    """A gradient accumulation window: the batches of one optimiser step.
 
     Lightning divides every batch's loss by `accumulate`; an epoch's last window may have fewer
     `batches`.
@@ -44,24 +46,24 @@ class Window(NamedTuple):
 
     @property
     def correction(self) -> float:
-        """What to multiply a batch's loss by, so that a window's step is the mean of its batches.
+        """Factor on a batch's loss that makes the window's loss the mean over its batches.
 
-        It is 1 but in a shorter last window, whose mean Lightning divides by too much.
+        It is 1 except in a shorter last window, where Lightning's divisor is too large.
         """
         return self.accumulate / self.batches
 
 
 class Batch(NamedTuple):
-    """Images of one size; labels by task: stacked in training, in their own sizes in scoring.
+    """A batch; labels by task are stacked in training, lists of maps of own size in evaluation.
 
-    In training, the counts are what tasks have labelled in all batches of this one's window; there
-    are none where every batch makes a step of its own in a single process.
+    `counts` are each task's label counts, summed over the batch's accumulation window; empty in
+    evaluation, and without accumulation in a single process.
     """
 
     image_ids: list[str]
     image_BCHW: Tensor
     labels: dict[str, Tensor | list[Tensor]]
-    boxes: list[Box] = []  # noqa: RUF012  # a NamedTuple's default; nobody changes it
+    boxes: list[Box] = []  # noqa: RUF012  # a NamedTuple's default, never mutated
     problems: list[str] = []  # noqa: RUF012
     counts: dict[str, Tensor] = {}  # noqa: RUF012
     window: Window = Window()
@@ -71,7 +73,7 @@ class Batch(NamedTuple):
 def collate_training(
     samples: Sequence[Sample], counts: Mapping[str, CountLabels] | None = None
 ) -> Batch:
-    """Stack everything, and count the labels of the tasks that have something to count them by."""
+    """Stack images and labels, and apply the counting functions in `counts` to the labels."""
     names = samples[0].labels
     labels = {name: torch.stack([sample.labels[name] for sample in samples]) for name in names}
     counted = {name: count(labels[name]) for name, count in (counts or {}).items()}

@@ -1,4 +1,4 @@
-"""The lineage's change of geometry: one step after another, each interpolating anew.
+"""The lineage's geometric augmentation: successive transforms, each of which resamples.
 
 Legend: H W pixels, C channels; matrices are 23 (affine) and 22 (linear), in (x, y) order.
 """
@@ -21,13 +21,13 @@ class SteppedWarp(Warp):
     """Mirror, then rotation with zoom at the source's size, then a resize that fills the output.
 
     Source: the transforms of Multi-Task-Learning-PyTorch, which M3ViT and MTLoRA share. Images and
-    normals are cubic and not blurred before they shrink, all else takes OpenCV's nearest pixel of
-    every step (rounded down in the resize), lines are not widened. Rotation is about
-    (W / 2, H / 2), half a pixel off the centre.
+    normals are interpolated bicubically without antialiasing; other labels take OpenCV's nearest
+    neighbour in every step (rounded down in the resize), and lines are not widened. The rotation is
+    about (W / 2, H / 2), half a pixel off the centre.
 
     Attributes:
-        mirror: left and right change places.
-        rotation_23: of rotation and zoom in source pixels; None leaves the step out.
+        mirror: flip horizontally.
+        rotation_23: affine matrix of rotation and zoom in source pixels; None: no rotation.
     """
 
     mirror: bool = False
@@ -37,11 +37,11 @@ class SteppedWarp(Warp):
 
     @property
     def brush_hw(self) -> tuple[int, int]:
-        """Lines stay as they are."""
+        """(1, 1): lines are not widened."""
         return 1, 1
 
     def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
-        """Move a map, (H, W) or (H, W, C); pixels from outside take the border value."""
+        """Warp a map, (H, W) or (H, W, C); pixels from outside get the value `border`."""
         if self.mirror:
             pixels = cv2.flip(pixels, 1)
         if self.rotation_23 is not None:
@@ -56,12 +56,12 @@ class SteppedWarp(Warp):
         return cv2.resize(pixels, self.size_hw[::-1], interpolation=interpolation)
 
     def apply_to_image(self, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Move an image; black outside. What cubic interpolation overshoots wraps around."""
+        """Warp an image; black outside. Overshoots of the interpolation wrap around (uint8)."""
         moved_HWC = self.apply(image_HWC.astype(np.float32), cv2.INTER_CUBIC, 0.0)
         return moved_HWC.astype(np.int32).astype(np.uint8)
 
     def apply_to_encoded(self, image: EncodedImage) -> NDArray[np.uint8]:
-        """Move an image from its file, decoded in full size.
+        """Decode an image at full size and warp it.
 
         Raises:
             BadFile: the file can't be decoded.
@@ -69,7 +69,7 @@ class SteppedWarp(Warp):
         return self.apply_to_image(image.pixels())
 
     def pick(self, pixels: NDArray[Any], border: float) -> NDArray[Any]:
-        """Move a map by OpenCV's nearest neighbour of every step, (H, W) or (H, W, C)."""
+        """Warp a map, (H, W) or (H, W, C), by OpenCV's nearest neighbour in every step."""
         return self.apply(pixels, cv2.INTER_NEAREST, border)
 
 
@@ -80,14 +80,14 @@ def make_stepped_warp(
     angle: float = 0.0,
     scale: float = 1.0,
 ) -> SteppedWarp:
-    """A training sample's steps; labels call what comes from outside background.
+    """The warp of a training sample; label pixels from outside the source are background.
 
     Args:
-        source_hw: size of the source.
-        size_hw: size of the output.
-        mirror: left and right change places.
-        angle: degrees, counter-clockwise as seen.
-        scale: zoom at constant output size.
+        source_hw: (H, W) of the source.
+        size_hw: (H, W) of the output.
+        mirror: flip horizontally.
+        angle: rotation in degrees, counter-clockwise on the screen.
+        scale: zoom factor; the output size stays.
     """
     height, width = source_hw
     rotation_23 = np.asarray(
@@ -101,7 +101,7 @@ def make_stepped_warp(
 
 
 def make_stepped_resize(source_hw: tuple[int, int], size_hw: tuple[int, int]) -> SteppedWarp:
-    """The resize alone, as scoring uses it."""
+    """Only the resize, for evaluation."""
     resize = make_warp(source_hw, size_hw)
     return SteppedWarp(resize.matrix_23, resize.turn_22, source_hw, size_hw, True)
 

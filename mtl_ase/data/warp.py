@@ -1,4 +1,4 @@
-"""A change of geometry that moves an image and all its labels at once.
+"""The affine warp that moves an image and all its labels together.
 
 Legend: H W pixels; matrices are 23 (affine) and 22 (linear), in (x, y) order.
 """
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from mtl_ase.data.image_files import LONGEST_SIDE, EncodedImage
 
 HALF = 0.501
-"""For rounding: positions in the middle between two pixels all take the same side."""
+"""Rounding offset: a little over 0.5, so that all ties between two pixels round the same way."""
 Fit = Literal["contain", "pad", "squash"]
 
 
 class Box(NamedTuple):
-    """A rectangle of output pixels."""
+    """A rectangle, in output pixels."""
 
     top: int
     left: int
@@ -32,14 +32,14 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True)
 class Warp:
-    """An affine map from source to output pixels, made of a resize and a turn.
+    """An affine map from source to output pixels, composed of rotation, mirror and resize.
 
     Attributes:
-        matrix_23: takes source pixel coordinates (x, y, 1) to output ones; centres are integers.
-        turn_22: the rotation and mirror in it, orthogonal.
-        source_hw: size of the source.
-        size_hw: size of the output.
-        outside_is_background: labels call what comes from outside background, not ignored.
+        matrix_23: maps source coordinates (x, y, 1) to output (x, y); pixel centres are integers.
+        turn_22: its orthogonal part: rotation and mirror.
+        source_hw: (H, W) of the source.
+        size_hw: (H, W) of the output.
+        outside_is_background: label pixels from outside the source are background, not ignored.
     """
 
     matrix_23: NDArray[np.float64]
@@ -49,28 +49,28 @@ class Warp:
     outside_is_background: bool = False
 
     mixes_vectors: ClassVar[bool] = False
-    """Whether vectors of neighbouring pixels are mixed, as the lineage does."""
+    """Whether normals are interpolated between pixels, as the lineage does."""
 
     @property
     def scale(self) -> float:
-        """Output pixels per source pixel, as a length."""
+        """Output pixels per source pixel, as a ratio of lengths."""
         (a, b, _), (c, d, _) = self.matrix_23.tolist()
         return math.sqrt(abs(a * d - b * c))
 
     @property
     def step_xy(self) -> tuple[float, float]:
-        """Source pixels, along x and along y, that a step of one output pixel covers."""
+        """Source pixels per output pixel, along x and along y."""
         (a, b, _), (c, d, _) = cv2.invertAffineTransform(self.matrix_23).tolist()
         return math.hypot(a, b), math.hypot(c, d)
 
     @property
     def brush_hw(self) -> tuple[int, int]:
-        """The (H, W) in source pixels to widen lines to, so that picking breaks none."""
+        """(H, W) in source pixels that keeps lines connected under nearest-neighbour sampling."""
         width, height = (math.ceil(round(step, 3)) for step in self.step_xy)
         return height, width
 
     def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
-        """Move a map, (H, W) or (H, W, C); pixels from outside take the border value."""
+        """Warp a map, (H, W) or (H, W, C); pixels from outside get the value `border`."""
         return cv2.warpAffine(
             pixels,
             self.matrix_23,
@@ -81,7 +81,7 @@ class Warp:
         )
 
     def apply_to_image(self, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Move an image: blurred against aliasing when it shrinks, then linear; black outside."""
+        """Warp an image bilinearly, with an antialiasing blur if it shrinks; black outside."""
         if self.scale < 0.95:
             sigma = 0.5 * math.sqrt(1 / self.scale**2 - 1)
             size = 2 * math.ceil(2 * sigma) + 1
@@ -91,7 +91,7 @@ class Warp:
         return self.apply(image_HWC, cv2.INTER_LINEAR, 0.0)
 
     def apply_to_encoded(self, image: EncodedImage) -> NDArray[np.uint8]:
-        """Move an image straight from its file, decoded no larger than the output needs.
+        """Decode and warp an image, decoded at no higher resolution than the output needs.
 
         Raises:
             BadFile: the file can't be decoded.
@@ -101,9 +101,9 @@ class Warp:
         return self._from_reduced(reduction).apply_to_image(image.pixels(reduction))
 
     def pick(self, pixels: NDArray[Any], border: float) -> NDArray[Any]:
-        """Move a map by nearest neighbour, (H, W) or (H, W, C); no value is invented.
+        """Warp a map, (H, W) or (H, W, C), by nearest neighbour.
 
-        Where to pick from is worked out once for all maps of a sample.
+        The sampling positions are computed once for all maps of a sample.
         """
         picked: NDArray[Any] = cv2.remap(
             pixels,
@@ -116,7 +116,7 @@ class Warp:
         return picked
 
     def coarser(self, factor: int) -> Warp:
-        """The same warp onto fewer, larger pixels."""
+        """The same warp with an output resolution divided by `factor`, rounded up."""
         size_hw = (-(-self.size_hw[0] // factor), -(-self.size_hw[1] // factor))
         shrink_22 = np.diag([1 / factor] * 2)
         matrix_23 = shrink_22 @ self.matrix_23
@@ -124,7 +124,7 @@ class Warp:
         return Warp(matrix_23, self.turn_22, self.source_hw, size_hw)
 
     def _from_reduced(self, reduction: int) -> Warp:
-        """The same warp of the source in 1 / reduction of its size, rounded up."""
+        """The same warp, for a source decoded at 1 / reduction of its size, rounded up."""
         matrix_23 = self.matrix_23.copy()
         matrix_23[:, 2] += (reduction - 1) / 2 * matrix_23[:, :2].sum(1)
         matrix_23[:, :2] *= reduction
@@ -148,7 +148,7 @@ class Warp:
 
 
 def fit_box(source_hw: tuple[int, int], size_hw: tuple[int, int], fit: Fit) -> Box:
-    """Where in the output the whole source goes.
+    """The rectangle of the output that the whole source fills.
 
     "squash" fills the output, and the aspect may change. "contain" keeps the aspect and fills the
     output in one direction; "pad" does so for a source that is larger than the output, and takes
@@ -176,17 +176,17 @@ def make_warp(
     shift_xy: tuple[float, float] = (0.0, 0.0),
     outside_is_background: bool = False,
 ) -> Warp:
-    """Fit a source into the output after a mirror, turn and zoom about its centre.
+    """Mirror, rotate and zoom a source about its centre, and fit it into the output.
 
     Args:
-        source_hw: size of the source.
-        size_hw: size of the output.
-        mirror: left and right change places.
-        angle: degrees, counter-clockwise as seen.
-        scale: zoom at constant output size.
-        fit: how the whole source goes into the output at scale 1, see `fit_box`.
-        shift_xy: output pixels to move right and down.
-        outside_is_background: labels call what comes from outside background, not ignored.
+        source_hw: (H, W) of the source.
+        size_hw: (H, W) of the output.
+        mirror: flip horizontally.
+        angle: rotation in degrees, counter-clockwise on the screen.
+        scale: zoom factor; the output size stays.
+        fit: how the whole source is fitted into the output at scale 1, see `fit_box`.
+        shift_xy: translation right and down, in output pixels.
+        outside_is_background: label pixels from outside the source are background, not ignored.
     """
     cosine, sine = math.cos(math.radians(angle)), math.sin(math.radians(angle))
     turn_22 = np.array([[cosine, sine], [-sine, cosine]]) @ np.diag([-1.0 if mirror else 1.0, 1.0])

@@ -1,4 +1,4 @@
-"""Whether the bytes of a JPEG or PNG file are all there."""
+"""Detects truncated or damaged JPEG and PNG files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ PNG_FRAME = 12
 
 
 def is_damaged(content: bytes) -> bool:
-    """Whether a JPEG lacks its end, or a PNG its end or the bytes that its checksums are of.
+    """Whether a JPEG is truncated, or a PNG is truncated or fails a checksum of a critical chunk.
 
-    Decoders fill what is missing with grey and go on, and Pillow does not look at the checksums of
-    pixels. Other formats are left to their decoders.
+    Decoders fill missing pixels with grey without an error, and Pillow does not verify the
+    checksums of pixel data. Other formats are not checked.
     """
     if content.startswith(JPEG_START):
         return not _ends_after_scan(content)
@@ -24,7 +24,7 @@ def is_damaged(content: bytes) -> bool:
 
 
 def _ends_after_scan(content: bytes) -> bool:
-    """Whether an end marker follows the first scan: one before is that of a small preview."""
+    """Whether an end marker follows the first scan; an earlier one belongs to a thumbnail."""
     at = len(JPEG_START)
     while (at := content.find(b"\xff", at)) >= 0 and at + 4 <= len(content):
         marker = content[at + 1]
@@ -37,7 +37,7 @@ def _ends_after_scan(content: bytes) -> bool:
 
 
 def _has_its_chunks(content: bytes) -> bool:
-    """Whether all chunks up to IEND are there; those that hold no pixels may be damaged."""
+    """Whether all chunks up to IEND are complete; ancillary chunks may fail their checksum."""
     bytes_, at = memoryview(content), len(PNG_START)
     while at + PNG_FRAME <= len(content):
         end = at + PNG_FRAME + int.from_bytes(bytes_[at : at + 4], "big")

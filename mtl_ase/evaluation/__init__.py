@@ -1,4 +1,4 @@
-"""Scoring that can be believed: protocols, counts of single images, statistics, foreign files."""
+"""Evaluation: protocols, per-image counts, significance tests, predictions of other frameworks."""
 
 from mtl_ase.evaluation.constant_predictor import ConstantPredictor
 from mtl_ase.evaluation.per_image_counts import PerImageCounts

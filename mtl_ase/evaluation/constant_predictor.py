@@ -1,4 +1,4 @@
-"""The trivial predictor that results are printed beside.
+"""The trivial baseline: a constant prediction per task.
 
 Legend: B images, C channels, H W pixels.
 """
@@ -16,12 +16,12 @@ from mtl_ase.tasks import Task
 
 
 class ConstantPredictor(nn.Module):
-    """Predicts the same everywhere: the constant that each task's own loss likes best.
+    """Predicts the same constant at every pixel: the minimiser of each task's own loss.
 
-    For semseg that is the most frequent class, for normals the mean direction. It sees labels only.
+    For semseg that is the most frequent class, for normals the mean direction. It uses labels only.
 
     Args:
-        tasks: what to predict.
+        tasks: tasks to predict, by name.
     """
 
     def __init__(self, tasks: Mapping[str, Task]) -> None:
@@ -32,7 +32,7 @@ class ConstantPredictor(nn.Module):
         )
 
     def forward(self, image_BCHW: Tensor) -> Prediction:
-        """The constants, at the size of the images."""
+        """The constants, expanded to the size of the images."""
         batch, _, height, width = image_BCHW.shape
         logits = {
             name: bias[None, :, None, None].expand(batch, -1, height, width)

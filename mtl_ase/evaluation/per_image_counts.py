@@ -1,4 +1,4 @@
-"""What every image contributed to every score.
+"""The counts of every image, from which all scores are computed.
 
 Legend: I images, K counts of a metric.
 """
@@ -18,11 +18,11 @@ class PerImageCounts:
         self.counts: dict[str, dict[str, Tensor]] = {}
 
     def add(self, key: str, image_id: str, counts_K: Tensor) -> None:
-        """Note an image's counts; an image that comes twice is one."""
+        """Store an image's counts; of an image added twice, only the last are kept."""
         self.counts.setdefault(key, {})[image_id] = counts_K.cpu()
 
     def gather(self) -> None:
-        """Take in what the other processes noted."""
+        """Merge the counts of all processes; a collective operation."""
         if not (distributed.is_available() and distributed.is_initialized()):
             return
         parts: list[Mapping[str, Mapping[str, Tensor]]] = [{}] * distributed.get_world_size()
@@ -39,5 +39,5 @@ class PerImageCounts:
 
     @property
     def image_ids(self) -> list[str]:
-        """All images that were scored in any way, sorted."""
+        """The ids of all images with counts of any metric, sorted."""
         return sorted({image_id for images in self.counts.values() for image_id in images})

@@ -1,4 +1,4 @@
-"""Predictions that another framework left as files.
+"""Reading prediction files of other frameworks.
 
 Legend: C channels, H W pixels.
 """
@@ -30,8 +30,8 @@ class PredictionFiles:
     (H, W), vectors (H, W, 3); other numbers as they are.
 
     Args:
-        folder: with a folder for each task.
-        tasks: to read.
+        folder: folder with a subfolder for each task.
+        tasks: tasks to read, by name.
 
     Raises:
         UserError: a task has no folder.
@@ -44,11 +44,16 @@ class PredictionFiles:
                 raise UserError(f"predictions={folder} holds no folder {name}; leave the task out.")
 
     def read(self, name: str, image_id: str, size_hw: tuple[int, int]) -> Tensor:
-        """The prediction of a task for an image, as its metrics take it.
+        """The prediction of a task for an image, in the form its metrics take.
+
+        Args:
+            name: name of the task.
+            image_id: id of the image.
+            size_hw: (H, W) of the label.
 
         Raises:
-            UserError: there is no file, it can't be read, or it has another size than the label or
-                numbers that are no prediction of the task.
+            UserError: the file is missing or unreadable, its size differs from the label's, or its
+                values are invalid for the task.
         """
         path = self.folder / name / f"{image_id}.png"
         if path.is_file():
@@ -61,11 +66,11 @@ class PredictionFiles:
                 f"{path} is {pixels.shape[1]} x {pixels.shape[0]}, but its label is {size_hw[1]} x "
                 f"{size_hw[0]}; write predictions in the size of the original image."
             )
-        self._refuse_other_numbers(name, path, pixels)
+        self._check_values(name, path, pixels)
         channels_first = pixels if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
         return torch.from_numpy(np.ascontiguousarray(channels_first))
 
-    def _refuse_other_numbers(self, name: str, path: Path, pixels: Array) -> None:
+    def _check_values(self, name: str, path: Path, pixels: Array) -> None:
         task = self.tasks[name]
         shape = (*pixels.shape[:2], 3) if task.channels == 3 else pixels.shape[:2]
         if pixels.shape != shape:

@@ -1,4 +1,4 @@
-"""Protocols: what exactly a published score means.
+"""Evaluation protocols: how published scores were measured.
 
 Legend: C channels, H W pixels.
 """
@@ -25,23 +25,24 @@ ACTIVATE_FIRST, RESIZE_FIRST = "activate_first", "resize_first"
 
 @dataclass(frozen=True)
 class EvalProtocol:
-    """A way of scoring all tasks, by name.
+    """How all tasks are evaluated: metrics, images, resizing and rounding of predictions.
 
-    Labels count in full resolution. Logits are resized to the label bilinearly, then activated, in
-    32 bits; the lineage's other order and its rounding are options, to compare with what it
-    published. Its order costs an ideal network about two points of mIoU at 224 pixels, so delta_m
-    must not mix the two: a fitting reference decides, unless the protocol does.
+    Scores are measured at the labels' full resolution. Logits are resized bilinearly to the label,
+    then activated, in float32; the lineage's opposite order and its rounding are options, for
+    comparison with its published results. Its order costs an ideal network about two points of mIoU
+    at 224 pixels, so delta_m must not mix the two: unless the protocol sets the order, it is that
+    of the matching reference.
 
     Attributes:
-        name: by which references and tables call it.
-        metrics: what to measure, by task and key; tasks it does not name keep their own.
-        headlines: key of the metric that stands for a task in delta_m, by task.
-        subsets: published list of the images on which a task is scored, by task; where the data set
-            has no such list, and for tasks not named, all images count.
-        rounded: tasks whose predictions lose digits as in a PNG of 8 bits, cut off, not rounded.
+        name: name of the protocol in references and tables.
+        metrics: metrics by task and key; tasks that are not listed keep their own.
+        headlines: key of each task's metric in delta_m.
+        subsets: published list of the images on which a task is evaluated, by task; all images if
+            the data set has no such list, and for tasks that are not listed.
+        rounded: tasks whose predictions are quantised to 8 bits (truncated), as in a PNG file.
         activate_first: activate at the network's input resolution, then resize, as the lineage
-            does with cv2: classes by INTER_NEAREST, all else by INTER_LINEAR. None: as the
-            reference was measured, and false where none fits.
+            does with cv2: classes by INTER_NEAREST, all else by INTER_LINEAR. None: the order of
+            the matching reference; false without one.
     """
 
     name: str
@@ -52,10 +53,10 @@ class EvalProtocol:
     activate_first: bool | None = None
 
     def measured_like(self, reference: Reference | None) -> EvalProtocol:
-        """This protocol with its order settled.
+        """This protocol with `activate_first` set: its own, else that of the reference.
 
         Args:
-            reference: that delta_m compares with; None where none fits.
+            reference: reference of delta_m; None if there is none that matches.
         """
         order = self.activate_first
         if order is None:
@@ -74,17 +75,17 @@ class EvalProtocol:
         }
 
     def images(self, task: str, dataset: str) -> Collection[str] | None:
-        """The images of a data set on which a task is scored; None means all."""
+        """The ids of a data set's images on which a task is evaluated; None means all."""
         subset = self.subsets.get(task)
         return official_lists(dataset).get(subset) if subset is not None else None
 
     def predict(self, task: Task, logits_1CHW: Tensor, resized_1CHW: Tensor) -> Tensor:
-        """The prediction of one image in its label's size.
+        """The prediction for one image at its label's size.
 
         Args:
-            task: to predict.
-            logits_1CHW: of where the image lies in the input.
-            resized_1CHW: the same, in the label's size.
+            task: the task to predict.
+            logits_1CHW: logits of the input region that the image fills, see `inside`.
+            resized_1CHW: the same logits, resized to the label.
         """
         if not self.activate_first:
             return task.activation(resized_1CHW[0])
@@ -98,7 +99,7 @@ class EvalProtocol:
         return resized[0] if prediction.ndim == 3 else resized[0, 0]
 
     def round(self, task: str, prediction: Tensor) -> Tensor:
-        """A prediction as it comes back from an 8-bit PNG, if the protocol says so."""
+        """Quantise a prediction as in an 8-bit PNG file, if the task is in `rounded`."""
         if task not in self.rounded:
             return prediction
         if prediction.ndim == 3:  # vectors, from -1 to 1
@@ -107,12 +108,12 @@ class EvalProtocol:
 
 
 def order_of(protocol: EvalProtocol) -> str:
-    """What comes first by a protocol whose order is settled, for files and tables."""
+    """Name of the protocol's order for files and tables, "activate_first" or "resize_first"."""
     return ACTIVATE_FIRST if protocol.activate_first else RESIZE_FIRST
 
 
 def _nearest(planes_1CHW: Tensor, size_hw: Sequence[int]) -> Tensor:
-    """Resized as cv2.INTER_NEAREST does, in 64 bits: target pixel x takes floor(x / factor)."""
+    """Resize like cv2.INTER_NEAREST: target pixel x takes floor(x / factor), in float64."""
     rows_H, columns_W = (
         (torch.arange(new, dtype=torch.float64) * (1 / (new / old))).long().clamp(max=old - 1)
         for new, old in zip(size_hw, planes_1CHW.shape[-2:], strict=True)
@@ -122,7 +123,7 @@ def _nearest(planes_1CHW: Tensor, size_hw: Sequence[int]) -> Tensor:
 
 
 def inside(logits_1CHW: Tensor, box: Box | None) -> Tensor:
-    """The logits of where the source image lies in the input; float32."""
+    """Crop the logits to the part of the input that the source image fills; float32."""
     if box is None:
         return logits_1CHW.float()
     top, left, height, width = box
@@ -130,20 +131,20 @@ def inside(logits_1CHW: Tensor, box: Box | None) -> Tensor:
 
 
 def resized(logits_1CHW: Tensor, label: Tensor) -> Tensor:
-    """Logits in the label's size."""
+    """Resize logits bilinearly to the label's size."""
     return interpolate(logits_1CHW, label.shape[-2:], mode="bilinear")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """Single-task results that delta_m compares with.
+    """Single-task baseline results for delta_m.
 
     Attributes:
-        dataset: data set they were measured on.
-        protocol: by which they were scored.
-        sources: where each number comes from, by full metric key.
-        values: by full metric key, e.g. "semseg/miou".
-        activate_first: order in which they were measured, see `EvalProtocol`; None: not known.
+        dataset: name of the data set they were measured on.
+        protocol: name of the evaluation protocol.
+        sources: source of each number (e.g. a paper's table), by full metric key.
+        values: results by full metric key, e.g. "semseg/miou".
+        activate_first: order of activation and resizing, see `EvalProtocol`; None: unknown.
 
     Raises:
         UserError: a number has no source.
@@ -167,13 +168,13 @@ class Reference:
         headlines: Collection[str],
         activate_first: bool | None = None,
     ) -> str | None:
-        """Why these results can't be compared with others; None if they can.
+        """Why results can't be compared with this reference; None if they can.
 
         Args:
-            dataset: that is scored.
-            protocol: by which.
-            headlines: full keys of the metrics that stand for the tasks.
-            activate_first: the order that the protocol insists on, if any.
+            dataset: name of the data set that is evaluated.
+            protocol: name of the evaluation protocol.
+            headlines: full keys of the tasks' metrics in delta_m.
+            activate_first: the order that the protocol sets; None if it sets none.
         """
         if self.dataset != dataset:
             return f"the reference is of data set {self.dataset}, not {dataset}"

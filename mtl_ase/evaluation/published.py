@@ -1,4 +1,4 @@
-"""Published results that may stand beside ours: same data set, same protocol."""
+"""Published results on the same data set and protocol, for comparison in tables."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ class Published:
     """A row of a published table.
 
     Attributes:
-        name: of the network.
-        dataset: it was scored on.
-        protocol: by which.
-        source: where the numbers stand.
-        values: by full metric key.
-        order: "activate_first" or "resize_first", see `EvalProtocol`; None: not known.
+        name: name of the network.
+        dataset: name of the data set.
+        protocol: name of the evaluation protocol.
+        source: paper and table of the numbers.
+        values: results by full metric key.
+        order: "activate_first" or "resize_first", see `EvalProtocol`; None: unknown.
     """
 
     name: str
@@ -31,7 +31,7 @@ class Published:
 
 
 def published(dataset: str, protocol: str) -> list[Published]:
-    """The rows that can be compared with."""
+    """The published rows of this data set and protocol."""
     content = OmegaConf.to_container(OmegaConf.load(Path(__file__).with_name("published.yaml")))
     assert isinstance(content, list)
     rows = [Published(**row) for row in content]

@@ -1,4 +1,4 @@
-"""Scoring: logits of a batch against labels in their own sizes.
+"""Evaluates the logits of batches against labels at their own sizes.
 
 Legend: B images, C channels, H W pixels, K counts.
 """
@@ -20,26 +20,26 @@ from mtl_ase.metrics import CountingMetric, delta_m
 from mtl_ase.tasks import Task
 
 TRAINING = EvalProtocol("astmt")
-"""How validations during training score: by the paper's protocol, edges on some images; in the
-order in which the reference was measured, as evaluate.py does, so that delta_m is the same."""
+"""Protocol of validations during training: the paper's, with edges on a subset of the images, and
+the reference's order of activation and resizing, as in evaluate.py, so that delta_m is the same."""
 
 
 Image = tuple[str, int]
-"""An image's id and its position in the split's list."""
+"""An image's id and its index in the split list."""
 
 
 class Scorer(nn.Module):
     """All metrics of all tasks, and the mean loss over images.
 
     Args:
-        tasks: what to score.
+        tasks: tasks to evaluate, by name.
         reference: single-task results for delta_m, or None.
-        dataset: data set that is scored; delta_m needs a reference measured on the same.
-        protocol: by which predictions are made and images chosen; the metrics are the tasks'. Where
-            it leaves open whether to activate or to resize first, a fitting reference decides.
-        both_orders: where it is activated first, score what is resized first too, in
-            `resize_first`, by metrics of its own and without delta_m.
-        per_image: keep the counts of every single image too, in `per_image`.
+        dataset: name of the data set; delta_m needs a reference measured on the same.
+        protocol: evaluation protocol; only the metrics are those of `tasks`. If it does not set
+            whether to activate or to resize first, a matching reference does.
+        both_orders: if the order is activate first, also evaluate in the other order, in the scorer
+            `resize_first`, with separate metrics and without delta_m.
+        per_image: also keep the counts of every image, in `per_image`.
     """
 
     def __init__(
@@ -78,7 +78,12 @@ class Scorer(nn.Module):
             )
 
     def update(self, logits: Mapping[str, Tensor], batch: Batch) -> None:
-        """Score a batch: predictions are made in each label's size."""
+        """Add a batch; predictions are compared at each label's own size.
+
+        Args:
+            logits: logits_BCHW of every task, at the input size.
+            batch: a batch of `collate_scoring`.
+        """
         losses = [0.0] * len(batch.image_ids)
         for name, task in self.tasks.items():
             maps = []
@@ -97,7 +102,7 @@ class Scorer(nn.Module):
     def predict_and_add(
         self, task: Task, images: Sequence[Image], maps: Sequence[tuple[Tensor, Tensor, Tensor]]
     ) -> None:
-        """Score a task, given each image's logits, the same in the label's size, and the label."""
+        """Add a task's images: logits_1CHW, resized logits and the label of each."""
         predicted = [
             (self.protocol.predict(task, logits_1CHW, resized_1CHW), label)
             for logits_1CHW, resized_1CHW, label in maps
@@ -107,12 +112,12 @@ class Scorer(nn.Module):
     def add(
         self, task: Task, images: Sequence[Image], predicted: Sequence[tuple[Tensor, Tensor]]
     ) -> None:
-        """Score a task's predictions.
+        """Add a task's predictions.
 
         Args:
-            task: that they are of.
-            images: id of each image, and its position in the split's list.
-            predicted: the prediction of each image in its label's size, and the label.
+            task: the task.
+            images: id of each image, and its index in the split list.
+            predicted: the prediction of each image at its label's size, and the label.
         """
         subset = self.subsets[task.name]
         found = [
@@ -122,7 +127,7 @@ class Scorer(nn.Module):
         ]
         for key in task.measured():
             metric = self.metric(key)
-            if not isinstance(metric, CountingMetric):  # one from elsewhere
+            if not isinstance(metric, CountingMetric):  # a user's own torchmetrics Metric
                 for _, _, image in found:
                     metric.update(*image)
                 continue
@@ -134,7 +139,7 @@ class Scorer(nn.Module):
                     self.per_image.add(key, image_id, counts_K)
 
     def compute(self) -> dict[str, float | None]:
-        """Every metric in printed units, then delta_m; None where it can't be known."""
+        """Every metric in printed units, then delta_m; None if undefined."""
         values = {key: self.metric(key).compute().double() for key in self.metrics}
         return {
             key: None if value.isnan() else float(value)
@@ -146,7 +151,7 @@ class Scorer(nn.Module):
         return delta_m(values, self.reference, better)
 
     def reset(self) -> None:
-        """Forget all images."""
+        """Reset all metrics and the loss."""
         if self.resize_first is not None:
             self.resize_first.reset()
         self.loss.reset()
@@ -154,12 +159,12 @@ class Scorer(nn.Module):
             self.metric(key).reset()
 
     def metric(self, key: str) -> Metric:
-        """The metric behind a full key."""
+        """The metric of a full key, e.g. "semseg/miou"."""
         return cast(Metric, self.metrics[key])
 
 
 def _is_scored(metric: CountingMetric, position: int) -> bool:
-    """Whether an image is among the first of the split that a metric is limited to."""
+    """Whether an image's index is below the metric's `max_images`."""
     return metric.max_images is None or position < metric.max_images
 
 

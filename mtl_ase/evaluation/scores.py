@@ -1,4 +1,4 @@
-"""The scores of one network on one data set, with all that can be said of them.
+"""The scores of one network on one data set, with intervals and comparisons.
 
 Legend: I images, K counts.
 """
@@ -22,19 +22,19 @@ DELTA_M = "delta_m"
 
 @dataclass(frozen=True)
 class Scores:
-    """Counts of every image, and how they make scores.
+    """Counts of every image, and the scores computed from them.
 
     Attributes:
-        name: of the network, for tables.
-        dataset: that was scored.
-        protocol: by which.
-        image_ids: of the images, in the tables' order.
-        metrics: by full key.
-        tables: counts_IK by full key; zero where an image does not take part.
-        headlines: full keys of the metrics that stand for the tasks.
-        reference: single-task results by full key; none if delta_m can't be known.
+        name: name of the network, for tables.
+        dataset: name of the data set.
+        protocol: name of the evaluation protocol.
+        image_ids: ids of the images, in the order of the tables' rows.
+        metrics: metrics by full key.
+        tables: counts_IK by full key; a row is zero if the metric does not use that image.
+        headlines: full keys of the tasks' metrics in delta_m.
+        reference: single-task results by full key; empty without a matching reference.
         order: "activate_first" or "resize_first", see `EvalProtocol`; None for prediction files.
-        resize_first: the same network's scores in that order, where these are of the other.
+        resize_first: the same network's scores in that order, if `order` is "activate_first".
     """
 
     name: str
@@ -50,11 +50,11 @@ class Scores:
 
     @property
     def keys(self) -> list[str]:
-        """All that has a score: the metrics, then delta_m."""
+        """Full keys of all metrics, then delta_m."""
         return [*self.metrics, DELTA_M]
 
     def value(self, key: str) -> float | None:
-        """The score of all images; None where it can't be known."""
+        """The score of all images; None if undefined."""
         score, tables = self._score(key)
         value = float(score([table_IK.sum(0) for table_IK in tables]))
         return None if math.isnan(value) else value
@@ -68,15 +68,15 @@ class Scores:
         }
 
     def per_image(self, key: str) -> list[float | None]:
-        """The score of every single image."""
+        """The score of each image alone; None if undefined."""
         scores_I = self.metrics[key].score(self.tables[key])
         return [None if math.isnan(value) else value for value in scores_I.tolist()]
 
     def compare(self, key: str, other: Scores) -> Comparison | None:
-        """The other's score minus ours, on the same images.
+        """The other network's score minus this one's, on the same images; None if undefined.
 
         Raises:
-            UserError: the other was scored by another protocol, on other images or other data.
+            UserError: protocol, order, data set or images differ.
         """
         self.check_comparable(other)
         if key not in other.keys or self.value(key) is None or other.value(key) is None:
@@ -85,10 +85,10 @@ class Scores:
         return compare(score, tables, other._score(key)[1], SEED)
 
     def check_comparable(self, other: Scores) -> None:
-        """Refuse another protocol or order, other data or other images.
+        """Check that both have the same protocol, order, data set and images.
 
         Raises:
-            UserError: it can't be compared with.
+            UserError: one of them differs.
         """
         for what in ("dataset", "protocol", "order", "image_ids"):
             if getattr(self, what) != getattr(other, what):

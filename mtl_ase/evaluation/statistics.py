@@ -1,4 +1,4 @@
-"""How sure a score is: resampled images, and images exchanged between two networks.
+"""Bootstrap intervals, and permutation tests of the difference between two networks.
 
 Legend: I images, K counts, R repeats.
 """
@@ -17,12 +17,12 @@ from torch import Tensor
 REPEATS = 2000
 LEVEL = 95
 Score = Callable[[Sequence[Tensor]], Tensor]
-"""From the counts (..., K) of some metrics to a score (...)."""
+"""Function from the counts (..., K) of one or more metrics to a score (...)."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A value, and the bounds that hold the middle 95 % of its resampled values."""
+    """A value and the bounds of its 95 % bootstrap interval."""
 
     value: float
     low: float
@@ -31,7 +31,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Second minus first, its interval, and how probable so large a difference is by chance."""
+    """The difference second minus first with its interval, and the p-value of the difference."""
 
     difference: Interval
     p_value: float
@@ -40,16 +40,16 @@ class Comparison:
 def bootstrap(
     score: Score, tables: Sequence[Tensor], seed: int, repeats: int = REPEATS
 ) -> Interval:
-    """The 95 % percentile interval of a score over samples of as many images, with replacement.
+    """The 95 % bootstrap percentile interval of a score over images.
 
-    Source: Efron and Tibshirani (1993), chapter 13. Images are the units: it says how far the score
-    would move on other images, not with another training seed.
+    Source: Efron and Tibshirani (1993), chapter 13. Images are resampled with replacement, so the
+    interval covers the variation over images, not over training seeds.
 
     Args:
-        score: of summed counts.
-        tables: counts_IK of every metric that the score is made of; the same images in all.
-        seed: of the samples; the same for all scores of a table, so they can be subtracted.
-        repeats: number of samples.
+        score: score of summed counts.
+        tables: counts_IK of every metric that the score uses, with the same images in all.
+        seed: seed of the resampling; equal seeds draw the same images, for paired differences.
+        repeats: number of bootstrap samples.
     """
     totals = [table_IK.sum(0) for table_IK in tables]
     samples_R = score([_weighted(_resampled(len(t), seed, repeats), t) for t in tables])
@@ -65,16 +65,16 @@ def compare(
 ) -> Comparison:
     """Compare two networks on the same images.
 
-    The interval is a paired bootstrap's. The p-value is a paired permutation test's, two-sided: the
-    share of random exchanges of images between the two networks, the actual one counted in, that
-    make them differ by no less.
+    The interval is from a paired bootstrap. The p-value is from a two-sided paired permutation
+    test: the share of random swaps of images' counts between the networks, the identity included,
+    whose absolute difference is at least the observed one.
 
     Args:
-        score: of summed counts.
-        first: counts_IK of the one network.
-        second: counts_IK of the other, of the same images.
-        seed: of samples and exchanges.
-        repeats: number of each.
+        score: score of summed counts.
+        first: counts_IK of the first network, of every metric that the score uses.
+        second: counts_IK of the second network on the same images.
+        seed: seed of the resampling and of the permutations.
+        repeats: number of bootstrap samples, and of permutations.
     """
     weights_RI = _resampled(len(first[0]), seed, repeats)
     samples = [score([_weighted(weights_RI, t) for t in tables]) for tables in (first, second)]
@@ -92,14 +92,14 @@ def compare(
 
 @functools.lru_cache(1)
 def _resampled(count: int, seed: int, repeats: int) -> Tensor:
-    """How often every image is in every sample."""
+    """Bootstrap weights_RI: how often each image occurs in each sample."""
     rng = np.random.default_rng(seed)
     return torch.from_numpy(rng.multinomial(count, np.full(count, 1 / count), repeats)).double()
 
 
 @functools.lru_cache(1)
 def _swaps(count: int, seed: int, repeats: int) -> Tensor:
-    """Which images change sides in every exchange."""
+    """Permutations swapped_RI: 1 where an image's counts are swapped, else 0."""
     return torch.from_numpy(
         np.random.default_rng(seed + 1).integers(0, 2, (repeats, count))
     ).double()
@@ -111,7 +111,7 @@ def _weighted(weights_RI: Tensor, table_IK: Tensor) -> Tensor:
 
 
 def _bounds(samples_R: Tensor) -> tuple[float, float]:
-    """The middle 95 %; samples that have no score are left out."""
+    """The 2.5 % and 97.5 % percentiles, without undefined (NaN) scores."""
     known: NDArray[np.float64] = samples_R[~samples_R.isnan()].numpy()
     if not len(known):
         return float("nan"), float("nan")

@@ -10,7 +10,7 @@ import cv2
 
 
 def start_worker(_worker: int) -> None:
-    """The `worker_init_fn` of DataLoaders: one OpenCV thread, and no end by a signal to the run.
+    """The `worker_init_fn` of DataLoaders: one OpenCV thread, and signals to the run ignored.
 
     Terminals, torchrun and SLURM send a signal to all processes of a run. The main process stops
     after the current step and needs its workers until then: without them it would crash before it

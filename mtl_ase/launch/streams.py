@@ -1,4 +1,4 @@
-"""What is printed must not end the program: a reader that went away, a letter it can't show."""
+"""Keeps a run alive when its output can't be written: a closed pipe, an unencodable character."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from collections.abc import Callable
 from typing import Any, TextIO, cast
 
 GONE = (errno.EPIPE, errno.EIO)
-"""The reader of a pipe has ended; the terminal was closed."""
+"""Errors of writing to a closed pipe (EPIPE) or a closed terminal (EIO)."""
 
 
 def outlive_readers() -> None:
-    """See to it that a training goes on when nobody reads what it prints, as with `| head`.
+    """Make training continue when the reader of its output exits, as with `| head`.
 
-    Letters that the terminal's encoding lacks are printed as escapes. Streams that were closed from
-    the start become /dev/null, or the next file to be opened would take their number, and what
-    libraries print would be written into it.
+    Characters that the terminal can't encode are printed as escapes. Standard streams that are
+    closed at the start are opened as /dev/null; otherwise the next opened file would get their file
+    descriptor, and libraries would print into it.
     """
     _fill_closed()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None or stream is not getattr(sys, f"__{name}__"):
-            continue  # closed, or replaced by someone who knows why
+            continue  # closed, or already replaced (e.g. by a test runner)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-        setattr(sys, name, cast(TextIO, _Outliving(stream)))
+        setattr(sys, name, cast(TextIO, _SurvivingStream(stream)))
 
 
-class _Outliving:
-    """A text stream that goes on as /dev/null when its reader is gone.
+class _SurvivingStream:
+    """A text stream that is redirected to /dev/null when its reader is gone.
 
     Args:
         stream: a standard stream.
@@ -44,12 +44,12 @@ class _Outliving:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write, or drop the text where nobody reads it."""
+        """Write, or discard the text if the reader is gone."""
         self._try(lambda: self._stream.write(text))
         return len(text)
 
     def flush(self) -> None:
-        """Flush, or drop what is buffered where nobody reads it."""
+        """Flush, or discard the buffer if the reader is gone."""
         self._try(self._stream.flush)
 
     def _try(self, action: Callable[[], object]) -> None:
@@ -68,4 +68,4 @@ def _fill_closed() -> None:
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free descriptor, which is this one

@@ -1,4 +1,4 @@
-"""The losses of the tasks, the router regulariser and the weighted sum; one idea a file."""
+"""The task losses, the router regulariser and the weighted sum of losses."""
 
 from mtl_ase.losses.balanced_bce import BalancedBCE
 from mtl_ase.losses.counted_loss import CountedLoss

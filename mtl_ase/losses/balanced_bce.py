@@ -17,16 +17,16 @@ class BalancedBCE(CountedLoss):
     L = - (w sum_pos log s(z) + (1-w) sum_neg log s(-z)) / max(1, number of valid pixels), with s
     the sigmoid and z the logits; in float32 at least. Source: HED (arXiv 1504.06375, equation 2),
     as M3ViT uses it for edges (w = 0.95) and saliency (w of the batch). Our deviation: pixels may
-    be ignored, and a batch without a labelled pixel costs exactly 0.
+    be ignored, and the loss of a batch without a labelled pixel is exactly 0.
     """
 
     def __init__(self, pos_weight: float | None, ignore_index: int = 255) -> None:
-        """Fix the weight, or leave it to the batches.
+        """Set a fixed weight, or compute it from each batch.
 
         Args:
-            pos_weight: w in [0, 1]; None takes negatives / valid pixels of the batch at hand, or
-                of all batches that are counted with it.
-            ignore_index: label value of pixels that do not count.
+            pos_weight: w in [0, 1]; None: negatives / valid pixels of the batch, or of all batches
+                in `counts_K`.
+            ignore_index: label value of ignored pixels.
 
         Raises:
             UserError: `pos_weight` is outside [0, 1].
@@ -41,7 +41,7 @@ class BalancedBCE(CountedLoss):
         self.ignore_index = ignore_index
 
     def counts(self, label_BHW: Tensor) -> Tensor:
-        """The valid pixels and the negative ones among them, K = 2."""
+        """The numbers of valid and of negative pixels, K = 2."""
         valid_BHW = label_BHW != self.ignore_index
         return torch.stack([valid_BHW.sum(), (valid_BHW & (label_BHW != 1)).sum()])
 

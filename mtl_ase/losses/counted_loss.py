@@ -1,4 +1,4 @@
-"""What the task losses share: how they are normalised, also over several batches."""
+"""Base class of the task losses: normalisation over one or several batches."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from torch import Tensor, nn
 
 
 class CountedLoss(nn.Module, ABC):
-    """A sum of costs over the labelled pixels, divided by their number.
+    """A sum over the labelled pixels, divided by their number.
 
-    Both the sums and the numbers add up over batches, so the loss of a joined batch is a sum over
-    its parts: with n = counts(a) + counts(b), L(a and b joined) = L(a, n) + L(b, n). In this way
-    batches whose gradients make one step together, in gradient accumulation or in several
-    processes, give the gradient of the joined batch. A loss of your own may be any nn.Module of
-    (logits, label); if it has a method `counts` too, it is normalised like these.
+    Sums and numbers are additive over batches, so the loss of a concatenated batch is the sum over
+    its parts: with n = counts(a) + counts(b), L(cat(a, b)) = L(a, n) + L(b, n). Thus gradient
+    accumulation and data-parallel training give exactly the gradient of the large batch. A loss of
+    your own may be any nn.Module of (logits, label); if it also has a method `counts`, it is
+    normalised in the same way.
     """
 
     @abstractmethod
     def counts(self, label: Tensor) -> Tensor:
-        """By what a batch's loss is normalised: whole numbers_K (int64) that add up over batches.
+        """The int64 counts_K that normalise a batch's loss; additive over batches.
 
         Args:
-            label: stacked, as the loss takes it; on any device.
+            label: label of the batch, as in `forward`; on any device.
         """
 
     @abstractmethod
@@ -30,7 +30,7 @@ class CountedLoss(nn.Module, ABC):
         """The loss of a batch as a scalar.
 
         Args:
-            logits: of the network, logits_BCHW.
-            label: of the same images.
-            counts: numbers_K to normalise by, on the device of the logits; None: `counts(label)`.
+            logits: logits_BCHW of the network.
+            label: label of the same images.
+            counts: counts_K to normalise by, on the device of the logits; None: `counts(label)`.
         """

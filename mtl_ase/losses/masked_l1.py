@@ -1,4 +1,4 @@
-"""L1 loss of a map of numbers. Shapes: B images, C = 1 channel, H W pixels."""
+"""L1 loss of a scalar map such as depth. Shapes: B images, C = 1 channel, H W pixels."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mtl_ase.losses.counted_loss import CountedLoss
 
 
 class MaskedL1(CountedLoss):
-    """Mean absolute error over the labelled pixels; a label of 0 or less is none.
+    """Mean absolute error over the labelled pixels, those with a label > 0; in float32 at least.
 
-    Source: the depth loss of ASTMT and InvPT. A batch without a labelled pixel costs exactly 0.
-    In float32 at least.
+    Source: the depth loss of ASTMT and InvPT. The loss of a batch without a labelled pixel is
+    exactly 0.
     """
 
     def counts(self, label_BHW: Tensor) -> Tensor:
-        """The labelled pixels, K = 1."""
+        """The number of labelled pixels, K = 1."""
         return (label_BHW > 0).sum()[None]
 
     def forward(

@@ -10,7 +10,7 @@ from mtl_ase.base.numerics import at_least_float32
 from mtl_ase.losses.counted_loss import CountedLoss
 
 SHORTEST = 1e-6
-"""Predictions much shorter than this are not stretched to unit length (bounds the gradient)."""
+"""Predictions much shorter than this are not normalised to unit length, to bound the gradient."""
 
 
 class UnitL1(CountedLoss):
@@ -20,20 +20,20 @@ class UnitL1(CountedLoss):
     is one component of one pixel, valid where the label's norm exceeds 0.5 (zero vectors mean
     ignore).
     Source: the normals loss of M3ViT. Our deviation: |p| is taken as
-    sqrt(|p|^2 + 1e-12), so that the slope is at most 1e6 (1e12 there) where a prediction vanishes.
+    sqrt(|p|^2 + 1e-12), so that the gradient is at most 1e6 (1e12 there) as |p| approaches 0.
     """
 
     def counts(self, label_BCHW: Tensor) -> Tensor:
-        """The valid elements, K = 1."""
+        """The number of valid elements, K = 1."""
         return (_is_valid(label_BCHW).sum() * label_BCHW.shape[1])[None]
 
     def forward(
         self, logits_BCHW: Tensor, label_BCHW: Tensor, counts_K: Tensor | None = None
     ) -> Tensor:
-        """The loss of a batch as a scalar; `label_BCHW` holds unit or zero vectors.
+        """The loss of a batch as a scalar; `label_BCHW` are unit or zero vectors.
 
         Raises:
-            UserError: the logits have not as many channels as the vectors have components.
+            UserError: the number of logit channels differs from the label's components.
         """
         if logits_BCHW.shape[1] != label_BCHW.shape[1]:
             raise UserError(
@@ -49,5 +49,5 @@ class UnitL1(CountedLoss):
 
 
 def _is_valid(label_BCHW: Tensor) -> Tensor:
-    """Which pixels have a label, valid_B1HW; in 32 bits wherever they are counted."""
+    """The mask valid_B1HW of labelled pixels, from norms in float32."""
     return label_BCHW.float().square().sum(dim=1, keepdim=True) > 0.5**2

@@ -1,4 +1,4 @@
-"""The total of the task losses."""
+"""The weighted sum of the task losses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class WeightedSum(nn.Module):
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
-        """Keep one weight for each task's name.
+        """Set the weight of each task, by name.
 
         Raises:
             UserError: all weights are 0.
@@ -32,10 +32,10 @@ class WeightedSum(nn.Module):
         self.weights = dict(weights)
 
     def forward(self, losses: Mapping[str, Tensor]) -> Tensor:
-        """The scalar to minimise, of one scalar loss for each task's name.
+        """The total loss, a scalar, from one scalar loss per task name.
 
         Raises:
-            UserError: the losses given are not exactly those that have a weight.
+            UserError: the names of losses and weights differ.
         """
         if losses.keys() != self.weights.keys():
             raise UserError(

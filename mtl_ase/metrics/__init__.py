@@ -1,7 +1,7 @@
-"""What the tasks are scored with; one idea a file, all of integer counts.
+"""The metrics, all computed from integer counts.
 
-Sums of integers do not depend on their order, so a result is exactly the same however the images
-are spread over processes. `update` takes images, `compute` returns a scalar in printed units.
+Integer sums do not depend on their order, so results are bit-identical for any distribution of the
+images over processes. `update` takes one image, `compute` returns a scalar in printed units.
 """
 
 from mtl_ase.metrics.counting import CountingMetric

@@ -1,4 +1,4 @@
-"""Scores that are functions of integer counts.
+"""Base class of metrics that are functions of integer counts.
 
 Legend: K counts.
 """
@@ -14,16 +14,16 @@ from torchmetrics import Metric
 
 
 class CountingMetric(Metric, ABC):
-    """A score of integers that are counted in every image and summed over all of them.
+    """A metric computed from integer counts per image, summed over images.
 
-    Sums of integers do not depend on their order, so a score is exactly the same however the images
-    are spread over batches and processes; and the counts of the single images are all that is
-    needed to score each, or any sample of them. Quantities that are no integers are counted in
-    ticks, fractions so small that rounding is of no account.
+    Integer sums do not depend on their order, so a score is bit-identical for any distribution of
+    the images over batches and processes; and the per-image counts suffice to score each image, or
+    any bootstrap sample. Real-valued quantities are counted in fixed-point units ("ticks") whose
+    rounding error is negligible.
 
     Attributes:
-        max_images: score only so many images, the first of the data set's list; None: all. The
-            scorer, which knows the images' positions, leaves out the others.
+        max_images: evaluate only the first so many images of the split list; None: all. `Scorer`,
+            which knows the images' positions, skips the others.
     """
 
     max_images: int | None = None
@@ -39,18 +39,18 @@ class CountingMetric(Metric, ABC):
 
     @abstractmethod
     def count(self, prediction: Tensor, label: Tensor) -> Tensor:
-        """The int64 counts_K of one image; all zero where it has no label."""
+        """The int64 counts_K of one image; all zero if it has no label."""
 
     @abstractmethod
     def score(self, counts_K: Tensor) -> Tensor:
-        """The score in printed units, (..., K) -> (...); NaN where nothing labelled was counted."""
+        """The score in printed units, (..., K) -> (...); NaN without labelled pixels."""
 
     def count_all(self, images: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
-        """The counts of several images, given the prediction and the label of each."""
+        """The counts_K of several images, given (prediction, label) of each."""
         return [self.count(prediction, label) for prediction, label in images]
 
     def update(self, prediction: Tensor, label: Tensor, counts_K: Tensor | None = None) -> None:
-        """Add one image; its counts are worked out unless they are known from `count_all`."""
+        """Add one image; pass `counts_K` if already known from `count_all`."""
         if counts_K is None:
             (counts_K,) = self.count_all([(prediction, label)])
         self.counts_K += counts_K.to(self.counts_K.device)
@@ -61,5 +61,5 @@ class CountingMetric(Metric, ABC):
 
 
 def in_ticks(amount: Tensor, ticks: int) -> Tensor:
-    """A sum of float64 in whole ticks of 1 / ticks."""
+    """Round a float64 quantity to fixed point: int64 multiples of 1 / ticks."""
     return (amount * ticks).round().long()

@@ -1,4 +1,4 @@
-"""Delta_m, one number for all tasks."""
+"""Delta_m, the mean relative gain over the tasks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def delta_m(
     Source: the paper's evaluation, after ASTMT (arXiv 1904.08918).
 
     Args:
-        values: M, the result of each task, (...): one number, or one per resampled data set.
+        values: M, the result (...) of each task: a scalar, or one value per bootstrap sample.
         reference: S, the single-task result of each task.
-        higher_is_better: the direction of each task; its keys are the tasks that count.
+        higher_is_better: direction of each task's metric; its keys are the T tasks.
 
     Returns:
-        (...); NaN when a task lacks its value or its reference, or one is NaN, or there is no task.
+        (...); NaN if a value or a reference is missing or NaN, or there is no task.
     """
     gains = []
     for name, higher in higher_is_better.items():

@@ -1,4 +1,4 @@
-"""Balanced binary cross-entropy as a score. Shapes: H W pixels, K = 2 counts."""
+"""Balanced binary cross-entropy as a metric. Shapes: H W pixels, K = 2 counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mtl_ase.metrics.counting import CountingMetric, in_ticks
 TICKS = 2**20
 
 NEAREST = 2.0**-24
-"""Probabilities are kept this far from 0 and 1, where a float32 sigmoid has lost its logit."""
+"""Probabilities are clamped this far from 0 and 1, where a float32 sigmoid saturates."""
 
 
 class EdgeBCE(CountingMetric):
@@ -33,7 +33,7 @@ class EdgeBCE(CountingMetric):
         self.ignore_index = ignore_index
 
     def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
-        """Of one image, given the probability of an edge and the label 0, 1 or ignore."""
+        """The counts_K of one image, given edge probabilities and the label 0, 1 or ignore."""
         valid_HW = label_HW != self.ignore_index
         positive = label_HW[valid_HW] == 1
         probability = probability_HW[valid_HW].double().clamp(NEAREST, 1 - NEAREST)

@@ -25,13 +25,13 @@ class MaxF(CountingMetric):
     def __init__(
         self, beta2: Weight = 0.3, ignore_index: int = 255, double_sigmoid: bool = False
     ) -> None:
-        """Fix the definition.
+        """Set the options.
 
         Args:
-            beta2: weight of precision against recall, the square of beta.
-            ignore_index: label value of pixels that do not count.
-            double_sigmoid: the fault of InvPT, TaskPrompter and MLoRE, to compare with what they
-                published: probabilities go through a sigmoid once more.
+            beta2: beta squared; below 1, precision weighs more than recall.
+            ignore_index: label value of ignored pixels.
+            double_sigmoid: apply a second sigmoid to the probabilities, a bug of InvPT,
+                TaskPrompter and MLoRE, for comparison with their published results.
         """
         super().__init__(2 * len(THRESHOLDS) + 2)
         self.beta2 = beta2
@@ -39,7 +39,7 @@ class MaxF(CountingMetric):
         self.double_sigmoid = double_sigmoid
 
     def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
-        """Of one image, given the probability of being salient and the label 0, 1 or ignore."""
+        """The counts_K of one image, given saliency probabilities and the label 0, 1 or ignore."""
         valid_HW = label_HW != self.ignore_index
         true = label_HW[valid_HW] == 1
         probability = probability_HW[valid_HW].float()

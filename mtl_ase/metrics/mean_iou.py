@@ -15,8 +15,8 @@ class MeanIoU(CountingMetric):
 
     Source: PASCAL VOC, as M3ViT scores semseg (21 classes) and human parts (7), background
     included. Our decision: a class that occurs neither in the labels nor in the predictions is left
-    out of the mean, since its IoU is 0 / 0; one that is predicted though no label has it counts as
-    0. Counts: the confusion matrix, a row for each true class.
+    out of the mean, since its IoU is 0 / 0; one that is predicted but never labelled has IoU 0.
+    Counts: the confusion matrix, one row per true class.
     """
 
     higher_is_better = True
@@ -28,24 +28,24 @@ class MeanIoU(CountingMetric):
         self.ignore_index = ignore_index
 
     def count(self, prediction_HW: Tensor, label_HW: Tensor) -> Tensor:
-        """The confusion of one image, given the predicted and the true class numbers.
+        """The confusion matrix of one image, given predicted and true class ids.
 
         Raises:
-            UserError: a class is beyond `num_classes`.
+            UserError: a class id is `num_classes` or more.
         """
         valid_HW = label_HW != self.ignore_index
         true, predicted = label_HW[valid_HW].long(), prediction_HW[valid_HW].long()
-        for whose, classes in (("a label", true), ("a prediction", predicted)):
+        for source, classes in (("a label", true), ("a prediction", predicted)):
             if classes.numel() and int(classes.max()) >= self.num_classes:
                 raise UserError(
-                    f"MeanIoU: {whose} holds class {int(classes.max())} of only "
+                    f"MeanIoU: {source} holds class {int(classes.max())} of only "
                     f"{self.num_classes} classes; set num_classes or map the classes."
                 )
         pair = true * self.num_classes + predicted
         return torch.bincount(pair, minlength=self.num_classes**2)
 
     def confusion(self, counts_K: Tensor) -> Tensor:
-        """The matrix, (..., C true, C predicted)."""
+        """The confusion matrix, (..., C true, C predicted)."""
         return counts_K.view(*counts_K.shape[:-1], self.num_classes, self.num_classes)
 
     def per_class(self, counts_K: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ class MeanAngle(CountingMetric):
         super().__init__(2)
 
     def count(self, prediction_CHW: Tensor, label_CHW: Tensor) -> Tensor:
-        """Of one image, given the predicted directions and the label's unit or zero vectors."""
+        """The counts_K of one image, given predicted directions and unit or zero label vectors."""
         angle_V = angles(prediction_CHW, label_CHW)
         pixels = torch.tensor(angle_V.numel(), device=angle_V.device)
         return torch.stack([in_ticks(angle_V.sum(), TICKS), pixels])
@@ -61,7 +61,7 @@ class RMSAngle(MeanAngle):
     """
 
     def count(self, prediction_CHW: Tensor, label_CHW: Tensor) -> Tensor:
-        """Of one image, given the predicted directions and the label's unit or zero vectors."""
+        """The counts_K of one image, given predicted directions and unit or zero label vectors."""
         angle_V = angles(prediction_CHW, label_CHW)
         pixels = torch.tensor(angle_V.numel(), device=angle_V.device)
         return torch.stack([in_ticks(angle_V.square().sum(), TICKS), pixels])
@@ -74,8 +74,8 @@ class RMSAngle(MeanAngle):
 class MedianAngle(CountingMetric):
     """Median angle in degrees over all images' valid pixels.
 
-    Counts: pixels in bins of 1/20 degree, in which they are taken as evenly spread; so the median
-    is exact to 1/20 degree.
+    Counts: a histogram of 1/20 degree bins with linear interpolation, so the error is below 1/20
+    degree.
     """
 
     higher_is_better = False
@@ -84,7 +84,7 @@ class MedianAngle(CountingMetric):
         super().__init__(NUM_BINS)
 
     def count(self, prediction_CHW: Tensor, label_CHW: Tensor) -> Tensor:
-        """Of one image, given the predicted directions and the label's unit or zero vectors."""
+        """The counts_K of one image, given predicted directions and unit or zero label vectors."""
         bin_V = (angles(prediction_CHW, label_CHW) * BINS_PER_DEGREE).long()
         return torch.bincount(bin_V.clamp(max=NUM_BINS - 1), minlength=NUM_BINS)
 
@@ -108,12 +108,12 @@ class ShareWithin(CountingMetric):
     higher_is_better = True
 
     def __init__(self, degrees: Weight) -> None:
-        """Fix the bound, in degrees."""
+        """Set the bound, in degrees."""
         super().__init__(2)
         self.degrees = degrees
 
     def count(self, prediction_CHW: Tensor, label_CHW: Tensor) -> Tensor:
-        """Of one image, given the predicted directions and the label's unit or zero vectors."""
+        """The counts_K of one image, given predicted directions and unit or zero label vectors."""
         within_V = angles(prediction_CHW, label_CHW) < self.degrees
         pixels = torch.tensor(within_V.numel(), device=within_V.device)
         return torch.stack([within_V.sum(), pixels])

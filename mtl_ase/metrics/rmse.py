@@ -1,4 +1,4 @@
-"""Root mean squared error of a map of numbers. Shapes: H W pixels, K = 2 counts."""
+"""Root mean squared error of a scalar map such as depth. Shapes: H W pixels, K = 2 counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TICKS = 2**20
 
 
 class RMSE(CountingMetric):
-    """Root of the mean squared error over all images' labelled pixels; a label <= 0 is none.
+    """Root mean squared error over all images' labelled pixels, those with a label > 0.
 
     Source: the depth metric of NYUD-v2 in ASTMT, ATRC and InvPT (pixels pooled over the set).
     Counts: the squared error in ticks of 2^-20, pixels.
@@ -23,7 +23,7 @@ class RMSE(CountingMetric):
         super().__init__(2)
 
     def count(self, prediction_HW: Tensor, label_HW: Tensor) -> Tensor:
-        """Of one image."""
+        """The counts of one image."""
         valid_HW = label_HW > 0
         error = prediction_HW[valid_HW].double() - label_HW[valid_HW].double()
         return torch.stack([in_ticks(error.square().sum(), TICKS), valid_HW.sum()])

@@ -29,7 +29,7 @@ class SaliencyIoU(CountingMetric):
         self.thresholds = torch.linspace(0.2, 0.9, num_thresholds, dtype=torch.float64).tolist()
 
     def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
-        """Of one image, given the probability of being salient and the label 0, 1 or ignore."""
+        """The counts_K of one image, given saliency probabilities and the label 0, 1 or ignore."""
         valid_HW = label_HW != self.ignore_index
         true = label_HW[valid_HW] == 1
         probability = probability_HW[valid_HW].float()

@@ -1,4 +1,4 @@
-"""The backbone: any plain ViT of timm, as patch embedding and blocks.
+"""The backbone: a plain ViT of timm, split into patch embedding and blocks.
 
 Legend: B images, C channels, H W pixels, L tokens, D width.
 """
@@ -32,13 +32,13 @@ class ViTBackbone(nn.Module):
         image_size: (H, W) of the input, multiples of the patch size.
         pretrained: load timm's published weights (downloaded on first use).
         weights: a local checkpoint instead; a bare name means one that ships with the package.
-        frozen: keep the weights as they are (adapters train), or train them all.
+        frozen: freeze the weights (only adapters are trained), or train all of them.
         options: arguments for timm's constructor, e.g. depth or embed_dim.
         position_resampling: "bicubic" or "bilinear".
 
     Raises:
-        UserError: not a plain ViT, weights that can't be had or don't fit, a wrong image size, or
-            an unknown way of resampling.
+        UserError: not a plain ViT, weights that can't be loaded or don't match, an image size that
+            is no multiple of the patch size, or an unknown resampling.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class ViTBackbone(nn.Module):
         if weights is not None:
             load_weights(vit, weights, position_resampling)
         self.source = weights if weights is not None else f"timm {name}" if download else None
-        """Where the weights come from; None: they are random."""
+        """Source of the weights; None: random initialisation."""
         self.frozen = frozen
         self.vit = vit.requires_grad_(not frozen)
         self.width: int = vit.embed_dim
@@ -72,16 +72,16 @@ class ViTBackbone(nn.Module):
             self.register_buffer(f"{key}_C11", value_C[:, None, None], persistent=False)
 
     def take_blocks(self) -> list[Block]:
-        """Hand the transformer blocks over to who adapts and runs them."""
+        """Remove and return the transformer blocks; `MultiTaskNetwork` adapts and runs them."""
         blocks = cast(list[Block], list(self.vit.blocks))
         self.vit.blocks = nn.Sequential()
         return blocks
 
     def embed(self, image_BCHW: Tensor) -> Tensor:
-        """Tokens before the first block: patches, prefix tokens, position embeddings."""
+        """Tokens x_BLD before the first block: patches, prefix tokens, position embeddings."""
         x_BCHW = (image_BCHW.float() - self.mean_C11) / self.std_C11
         weight = self.vit.patch_embed.proj.weight
-        x_BCHW = x_BCHW.to(weight.dtype)  # 16 bits where the trainer holds weights in 16
+        x_BCHW = x_BCHW.to(weight.dtype)  # 16-bit with the trainer's "*-true" precisions
         tokens = self.vit._pos_embed(self.vit.patch_embed(x_BCHW))
         x_BLD: Tensor = self.vit.norm_pre(tokens)
         return x_BLD
@@ -92,10 +92,10 @@ class ViTBackbone(nn.Module):
 
 
 def _check_source(name: str, options: dict[str, Any]) -> None:
-    """Refuse other sources of code and weights than timm's own and `model.backbone.weights`.
+    """Allow no other sources of code and weights than timm's own and `model.backbone.weights`.
 
-    timm takes names like hf_hub:USER/MODEL and local-dir:FOLDER, and options that name a file, a
-    link or a folder to download to.
+    timm accepts names like hf_hub:USER/MODEL and local-dir:FOLDER, and options with a file, a URL
+    or a download folder.
 
     Raises:
         UserError: the name or an option asks for one.

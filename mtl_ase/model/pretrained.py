@@ -40,18 +40,18 @@ def load_weights(
 ) -> None:
     """Load a local checkpoint into a ViT; position embeddings are resampled to its grid.
 
-    Only plain containers and tensors are read, so a file from a stranger cannot run code; timm
-    of older versions unpickles anything unless told otherwise.
+    Only plain containers and tensors are read, so an untrusted file cannot run code; older versions
+    of timm unpickle arbitrary objects by default.
 
-    Every weight of the network must be found; a classifier or a final norm in the file is left out.
+    Every weight of the network must be in the file; its classifier and final norm are ignored.
 
     Args:
-        vit: to load into.
+        vit: the network to load into.
         weights: a path, or the bare name of a shipped file.
         position_resampling: see `ViTBackbone`.
 
     Raises:
-        UserError: the file is missing, or is not this network's.
+        UserError: the file is missing or unreadable, or does not match the network.
     """
     path = find_weights(weights)
     try:
@@ -77,10 +77,10 @@ def load_weights(
 
 
 def load_bilinear_positions(vit: VisionTransformer) -> None:
-    """Put timm's published position embeddings, resampled bilinearly, in place of bicubic ones.
+    """Replace the bicubically resampled position embeddings by bilinearly resampled ones.
 
     Raises:
-        UserError: timm does not hand over the weights it loads, so they can't be resampled.
+        UserError: timm gives no access to the published weights, so they can't be resampled.
     """
     found: dict[str, Tensor] = {}
 

@@ -1,4 +1,4 @@
-"""Tables that lose no digit in a narrow terminal."""
+"""Tables that wrap instead of truncating cells in a narrow terminal."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from rich.table import Table
 
 
 class FoldingTable(Table):
-    """A table whose cells go on in the next line where they do not fit.
+    """A rich table whose cells wrap to the next line if they are too long.
 
-    Rich cuts them off by default: 12.34 becomes 12.…, which may be read as another number.
+    Rich truncates them by default: 12.34 becomes 12.…, which may be misread.
     """
 
     def add_column(self, *arguments: Any, **options: Any) -> None:
-        """As in rich."""
+        """Add a column as in rich, with `overflow="fold"` as default."""
         super().add_column(*arguments, **{"overflow": "fold", **options})

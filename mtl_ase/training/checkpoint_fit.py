@@ -1,4 +1,4 @@
-"""Whether a checkpoint's weights are those of the network at hand."""
+"""Checks that a checkpoint's weights match the network."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
 
 NOTE = {"source", "sha256"}
-"""What a checkpoint says of the frozen weights that it leaves out."""
+"""Keys of a checkpoint's entry about the frozen weights that it leaves out."""
 
 
 def check_content(checkpoint: Mapping[str, Any]) -> None:
-    """Refuse what is no checkpoint of a run.
+    """Check that the content is a checkpoint of a run.
 
     Raises:
-        UserError: it has no weights by name, or a note of left out weights that is none.
+        UserError: it has no state dict, or a malformed entry about left out weights.
     """
     weights, note = checkpoint.get("state_dict"), checkpoint.get("frozen")
     has_weights = isinstance(weights, dict) and all(
@@ -29,14 +29,14 @@ def check_content(checkpoint: Mapping[str, Any]) -> None:
 
 
 def check_fits(checkpoint: Mapping[str, Any], own: Mapping[str, Tensor]) -> None:
-    """Refuse weights of other names or shapes than the network's.
+    """Check that names and shapes of the weights are the network's.
 
     Args:
-        checkpoint: with all weights, also those that its file left out.
-        own: the network's weights.
+        checkpoint: checkpoint with all weights, including those that its file leaves out.
+        own: the network's state dict.
 
     Raises:
-        UserError: they differ; says where.
+        UserError: they differ; names the differences.
     """
     found = differences(_shapes(checkpoint["state_dict"]), _shapes(own))
     if found:

@@ -13,20 +13,20 @@ from mtl_ase.base.errors import UserError
 
 
 class EMA(WeightAveraging):
-    """Averages the weights after every optimiser step; scored and kept are the averages.
+    """Averages the weights after every optimiser step; the averages are validated and saved.
 
     mean <- mean + (1 - decay_t) (weight - mean). Lightning's own form, decay mean + (1 - decay)
-    weight, lets frozen weights drift by rounding; here equal stays equal.
+    weight, lets frozen weights drift by rounding; this form leaves them bit-identical.
 
-    With a ramp decay_t = min(decay, (1 + t) / (10 + t)) at update t = 1, 2, ... after the first
-    weights were taken over (source: TensorFlow's ExponentialMovingAverage with num_updates).
-    Without it decay_t = decay, and 0.999 keeps 39 % of the first weights after 950 updates. t is
-    torch's `n_averaged`, which checkpoints hold; a resumed run keeps the ramp it began with, and
-    none if its checkpoint is older than the ramp.
+    With a ramp, decay_t = min(decay, (1 + t) / (10 + t)) at update t = 1, 2, ... after the average
+    was initialised (source: TensorFlow's ExponentialMovingAverage with num_updates). Without it
+    decay_t = decay, and 0.999 keeps 39 % of the initial weights after 950 updates. t is torch's
+    `n_averaged`, which checkpoints contain. A resumed run keeps the setting of its checkpoint; one
+    from before this option existed has no ramp.
 
     Args:
-        decay: how much of the mean a step keeps, from 0 to 1.
-        ramp: let the decay rise to its full value.
+        decay: factor of the mean in each update, from 0 to 1.
+        ramp: increase the decay gradually to its full value.
 
     Raises:
         UserError: decay is not between 0 and 1.
@@ -41,7 +41,7 @@ class EMA(WeightAveraging):
         self.decay, self.ramp = decay, ramp
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """The averages take the weights' place, also where a resumed run had no step left."""
+        """Replace the weights by the averages, also if a resumed run had no step left."""
         self.on_train_end(trainer, pl_module)
 
     def decay_at(self, update: int) -> float:
@@ -49,11 +49,11 @@ class EMA(WeightAveraging):
         return min(self.decay, (1 + update) / (10 + update)) if self.ramp else self.decay
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs besides the averages."""
+        """The ramp setting; the averages are saved separately."""
         return super().state_dict() | {"ramp": self.ramp}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on as the run began."""
+        """Restore the checkpoint's ramp setting."""
         super().load_state_dict(state_dict)
         self.ramp = state_dict.get("ramp", False)
 

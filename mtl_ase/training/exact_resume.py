@@ -1,4 +1,4 @@
-"""Resuming so that nobody could tell: random numbers from counters, loops between two batches."""
+"""Bit-exact resuming: seeds from batch counters, and loop states between two batches."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from mtl_ase.data import DataModule
 from mtl_ase.training.csv_log import CSVLog
 
 PROGRESS = "data_progress"
-"""The key of a checkpoint that tells how many batches are done, for data modules of any class."""
+"""Checkpoint key of the number of completed batches, for data modules of any class."""
 
 
 def seed_everything_at(seed: int, batch: int, rank: int) -> None:
-    """Seed torch on all devices from (seed, batch, rank), independent streams for each."""
+    """Seed torch on all devices from (seed, batch, rank), an independent stream for each."""
     state = np.random.SeedSequence((seed, batch, rank)).generate_state(1, np.uint64)
     torch.manual_seed(int(state[0] >> np.uint64(1)))
 
 
 def training_steps(trainer: pl.Trainer) -> int:
-    """Optimiser steps of the whole training.
+    """Number of optimiser steps of the whole training.
 
     Lightning's own estimate starts the loader before a checkpoint is read, so that a resumed
-    training would begin its epoch anew (Lightning #20550).
+    training would restart its epoch (Lightning #20550).
 
     Raises:
-        UserError: neither `trainer.max_epochs` nor `trainer.max_steps` says when training ends.
+        UserError: neither `trainer.max_epochs` nor `trainer.max_steps` limits the training.
     """
     datamodule = getattr(trainer, "datamodule", None)
     if datamodule is None:
@@ -52,15 +52,15 @@ def training_steps(trainer: pl.Trainer) -> int:
 
 
 class ExactResume(pl.Callback):
-    """Continues a training between two batches, with a `DataModule` that starts at the second.
+    """Resumes training at the first batch after the checkpoint, with a `DataModule`.
 
-    `MultiTaskModule` brings it along, so that it can't be left out.
+    `MultiTaskModule` always adds it, through `configure_callbacks`.
     """
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Say how many batches are done."""
+        """Store the number of completed batches."""
         datamodule = getattr(trainer, "datamodule", None)
         if isinstance(datamodule, DataModule):
             checkpoint[PROGRESS] = datamodule.progress()
@@ -68,11 +68,11 @@ class ExactResume(pl.Callback):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Go on after these batches.
+        """Set the data module and the loop states to continue after the completed batches.
 
         Raises:
-            UserError: the checkpoint does not say how many they are, an epoch has another number of
-                batches now, or the training is to end before the checkpoint.
+            UserError: the checkpoint lacks their number, the number of batches per epoch has
+                changed, or the configured end of training is before the checkpoint.
         """
         datamodule = getattr(trainer, "datamodule", None)
         if trainer.state.fn != TrainerFn.FITTING or not isinstance(datamodule, DataModule):
@@ -80,11 +80,11 @@ class ExactResume(pl.Callback):
         progress = _progress_in(checkpoint, datamodule)
         datamodule.go_on(progress)
         between_batches(checkpoint, progress)
-        _refuse_an_earlier_end(trainer, progress, checkpoint["global_step"])
+        _check_end(trainer, progress, checkpoint["global_step"])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Begin where the checkpoint stands, by the schedule that is configured now."""
-        _undo_the_round_without_a_batch(trainer)
+        """Apply the configured schedule, and cut CSV logs, at the resumed step."""
+        _uncount_extra_step(trainer)
         for config in trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, LambdaLR):
                 _follow(config.scheduler)
@@ -94,16 +94,16 @@ class ExactResume(pl.Callback):
 
 
 def between_batches(checkpoint: dict[str, Any], progress: dict[str, int]) -> None:
-    """Rewrite the state of Lightning's loops in a checkpoint as that between two batches.
+    """Rewrite the state of Lightning's loops in a checkpoint to that between two batches.
 
-    Lightning saves its progress in the middle of hooks and, when it is resumed, guesses from
-    half-raised counters what was done: an epoch's validation may be repeated or left out, and an
-    epoch that `max_steps` ended counts as done. Here everything follows from how many batches are
-    done.
+    Lightning saves its progress in the middle of hooks and, on resuming, infers from partly
+    incremented counters what was completed: an epoch's validation may be repeated or skipped, and
+    an epoch cut short by `max_steps` counts as completed. Here all counters are derived from the
+    number of completed batches.
 
     Args:
-        checkpoint: as Lightning saved it; changed in place.
-        progress: `batches` done in all, and `batches_per_epoch`.
+        checkpoint: checkpoint as saved by Lightning; changed in place.
+        progress: `batches` completed in total, and `batches_per_epoch`.
     """
     loops = checkpoint.get("loops", {}).get("fit_loop")
     if loops is None or not progress["batches_per_epoch"]:
@@ -120,9 +120,9 @@ def between_batches(checkpoint: dict[str, Any], progress: dict[str, int]) -> Non
 
 
 def count_last_epoch(trainer: pl.Trainer) -> None:
-    """Count an epoch that `max_steps` ended early as done, as Lightning does where it ends it.
+    """Count an epoch cut short by `max_steps` as completed, as Lightning does at its end.
 
-    After a resume from that very step, Lightning has nothing to train and counts one epoch less.
+    When resumed at that last step, Lightning has nothing to train and counts one epoch less.
     """
     loop = trainer.fit_loop
     if loop.max_batches in (0, math.inf):
@@ -132,7 +132,7 @@ def count_last_epoch(trainer: pl.Trainer) -> None:
 
 
 def _progress_in(checkpoint: dict[str, Any], datamodule: DataModule) -> dict[str, int]:
-    """Older checkpoints hold it under the class name of their data module."""
+    """The progress in a checkpoint; older ones have it under their data module's class name."""
     for key in (PROGRESS, type(datamodule).__qualname__, DataModule.__qualname__):
         if key in checkpoint:
             progress: dict[str, int] = checkpoint[key]
@@ -143,7 +143,7 @@ def _progress_in(checkpoint: dict[str, Any], datamodule: DataModule) -> dict[str
     )
 
 
-def _refuse_an_earlier_end(trainer: pl.Trainer, progress: dict[str, int], step: int) -> None:
+def _check_end(trainer: pl.Trainer, progress: dict[str, int], step: int) -> None:
     epochs = progress["batches"] // max(1, progress["batches_per_epoch"])
     ends = (("max_epochs", trainer.max_epochs, epochs), ("max_steps", trainer.max_steps, step))
     for key, end, done in ends:
@@ -154,12 +154,12 @@ def _refuse_an_earlier_end(trainer: pl.Trainer, progress: dict[str, int], step: 
             )
 
 
-def _undo_the_round_without_a_batch(trainer: pl.Trainer) -> None:
-    """Lower Lightning's count of logged steps where it is about to be raised without a step.
+def _uncount_extra_step(trainer: pl.Trainer) -> None:
+    """Decrement Lightning's counter of logged steps if it will be incremented without a step.
 
-    Resumed where a validation has just been, and with `max_steps` at the start of an epoch too,
-    Lightning's loop goes round once without a batch, so as not to validate again, and counts this
-    as a step that is logged: all later rows would be one step off.
+    Resumed directly after a validation, or with `max_steps` at the start of an epoch, Lightning's
+    loop does one iteration without a batch, to avoid validating again, and counts it as a logged
+    step: all later log rows would be off by one step.
     """
     loop, fetcher = trainer.fit_loop.epoch_loop, trainer.fit_loop._data_fetcher
     assert fetcher is not None
@@ -169,7 +169,7 @@ def _undo_the_round_without_a_batch(trainer: pl.Trainer) -> None:
 
 
 def _follow(scheduler: LambdaLR) -> None:
-    """The learning rate of the step to come; `max_steps` may have been changed since the last."""
+    """Recompute the learning rate of the next step, since `max_steps` may have changed."""
     parts = zip(
         scheduler.optimizer.param_groups, scheduler.base_lrs, scheduler.lr_lambdas, strict=True
     )

@@ -1,4 +1,4 @@
-"""Losses that are not finite numbers: noticed before they reach the weights."""
+"""Detects NaN and infinite losses before the backward pass."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ SHOWN = 8
 
 
 class NonfiniteLoss(ArithmeticError):
-    """A loss is not a finite number."""
+    """A loss is NaN or infinite."""
 
 
 class FiniteLosses:
-    """Looks at every batch's losses before the backward pass.
+    """Checks every batch's losses before the backward pass.
 
     Args:
         policy: "raise", or "skip" the batch with a warning.
-        max_skipped: batches to skip in a row at most.
+        max_skipped: most batches that may be skipped in a row.
     """
 
     def __init__(self, policy: Nonfinite, max_skipped: int) -> None:
@@ -35,23 +35,23 @@ class FiniteLosses:
     def accepts(
         self, total: Tensor, losses: Mapping[str, Tensor], step: int, image_ids: Sequence[str]
     ) -> bool:
-        """Whether the batch may be trained on; where batches are skipped, all processes agree.
+        """Whether all losses are finite; with "skip", whether they are on all processes.
 
         Raises:
-            NonfiniteLoss: it may not, and the policy says raise, or too many were skipped.
+            NonfiniteLoss: one is not, and the policy is "raise", or too many were skipped.
         """
         if self._all_finite(total):
             self.skipped = 0
             return True
-        said = f"step {step}: {_what_is_wrong(total, losses, image_ids)}"
+        message = f"step {step}: {_describe(total, losses, image_ids)}"
         self.skipped += 1
         if self.policy == "raise" or self.skipped > self.max_skipped:
             raise NonfiniteLoss(
-                f"{said}; the weights are as they were before. Look at these images, lower the "
+                f"{message}; the weights are as they were before. Look at these images, lower the "
                 "learning rate, train in 32 bits, or leave such batches out with "
                 "training.nonfinite=skip."
             )
-        warnings.warn(f"{said}; the batch is left out", stacklevel=2)
+        warnings.warn(f"{message}; the batch is left out", stacklevel=2)
         return False
 
     def _all_finite(self, total: Tensor) -> bool:
@@ -61,7 +61,7 @@ class FiniteLosses:
         return bool(finite)
 
 
-def _what_is_wrong(total: Tensor, losses: Mapping[str, Tensor], image_ids: Sequence[str]) -> str:
+def _describe(total: Tensor, losses: Mapping[str, Tensor], image_ids: Sequence[str]) -> str:
     if math.isfinite(float(total.detach())):
         return "a loss of another process is not finite"
     bad = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]

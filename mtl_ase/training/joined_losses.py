@@ -1,6 +1,6 @@
-"""Losses of batches that make one step together: accumulated, and of several processes.
+"""Task losses normalised over all batches of an optimiser step, accumulated and on all processes.
 
-Legend: K numbers that a loss is normalised by.
+Legend: K counts that a loss is normalised by.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mtl_ase.data import Batch
 
 
 def num_processes() -> int:
-    """How many train together."""
+    """The world size."""
     started = distributed.is_available() and distributed.is_initialized()
     return distributed.get_world_size() if started else 1
 
@@ -22,12 +22,11 @@ def num_processes() -> int:
 def task_losses(
     losses: nn.ModuleDict, logits: Mapping[str, Tensor], batch: Batch
 ) -> dict[str, Tensor]:
-    """Every task's loss of a batch; the mean over the batches of a step is the joined batch's.
+    """Every task's loss of a batch; its mean over a step's batches equals the large batch's loss.
 
-    The costs of the labelled pixels are divided by the mean of their number over the batches that
-    make the step: those of the window in all processes. So a batch with more labelled pixels weighs
-    more, and where all are unlabelled but one, that one alone counts. A loss without counts is the
-    batch's own.
+    A step's batches are those of the accumulation window on all processes. The sum over a batch's
+    labelled pixels is divided by the mean number of labelled pixels of these batches, so batches
+    weigh by their number of labelled pixels. A loss without `counts` is normalised per batch.
     """
     counts = all_counts(batch.counts)
     batches = batch.window.batches * num_processes()
@@ -40,7 +39,7 @@ def task_losses(
 
 
 def all_counts(counts: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The sum over all processes; the device is not waited for."""
+    """The counts summed over all processes, without synchronising with the device."""
     if not counts or num_processes() == 1:
         return dict(counts)
     joined_K = torch.cat(list(counts.values()))
@@ -50,9 +49,9 @@ def all_counts(counts: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def no_cost(module: nn.Module) -> Tensor:
-    """A loss of 0 for a batch that is left out; all its gradients are 0, but they are there.
+    """A loss of 0 for a skipped batch, with zero gradients for all parameters.
 
-    Without them the sum over processes would wait for ever.
+    Without these gradients, DDP's all-reduce would hang.
     """
     trained = [parameter for parameter in module.parameters() if parameter.requires_grad]
     return torch.stack([(parameter * 0).sum().float() for parameter in trained]).sum()

@@ -1,4 +1,4 @@
-"""The checkpoint that a run goes on from, written between steps; signals end a run after a step."""
+"""The checkpoint to resume from, written between steps; signals stop a run after a step."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ class Stopped(SystemExit):
 
 
 class LastCheckpoint(Checkpoint):
-    """Saves every so many steps, before validations, after epochs, and when a signal arrives.
+    """Saves every `every_n_steps`, before validations, after epochs, and when a signal arrives.
 
-    It saves only where nothing is half done: between an optimiser step, when it is logged, and the
-    next one, or after an epoch with its validation; logs are written before. On SIGTERM, SIGINT,
-    SIGHUP or SLURM's requeue signal, in any process, it saves after the current step and ends all
-    processes with exit code 143, 130, 129 or 138, the last with the job put back into the queue. A
-    validation can't be saved half done: a signal ends it at once, and the run goes on from the step
-    before it.
+    It saves only between two optimiser steps, after the first one is logged, or after an epoch and
+    its validation; logs are flushed first. On SIGTERM, SIGINT, SIGHUP or SLURM's requeue signal in
+    any process, it saves after the current step and ends all processes with exit code 143, 130, 129
+    or 138; the last one also requeues the job. A signal during a validation ends it at once without
+    saving, and the run resumes from the step before the validation.
 
     Args:
-        path: of the checkpoint.
-        every_n_steps: optimiser steps between two savings.
+        path: path of the checkpoint.
+        every_n_steps: number of optimiser steps between two saves.
     """
 
     def __init__(self, path: str | Path, every_n_steps: Positive = 100) -> None:
@@ -41,17 +40,17 @@ class LastCheckpoint(Checkpoint):
         self.shared_batches = 0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Listen for signals from here on."""
+        """Install the signal handlers."""
         listen(trainer)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """What training starts from is saved."""
+        """Count the state that training starts from as saved."""
         self.saved_step = trainer.global_step
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Save the step before, if it is time: by now it is logged too."""
+        """Save the state after the previous step if due; here that step is already logged."""
         done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         if done == 0 or done % trainer.accumulate_grad_batches:
             return
@@ -59,15 +58,15 @@ class LastCheckpoint(Checkpoint):
         due = step % self.every_n_steps == 0 or is_validated_next(trainer, done)
         if number or (due and step != self.saved_step):
             self._save(trainer)
-        self._stop_if_told(trainer, number)
+        self._stop_on_signal(trainer, number)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the epoch."""
+        """Save at the end of the epoch."""
         self._save(trainer)
-        self._stop_if_told(trainer, listen(trainer).agreed())
+        self._stop_on_signal(trainer, listen(trainer).agreed())
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Agree on how many batches every process has: some have one more."""
+        """Find the smallest number of batches over all processes: some have one more."""
         count = torch.tensor(int(sum(trainer.num_val_batches)), device=trainer.strategy.root_device)
         self.shared_batches = int(trainer.strategy.reduce(count, reduce_op="min"))
 
@@ -79,9 +78,9 @@ class LastCheckpoint(Checkpoint):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """End at once if told to: the state in the middle of a validation is not saved."""
+        """Exit at once on a signal, without saving in the middle of a validation."""
         if batch_idx < self.shared_batches:
-            self._stop_if_told(trainer, listen(trainer).agreed())
+            self._stop_on_signal(trainer, listen(trainer).agreed())
 
     def _save(self, trainer: pl.Trainer) -> None:
         for logger in trainer.loggers:
@@ -89,21 +88,21 @@ class LastCheckpoint(Checkpoint):
         trainer.save_checkpoint(self.path)
         self.saved_step = trainer.global_step
 
-    def _stop_if_told(self, trainer: pl.Trainer, number: int) -> None:
+    def _stop_on_signal(self, trainer: pl.Trainer, number: int) -> None:
         if not number:
             return
         if number == requeue_signal(trainer):
             requeue(trainer)
-        # Lightning's launcher would take any other code for a crash and kill the first process.
+        # Lightning's launcher treats any other code as a crash and kills the main process.
         raise Stopped(0 if is_launched() else 128 + number)
 
 
 def is_validated_next(trainer: pl.Trainer, done: int) -> bool:
-    """Whether a validation follows the step at hand; so many batches of the epoch are done."""
+    """Whether a validation follows the current step; `done` batches of the epoch are completed."""
     every, batches = trainer.check_val_every_n_epoch or 1, trainer.val_check_batch
     if not trainer.enable_validation or (trainer.current_epoch + 1) % every:
         return False
-    if not isinstance(batches, int):  # validations by the clock
+    if not isinstance(batches, int):  # a time interval
         return False
     if trainer.check_val_every_n_epoch is None:  # counted across epochs
         done = trainer.fit_loop.epoch_loop.batch_progress.total.completed

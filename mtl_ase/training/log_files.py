@@ -1,4 +1,4 @@
-"""Log files that can't be written any more."""
+"""Errors of log files that become unwritable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mtl_ase.base.errors import UserError
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Turn an OSError, e.g. of a run folder removed in training, into one sentence.
+    """Turn an OSError, e.g. of a run folder deleted during training, into a UserError.
 
     Raises:
         UserError: the log can't be written or read.

@@ -1,4 +1,4 @@
-"""Training and validation as Lightning sees them: forward, losses, log.
+"""The LightningModule: training and validation steps, losses and logging.
 
 Legend: T tasks, B images, C channels, H W pixels, E experts, N layers.
 """
@@ -32,25 +32,25 @@ MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
 
 
 class MultiTaskModule(pl.LightningModule):
-    """A network, its tasks and how they are trained together.
+    """Joint training of a network on several tasks.
 
     Loss: sum_t w_t L_t + router_weight * L_MI (arXiv 2510.00570 and Mod-Squad, arXiv 2212.08066).
 
     Args:
-        network: what to train.
-        tasks: by name, in the order of the task axis.
-        optimizer: makes the optimiser from parameter groups.
-        schedule: factor on the learning rate, from step and number of steps.
+        network: the network to train.
+        tasks: tasks by name, in the order of the task axis.
+        optimizer: function from parameter groups to the optimiser.
+        schedule: function of (step, number of steps): factor on the learning rate.
         router_weight: weight of the mutual-information regulariser.
         reference: single-task results for delta_m.
         dataset: name of the data set.
-        protocol: by which predictions are scored.
-        evaluating: score as evaluate.py does: in both orders, keeping every image's counts.
-        seed: of all that is random in the network while it trains.
-        nonfinite: what to do when a loss is not a finite number: "raise", or "skip" the batch.
-        max_skipped: batches to skip in a row at most.
-        full_checkpoints: put frozen weights into checkpoints too, though a file has them.
-        decay_all: norms, biases and embeddings decay like other weights.
+        protocol: evaluation protocol of validations.
+        evaluating: validate as evaluate.py does: in both orders, with the counts of every image.
+        seed: seed of the randomness in the network during training (dropout, router noise).
+        nonfinite: on a loss that is NaN or infinite: "raise", or "skip" the batch.
+        max_skipped: most batches that may be skipped in a row.
+        full_checkpoints: also save frozen weights that a weights file contains.
+        decay_all: apply weight decay to norms, biases and embeddings too.
     """
 
     def __init__(
@@ -84,38 +84,37 @@ class MultiTaskModule(pl.LightningModule):
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        """What every training needs, whatever `callbacks` says."""
+        """The callbacks that every training needs, in addition to the configured ones."""
         return [ExactResume()]
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
-        """Draw this batch's random numbers from (seed, batch, process), whatever came before."""
+        """Seed the generators from (seed, batch, rank), independently of earlier batches."""
         seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out weights that a file has."""
+        """Leave out frozen weights that a weights file contains."""
         if not self.full_checkpoints:
             self.frozen.leave_out(checkpoint)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Complete the weights.
+        """Add the frozen weights that the checkpoint leaves out.
 
         Raises:
-            UserError: it was trained on another frozen backbone, or is of another network.
+            UserError: the checkpoint's frozen backbone or network differs from this one.
         """
         check_content(checkpoint)
         self.frozen.put_back(checkpoint)
         check_fits(checkpoint, self.state_dict())
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
-        """A batch's loss, and its routing for the callbacks; None leaves the batch out.
+        """The batch's loss, and its routing for callbacks; None skips the batch.
 
-        Among several processes a batch that is left out costs 0 instead, since the sum of their
-        gradients waits for all of them.
-
-        The device is waited for only here, to look at the loss before it reaches the weights.
+        With several processes a skipped batch has loss 0 instead, since the gradient all-reduce
+        needs all of them. The check for NaN is the only synchronisation with the device.
 
         Raises:
-            NonfiniteLoss: the loss is not a finite number, and such batches are not left out.
+            NonfiniteLoss: the loss is NaN or infinite, and `nonfinite` is "raise", or too many
+                batches were skipped in a row.
         """
         logits, routing = self.network(batch.image_BCHW)
         losses = task_losses(self.losses, logits, batch)
@@ -130,24 +129,24 @@ class MultiTaskModule(pl.LightningModule):
         return {"loss": total * batch.window.correction, "routing": routing}
 
     def on_validation_epoch_start(self) -> None:
-        """Take the first process's running statistics everywhere: those that checkpoints hold."""
+        """Broadcast rank 0's buffers (e.g. BatchNorm statistics), which checkpoints contain."""
         if self.trainer.world_size > 1:
             for buffer in self.network.buffers():
                 torch.distributed.broadcast(buffer, src=0)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
-        """Score a batch."""
+        """Add a batch to the scorer."""
         self.scorer.update(self.network(batch.image_BCHW).logits, batch)
 
     def on_validation_epoch_end(self) -> None:
-        """Gather the scores of all processes, log them and start anew."""
+        """Gather the scores of all processes, log them and reset the scorer."""
         self.results = self.scorer.compute()
         known = {f"val/{key}": value for key, value in self.results.items() if value is not None}
         self.log_dict({"val/loss": self.scorer.loss.compute(), **known}, sync_dist=True)
         self.scorer.reset()
 
     def configure_optimizers(self) -> Any:
-        """The optimiser over two groups, and the schedule per step."""
+        """The optimiser over `parameter_groups`, with the schedule applied at every step."""
         assert isinstance(self.network, MultiTaskNetwork)
         optimizer = self.make_optimizer(parameter_groups(self.network, self.decay_all))
         num_steps = training_steps(self.trainer)

@@ -1,4 +1,4 @@
-"""Which parameters decay."""
+"""Parameter groups of the optimiser: weight decay, and use of Muon."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ EMBEDDINGS = ("pos_embed", "cls_token", "reg_token", "task_embedding_TD")
 def parameter_groups(network: nn.Module, decay_all: bool = False) -> list[dict[str, Any]]:
     """Trainable parameters in groups: matrices, stacks of matrices, and the rest.
 
-    Norms, biases and embeddings get no weight decay, unless all weights shall decay, as M3ViT's do.
-    Only matrices are updated as matrices by an optimiser that knows the difference (timm's Muon,
-    key `use_fallback`; others ignore the key): a stack such as the routers' (T, D, E) would be
-    taken for one matrix with a row per task.
+    Norms, biases and embeddings get no weight decay, unless `decay_all` is set, as in M3ViT.
+    Only matrices are updated by Muon (timm's, key `use_fallback`; other optimisers ignore it): it
+    would treat a stack such as the routers' (T, D, E) as a single matrix with a row per task.
     """
     matrices: list[nn.Parameter] = []
     stacks: list[nn.Parameter] = []

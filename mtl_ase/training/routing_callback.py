@@ -1,4 +1,4 @@
-"""Callbacks that look at what the routers do in every training step.
+"""Base class of callbacks on the routers' statistics of every training step.
 
 Legend: N layers, T tasks, E experts.
 """
@@ -18,7 +18,7 @@ from mtl_ase.model import Routing
 
 
 class RoutingCallback(pl.Callback, ABC):
-    """Hands over every step's routing, in the first process; none of networks without experts."""
+    """Calls `on_routing` after every step, on rank 0; not for networks without experts."""
 
     @rank_zero_only
     def on_train_batch_end(
@@ -29,7 +29,7 @@ class RoutingCallback(pl.Callback, ABC):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Stack the routing of the step, unless its batch was left out."""
+        """Pass the step's routing to `on_routing`, unless its batch was skipped."""
         if outputs and outputs["routing"]:
             self.on_routing(trainer, pl_module, stack_routing(outputs["routing"]), batch_idx)
 
@@ -41,7 +41,7 @@ class RoutingCallback(pl.Callback, ABC):
         stats_2NTE: Tensor,
         batch_idx: int,
     ) -> None:
-        """Look at a step's gate weights and shares of tokens."""
+        """Handle a step's mean gate weights and loads (shares of tokens), stats_2NTE."""
 
 
 def stack_routing(routing: Sequence[Routing]) -> Tensor:

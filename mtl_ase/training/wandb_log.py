@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from wandb.wandb_run import Run
 
 OPTIONS = ("entity", "group", "job_type", "notes", "tags")
-"""Arguments of wandb.init that a config may give: they describe a run, not where it is sent."""
+"""Arguments of wandb.init that a config may set: descriptions of the run, no destinations."""
 
 
 class WandbLog(WandbLogger):
@@ -38,7 +38,7 @@ class WandbLog(WandbLogger):
         options: further arguments of `wandb.init`, those of `OPTIONS`.
 
     Raises:
-        UserError: another option.
+        UserError: an option is not in `OPTIONS`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class WandbLog(WandbLogger):
         """The wandb run; rank 0 starts it on first access, with the id of the run folder.
 
         Raises:
-            UserError: wandb does not let it begin, e.g. without a login.
+            UserError: wandb can't start the run, e.g. without a login.
         """
         if self._experiment is None:
             self._id = self._wandb_init["id"] = stored_id(self.id_file)

@@ -110,7 +110,7 @@ BUILT: dict[str, tuple[list[str], list[str]]] = {
     "callback that is a number": (["+callbacks.mine=3"], ["callbacks.mine has no _target_"]),
     "task that is null": (["tasks.edge=null"], ["tasks.edge", "leave it out (~tasks.edge)"]),
     "misspelt argument with a plus": (["+model.adapter.rankk=3"], ["did you mean rank?"]),
-    "trainer gone": (["~trainer"], ["that the other overrides leave"]),
+    "trainer gone": (["~trainer"], ["as changed by the other overrides"]),
     "schedule taken out": (["~training.schedule"], ["training.schedule is missing"]),
     "policy that is none": (["training.nonfinite=ignore"], ["it takes raise or skip"]),
     "misspelt option of wandb": (["logger=wandb", "+logger.wandb.projct=a"], ["wandb.projct"]),

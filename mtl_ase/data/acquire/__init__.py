@@ -1,4 +1,4 @@
-"""Getting a data set: finding or downloading its archive, and unpacking it."""
+"""Obtaining a data set: finding or downloading its archive, and unpacking it."""
 
 from mtl_ase.data.acquire.archives import ARCHIVES, Archive
 from mtl_ase.data.acquire.download import download

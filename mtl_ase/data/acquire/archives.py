@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 
 class Archive(NamedTuple):
-    """An archive: what its file is called, and where it can be downloaded.
+    """File name and URL of an archive.
 
-    Its one top folder may have any name; it becomes data.root.
+    It contains a single top-level folder, of any name, which becomes data.root.
     """
 
     file: str
@@ -33,4 +33,4 @@ ARCHIVES: dict[str, tuple[Archive, ...]] = {
         ),
     ),
 }
-"""By data set, the one to try first comes first."""
+"""Archives of each data set, in the order in which they are tried."""

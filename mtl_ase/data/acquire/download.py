@@ -1,4 +1,4 @@
-"""Downloading a large file that may break off: what is there is kept and continued."""
+"""Resumable download of a large file."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ WEB = ("http:", "https:")
 
 
 class LinkDead(Exception):
-    """The server does not give the file."""
+    """The server can't be reached or does not provide the file."""
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows a server to another place on the web, but from https to nothing that is less safe."""
+    """Follows redirects to http(s) addresses, but not from https to http."""
 
     def redirect_request(
         self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
@@ -36,14 +36,14 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def download(url: str, path: Path) -> None:
-    """Download a file to `path`; a broken download goes on where it stopped.
+    """Download a file to `path`; an interrupted download is resumed.
 
-    Until it is whole the file is called `NAME.part`. The server's mark of the file is kept beside
-    it, so that parts of two versions are never joined.
+    Until it is complete the file is called `NAME.part`. Its ETag or Last-Modified header is stored
+    in `NAME.part.json`, so that parts of two versions are never joined.
 
     Raises:
         LinkDead: the server does not have the file, or can't be reached.
-        UserError: the connection broke off again and again, or the disk is full.
+        UserError: the connection failed repeatedly, or the disk is full.
     """
     if not url.startswith(WEB):
         raise LinkDead(f"{url} is no address on the web")
@@ -60,13 +60,13 @@ def download(url: str, path: Path) -> None:
             "and run the same command again."
         ) from error
     raise UserError(
-        f"{url} broke off {ATTEMPTS} times; run the same command again, it goes on from byte "
+        f"{url} broke off {ATTEMPTS} times; run the same command again, it continues at byte "
         f"{part.stat().st_size:,}."
     )
 
 
 def _fetch(url: str, part: Path, note: Path) -> bool:
-    """Fetch what is missing; whether the file is whole now."""
+    """Download the missing bytes; returns whether the file is complete."""
     have = part.stat().st_size if part.is_file() and note.is_file() else 0
     headers = {"User-Agent": "mtl_ase"}
     if have:
@@ -78,7 +78,7 @@ def _fetch(url: str, part: Path, note: Path) -> bool:
     except urllib.error.HTTPError as error:
         if (
             error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and have
-        ):  # nothing is left to send, or the file has changed
+        ):  # the part is already complete, or the file has changed
             part.unlink()
             return False
         raise LinkDead(f"{url} answers {error.code} {error.reason}") from error
@@ -93,13 +93,13 @@ def _fetch(url: str, part: Path, note: Path) -> bool:
         if mark and not mark.startswith("W/"):
             note.write_text(json.dumps({"mark": mark}), encoding="utf-8")
         else:
-            note.unlink(missing_ok=True)  # without a mark a part can't be continued safely
+            note.unlink(missing_ok=True)  # without a strong validator, resuming is unsafe
         _save(response, part, "ab" if continues else "wb", start, total)
     return total is None or part.stat().st_size == total
 
 
 def _continues(response: Any, have: int) -> bool:
-    """Whether what comes goes on where the part ends; another piece of the file is refused."""
+    """Whether the response continues the partial file; raises LinkDead for any other range."""
     if response.status != HTTPStatus.PARTIAL_CONTENT:
         return False
     asked = f"bytes {have}-"

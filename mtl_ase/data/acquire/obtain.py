@@ -1,4 +1,4 @@
-"""A data set's folder: there already, unpacked from an archive, or downloaded."""
+"""Provides a data set's folder: existing, unpacked from an archive, or downloaded."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from mtl_ase.data.layout import FolderLayout
 def obtain(
     root: Path, layout: FolderLayout, archives: Sequence[Archive], may_download: bool
 ) -> None:
-    """See that the data set lies at `root`.
+    """Make sure that the data set exists at `root`.
 
-    An archive is looked for beside `root` and inside it under each of its names; then it is
-    downloaded, if that is allowed.
+    Unless the folder exists, archives are searched for beside `root` and inside it, and then
+    downloaded, if `may_download`.
 
     Raises:
-        UserError: the data set is nowhere to be had; says what to do.
+        UserError: no archive was found or could be downloaded, or `root` contains other files.
     """
     folder = layout.image_folder(root)
     if folder.is_dir():
@@ -41,7 +41,7 @@ def obtain(
     if not may_download:
         raise UserError(
             f"{root} holds no data set (no folder {name}), and none of the archives "
-            f"{', '.join(_names(archives))} lies in {home}; put one there, or add --download."
+            f"{', '.join(_names(archives))} is in {home}; put one there, or add --download."
         )
     home.mkdir(parents=True, exist_ok=True)
     dead = []
@@ -65,5 +65,5 @@ def _names(archives: Sequence[Archive]) -> list[str]:
 
 
 def _beside(path: Path, home: Path) -> Path:
-    """The archive outside of the folder that it is unpacked to."""
+    """Move the archive out of the folder that it will be unpacked to."""
     return path if path.parent == home else path.replace(home / path.name)

@@ -1,4 +1,4 @@
-"""Unpacking an archive whose content is not trusted."""
+"""Unpacking of an untrusted archive."""
 
 from __future__ import annotations
 
@@ -14,24 +14,23 @@ import rich.progress
 from mtl_ase.base.errors import UserError
 
 RATIO, ROOM_BYTES = 100, 100 * 2**20
-"""How many times an archive's size its content may have, and this much besides."""
+"""Limit of the unpacked size: RATIO times the archive's size plus ROOM_BYTES."""
 MEMBERS = 2_000_000
 
 
 def unpack(archive: Path, root: Path, image_folder: str) -> None:
-    """Unpack an archive so that its top folder becomes `root`; all of it, or nothing.
+    """Unpack an archive so that its top folder becomes `root`; completely or not at all.
 
-    Members that would be written outside the folder, links that lead there, members below links,
-    devices, and more than an archive of its size can hold are refused, and nothing of such an
-    archive is kept.
+    Rejects the whole archive if it contains members or links that point outside the folder, members
+    below links, devices, or an implausible amount of data (decompression bomb).
 
     Args:
         archive: a .tar, .tgz or .tar.gz file.
-        root: the folder to make; it must not be there, or be empty.
-        image_folder: folder by which the top folder is known, e.g. "JPEGImages".
+        root: the folder to create; it must not exist, or be empty.
+        image_folder: subfolder that identifies the top folder, e.g. "JPEGImages".
 
     Raises:
-        UserError: the archive is damaged, unsafe or holds something else.
+        UserError: the archive is damaged, unsafe or not of this data set.
     """
     if not hasattr(tarfile, "data_filter"):
         raise UserError("this Python can't unpack archives safely; use 3.11.4 or later.")
@@ -56,15 +55,15 @@ def unpack(archive: Path, root: Path, image_folder: str) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-class _Gate:
-    """Looks at every member before it is unpacked.
+class _MemberFilter:
+    """Extraction filter that checks every member before it is unpacked.
 
-    `tarfile.data_filter` refuses paths that lead out. Its check follows links that were unpacked
-    before, and is deceived where their chain grows longer than a path may be (CVE-2025-4517), so
-    nothing may pass through a link here.
+    `tarfile.data_filter` rejects paths outside the folder. Its check resolves links that were
+    unpacked before and can be bypassed by link chains longer than the maximal path length
+    (CVE-2025-4517), so this filter allows no path through a link.
 
     Args:
-        archive: the file, for its size and for messages.
+        archive: the archive; its size sets the limit, its path goes into messages.
     """
 
     def __init__(self, archive: Path) -> None:
@@ -72,10 +71,10 @@ class _Gate:
         self.count, self.links = 0, set[str]()
 
     def __call__(self, member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-        """The member as it may be unpacked.
+        """Return the member as `tarfile.data_filter` does.
 
         Raises:
-            UserError: it may not be.
+            UserError: the member is unsafe, or a limit is exceeded.
         """
         self.count, self.room = self.count + 1, self.room - member.size
         if self.count > MEMBERS or self.room < 0:
@@ -101,7 +100,7 @@ class _Gate:
 
 
 def _plain(name: str) -> str:
-    """A member's name without dots and double slashes; case plays no part on some disks."""
+    """A normalised member name; case-folded, as some file systems ignore case."""
     return posixpath.normpath(f"/{name}").lstrip("/").casefold()
 
 
@@ -113,7 +112,7 @@ def _extract(archive: Path, draft: Path) -> None:
             ) as file,
             tarfile.open(fileobj=file, mode="r|*") as tar,
         ):
-            tar.extractall(draft, filter=_Gate(archive))
+            tar.extractall(draft, filter=_MemberFilter(archive))
     except tarfile.SpecialFileError as error:
         raise UserError(
             f"{archive} holds a device or pipe ({error}); don't use it, get the archive from "

@@ -1,4 +1,4 @@
-"""Kinds of labels: how each is found, decoded and warped; one file a kind."""
+"""Label readers: how each kind of label is located, decoded and warped."""
 
 from mtl_ase.data.labels.depth import Depth
 from mtl_ase.data.labels.edges import Edges

@@ -12,19 +12,19 @@ from mtl_ase.data.labels.label import Array, Label
 
 
 class Depth(Label):
-    """float32 metres along the optical axis, 0 = ignore; files hold millimetres.
+    """float32 metres along the optical axis, 0 = ignore; files store millimetres.
 
-    A zoom of the image is not made up for: what is enlarged keeps its distance, as in the lineage.
+    Zoom augmentation does not rescale depths, as in the lineage.
     """
 
     ignore = background = 0.0
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
-        """The 16-bit PNG that scenes write."""
+        """The 16-bit PNG of synthetic scenes."""
         return [root / "depth" / f"{image_id}.png"]
 
     def decode(self, path: Path, root: Path, image_id: str) -> Array:
-        """Metres."""
+        """Convert millimetres to metres."""
         return read_png(path, cv2.IMREAD_UNCHANGED).astype(np.float32) / 1000
 
     def ignored_stored(self, size_hw: tuple[int, int]) -> Array:
@@ -32,6 +32,6 @@ class Depth(Label):
         return np.zeros(size_hw, np.float32)
 
     def problems(self, stored: Array) -> list[str]:
-        """Distances that are none."""
+        """Negative or non-finite depths."""
         wrong = ~np.isfinite(stored) | (stored < 0)
         return ["some distances are negative or not finite"] if wrong.any() else []

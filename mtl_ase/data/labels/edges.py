@@ -28,7 +28,7 @@ class Edges(ClassMap):
     num_classes = 2
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
-        """The LabelMap."""
+        """The path of the LabelMap."""
         return [label_map_path(root, image_id)]
 
     def decode(self, path: Path, root: Path, image_id: str) -> Array:
@@ -41,11 +41,11 @@ class Edges(ClassMap):
         return thin(boundaries(read_label_map(path))).astype(np.uint8)
 
     def warp(self, stored: Array, warp: Warp) -> Array:
-        """Move the map; lines are widened first when the image shrinks, to stay connected.
+        """Warp the map; lines are dilated first when the image shrinks, to stay connected.
 
-        An output pixel is an edge if one lies in the box of source pixels that it stands for; a
-        line is then at most two pixels wide and never broken. (The lineage leaves lines thin, and
-        they break: data/augmentation=m3vit_faithful.)
+        An output pixel is an edge if any of the source pixels it covers is; lines are then at most
+        two pixels wide and connected. (The lineage does not dilate, which breaks lines:
+        data/augmentation=m3vit_faithful.)
         """
         if max(warp.brush_hw) > 1:
             brush = np.ones(warp.brush_hw, np.uint8)
@@ -57,9 +57,9 @@ class Edges(ClassMap):
 def boundaries(segments_HW: NDArray[np.uint16]) -> NDArray[np.bool_]:
     """Pixels whose segment differs from the east, south or south-east neighbour's.
 
-    Segments are 4-connected regions of one id, and a pixel and its diagonal neighbour of the same
-    id may lie in two of them; then both other corners differ, and the boundary is marked there all
-    the same.
+    Comparing ids is equivalent to comparing segments, the 4-connected regions of one id: diagonal
+    neighbours of the same id can belong to two segments, but then the pixels east and south differ
+    and mark the boundary anyway.
     """
     padded_HW = np.pad(segments_HW, ((0, 1), (0, 1)), mode="edge")
     east, south, corner = padded_HW[:-1, 1:], padded_HW[1:, :-1], padded_HW[1:, 1:]

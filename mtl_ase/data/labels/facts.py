@@ -1,4 +1,4 @@
-"""Facts about PASCAL-Context that the label kinds share."""
+"""Constants of PASCAL-Context that several label readers use."""
 
 from __future__ import annotations
 

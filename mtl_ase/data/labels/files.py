@@ -16,7 +16,7 @@ from mtl_ase.data.whole_files import is_damaged
 
 
 def read_png_ids(path: Path) -> NDArray[np.uint8]:
-    """A PNG whose pixels are ids; palette files give the palette index, not the colour.
+    """Read a PNG of class ids as uint8 (H, W); of palette files, the palette index.
 
     Raises:
         BadFile: the file can't be read as one channel.
@@ -37,29 +37,29 @@ def read_png_ids(path: Path) -> NDArray[np.uint8]:
 
 
 def read_png(path: Path, flags: int) -> NDArray[Any]:
-    """A PNG as OpenCV reads it under `flags`.
+    """Read a PNG with OpenCV's imread flags `flags`.
 
     Raises:
         BadFile: the file can't be read.
     """
     content = file_content(path)
-    open_with_pillow(path, content).close()  # refuses more pixels than are safe
+    open_with_pillow(path, content).close()  # rejects decompression bombs
     if is_damaged(content):
         raise BadFile(f"{path} can't be read as an image; restore the file.")
     return decoded(path, content, flags)
 
 
 def read_npy(path: Path) -> NDArray[Any]:
-    """A map of numbers that numpy saved.
+    """Read a numeric array that numpy saved.
 
     Raises:
-        BadFile: the file can't be read as a map of numbers.
+        BadFile: the file can't be read as a numeric array.
     """
     try:
         numbers = np.load(path, allow_pickle=False)
     except (OSError, ValueError, EOFError, MemoryError) as error:
         raise BadFile(f"{path} can't be read as a numpy file; restore it.") from error
-    if not isinstance(numbers, np.ndarray):  # an archive of several
+    if not isinstance(numbers, np.ndarray):  # an .npz archive
         numbers.close()
         raise BadFile(f"{path} holds no map of numbers; restore the file.")
     if numbers.ndim == 3 and numbers.shape[2] == 1:
@@ -68,7 +68,7 @@ def read_npy(path: Path) -> NDArray[Any]:
 
 
 def read_mat(path: Path, key: str) -> Any:
-    """One variable of a MATLAB file.
+    """Read one variable of a MATLAB file.
 
     Raises:
         BadFile: the file can't be read or lacks the variable.
@@ -80,7 +80,7 @@ def read_mat(path: Path, key: str) -> Any:
             f"{path} can't be read as a MATLAB file of version 7 or before (it is of version 7.3, "
             "HDF5); restore it, or save it with the option -v7."
         ) from error
-    except Exception as error:  # damaged bytes raise whatever scipy's parser stumbles over
+    except Exception as error:  # scipy's parser raises any exception on damaged files
         raise BadFile(f"{path} can't be read as a MATLAB file; restore it.") from error
     if key not in variables:
         raise BadFile(f"{path} lacks the variable {key!r}; restore the file.")
@@ -89,10 +89,10 @@ def read_mat(path: Path, key: str) -> Any:
 
 @functools.lru_cache(maxsize=2)
 def read_label_map(path: Path) -> NDArray[np.uint16]:
-    """The 459-class LabelMap; kept for the next label kind that asks for the same image.
+    """Read the 459-class LabelMap; the last one is cached, since several labels use it.
 
     Raises:
-        BadFile: the file can't be read, or holds no map of ids.
+        BadFile: the file can't be read, or is no map of ids.
     """
     numbers = _map_of_numbers(path, read_mat(path, "LabelMap"))
     with np.errstate(invalid="ignore"):
@@ -111,5 +111,5 @@ def _map_of_numbers(path: Path, content: Any) -> NDArray[Any]:
 
 
 def label_map_path(root: Path, image_id: str) -> Path:
-    """Where the LabelMap of an image lies."""
+    """The path of an image's LabelMap."""
     return root / "pascal-context" / "trainval" / f"{image_id}.mat"

@@ -17,18 +17,18 @@ from mtl_ase.data.warp import Warp
 class HumanParts(ClassMap):
     """uint8 0 background, 1 head, 2 torso, 3 upper arm, 4 lower arm, 5 upper leg, 6 lower leg.
 
-    Objects and parts paint in file order, the later over the earlier. An image without any part is
-    ignored as a whole (the lineage's AddIgnoreRegions), also when a warp moves all parts outside.
+    Parts are drawn in file order, later ones over earlier ones. An image without any part is all
+    ignored (the lineage's AddIgnoreRegions), also if the warp moves all parts out of the image.
     """
 
     num_classes = 7
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
-        """The Pascal-Part file."""
+        """The path of the Pascal-Part file."""
         return [root / "human_parts" / f"{image_id}.mat"]
 
     def decode(self, path: Path, root: Path, image_id: str) -> Array:
-        """Paint the parts of all persons."""
+        """Draw the parts of all persons."""
         annotation = read_mat(path, "anno")
         try:
             parts = self._painted(path, annotation)
@@ -39,7 +39,7 @@ class HumanParts(ClassMap):
         return _ignore_if_empty(parts)
 
     def _painted(self, path: Path, annotation: Any) -> Array:
-        """The parts' map; a structure of another kind raises whatever numpy says of it."""
+        """The map of parts; an unexpected structure raises numpy's own exceptions."""
         objects = annotation[0, 0]["objects"].ravel()
         parts = np.zeros(objects[0]["mask"].shape if len(objects) else (1, 1), np.uint8)
         for thing in objects:
@@ -53,7 +53,7 @@ class HumanParts(ClassMap):
         return parts
 
     def warp(self, stored: Array, warp: Warp) -> Array:
-        """As all class maps; then ignored as a whole if no part is left."""
+        """Warp by nearest neighbour; the result is all ignored if no part is left."""
         return _ignore_if_empty(super().warp(stored, warp))
 
 

@@ -1,4 +1,4 @@
-"""What all kinds of labels share: where the files lie, and how a map is read, stored and warped.
+"""Base classes of label readers: locating files, and reading, storing and warping maps.
 
 Legend: H W pixels.
 """
@@ -22,16 +22,16 @@ IGNORE = 255
 
 
 class Label(ABC):
-    """One kind of ground truth in a data set's folder.
+    """Reader of one kind of ground truth in a data set's folder.
 
-    A map without a label, wholly or in places, holds the kind's ignore value there; so an image
-    without a file is "ignore everywhere" and nobody else needs to know. A map has two forms: the
-    stored one, small integers that files are decoded to and packs keep, and the finished one that
-    losses and metrics take. For most kinds they are the same.
+    Unlabelled pixels have the value `ignore`; an image without a label file has an all-ignored map,
+    so that no other code needs a special case. A map has two forms: the stored map, which files
+    are decoded to and packs contain (mostly uint8), and the target, which losses and metrics take.
+    For most kinds they are the same.
 
     Attributes:
-        ignore: value of stored pixels without a label.
-        background: value of stored pixels that show none of the things to find.
+        ignore: value of unlabelled pixels in stored maps.
+        background: value of background pixels in stored maps.
     """
 
     ignore: float = IGNORE
@@ -39,54 +39,59 @@ class Label(ABC):
 
     @abstractmethod
     def paths(self, root: Path, image_id: str) -> list[Path]:
-        """Files that may hold the label, the first that exists counts."""
+        """Candidate paths of the label file; the first that exists is used."""
 
     @abstractmethod
     def decode(self, path: Path, root: Path, image_id: str) -> Array:
-        """The training target of one file in its stored form, (H, W) or (H, W, C)."""
+        """Decode a file to the stored map of the training target, (H, W) or (H, W, C)."""
 
     def decode_truth(self, path: Path, root: Path, image_id: str) -> Array:
-        """The map that predictions are scored against; by default the training target."""
+        """Decode a file to the stored map for evaluation; by default that of training."""
         return self.decode(path, root, image_id)
 
     def to_target(self, stored: Array) -> Array:
-        """A stored map as losses and metrics take it; by default as it is."""
+        """Convert a stored map to the form that losses and metrics take; default: unchanged."""
         return stored
 
     def sources(self, root: Path, image_id: str) -> list[Path]:
-        """Every file that the decoded map depends on; by default those that may hold it."""
+        """Every file that the decoded map depends on; by default `paths`."""
         return self.paths(root, image_id)
 
     def problems(self, stored: Array) -> list[str]:
-        """What is wrong with a decoded map, one phrase each; by default nothing is."""
+        """Descriptions of invalid values in a decoded map; by default none."""
         return []
 
     @property
     def truth_differs(self) -> bool:
-        """Whether predictions are scored against another map than the training target."""
+        """Whether the map for evaluation differs from the training target."""
         return type(self).decode_truth is not Label.decode_truth
 
     def ignored_stored(self, size_hw: tuple[int, int]) -> Array:
-        """A stored map of this size that ignores everything."""
+        """An all-ignored stored map of this (H, W)."""
         return np.full(size_hw, self.ignore, np.uint8)
 
     def ignored_target(self, size_hw: tuple[int, int]) -> Array:
-        """A finished map of this size that ignores everything."""
+        """An all-ignored target of this (H, W)."""
         return self.to_target(self.ignored_stored(size_hw))
 
     def find(self, root: Path, image_id: str) -> Path | None:
-        """The image's label file, or None where it is unlabelled.
+        """The image's label file, or None if there is none.
 
         Raises:
-            BadFile: what has its name is no file, or it may not be looked for.
+            BadFile: the path is not a file, or its folder is not accessible.
         """
         return next((path for path in self.paths(root, image_id) if is_there(path)), None)
 
     def read_stored(self, root: Path, image_id: str, truth: bool) -> Array | None:
-        """The stored map of one image in the file's own size; None where it is unlabelled.
+        """The stored map of one image at the file's own size; None if there is no label.
+
+        Args:
+            root: folder of the data set.
+            image_id: id of the image.
+            truth: read the map for evaluation instead of the training target.
 
         Raises:
-            BadFile: the file can't be read, or holds what it must not.
+            BadFile: the file can't be read, or contains invalid values.
         """
         path = self.find(root, image_id)
         if path is None:
@@ -97,17 +102,17 @@ class Label(ABC):
         return stored
 
     def resize_to(self, stored: Array, size_hw: tuple[int, int]) -> Array:
-        """A stored map in its image's size."""
+        """Resize a stored map to its image's (H, W) by nearest neighbour."""
         if stored.shape[:2] != size_hw:
             return cv2.resize(stored, size_hw[::-1], interpolation=cv2.INTER_NEAREST_EXACT)
         return stored
 
     def warp(self, stored: Array, warp: Warp) -> Array:
-        """The finished map moved along with the image; pixels from outside are ignored."""
+        """Warp a stored map like the image and convert it to a target, see `warp_stored`."""
         return self.to_target(self.warp_stored(stored, warp))
 
     def warp_stored(self, stored: Array, warp: Warp) -> Array:
-        """The stored map moved along with the image, by nearest neighbour."""
+        """Warp a stored map by nearest neighbour; outside is ignored, or background (see Warp)."""
         border = self.background if warp.outside_is_background else self.ignore
         return warp.pick(stored, border)
 
@@ -116,7 +121,7 @@ class ClassMap(Label):
     """A map of small integers, 255 = ignore.
 
     Attributes:
-        num_classes: values below it are classes.
+        num_classes: number of classes; their ids are 0..num_classes - 1.
     """
 
     num_classes = IGNORE

@@ -1,4 +1,4 @@
-"""Surface normals: distilled maps, valid on some of the LabelMap's classes.
+"""Surface normals: distilled maps, which are reliable on some of the LabelMap's classes.
 
 Legend: H W pixels, C = 3 components (x right, y down, z towards the viewer).
 """
@@ -21,22 +21,22 @@ VALID_LABEL_IDS: tuple[int, ...] = tuple(FACTS["normals_valid_label_ids"])
 LEAST_NORM = 0.5
 LEAST_FLOAT = float(np.finfo(np.float32).tiny)
 NO_NORMAL = 128
-"""Byte of every component where there is no normal; it decodes to a vector of length 0.007."""
+"""Byte of all components of unlabelled pixels; it decodes to a vector of length 0.007."""
 PER_BYTE = np.float32(2 / 255)
 
 
 class Normals(Label):
     """float32 (H, W, 3) unit vectors, zero = ignore.
 
-    Stored as bytes, n = 2 * byte / 255 - 1. Vectors shorter than 0.5 and classes on which distilled
-    normals are not trusted become zero.
+    Stored as bytes, n = 2 * byte / 255 - 1. Vectors shorter than 0.5, and those on classes with
+    unreliable distilled normals, become zero.
 
     Args:
-        valid_everywhere: trust every stored normal; else only those on the 170 classes of the
-            LabelMap on which the lineage trusts distilled normals.
-        cubic: move training targets by cubic interpolation, as the lineage does: vectors are
-            mixed across borders, also with those of pixels without a normal. The augmentation
-            m3vit_faithful does so in any case.
+        valid_everywhere: use every stored normal; otherwise only those on the 170 classes of the
+            LabelMap on which the lineage uses distilled normals.
+        cubic: warp training targets by bicubic interpolation, as the lineage does, which blends
+            vectors across object boundaries and with unlabelled pixels. The augmentation
+            m3vit_faithful always does.
     """
 
     ignore = background = NO_NORMAL
@@ -45,27 +45,27 @@ class Normals(Label):
         self.valid_everywhere, self.cubic = valid_everywhere, cubic
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
-        """The distilled map."""
+        """The path of the distilled map."""
         return [root / "normals_distill" / f"{image_id}.png"]
 
     def sources(self, root: Path, image_id: str) -> list[Path]:
-        """The distilled map, and the LabelMap that says where to trust it."""
+        """The distilled map, and the LabelMap whose classes select its valid pixels."""
         trust = [] if self.valid_everywhere else [label_map_path(root, image_id)]
         return self.paths(root, image_id) + trust
 
     def ignored_stored(self, size_hw: tuple[int, int]) -> Array:
-        """The byte of no normal."""
+        """NO_NORMAL everywhere."""
         return np.full((*size_hw, 3), NO_NORMAL, np.uint8)
 
     def decode(self, path: Path, root: Path, image_id: str) -> Array:
-        """The bytes, where they can be trusted."""
+        """The stored bytes (H, W, 3), NO_NORMAL on classes with unreliable normals."""
         bytes_HWC = read_png(path, cv2.IMREAD_COLOR_RGB).astype(np.uint8)
         if not self.valid_everywhere:
             bytes_HWC[~self._trusted(root, image_id, bytes_HWC.shape[:2])] = NO_NORMAL
         return bytes_HWC
 
     def to_target(self, stored: Array) -> Array:
-        """Unit vectors, or zero."""
+        """Decode the bytes to unit vectors, or zero."""
         return unit_or_zero(_decoded(stored))
 
     def ignored_target(self, size_hw: tuple[int, int]) -> Array:
@@ -73,7 +73,7 @@ class Normals(Label):
         return np.zeros((*size_hw, 3), np.float32)
 
     def warp(self, stored: Array, warp: Warp) -> Array:
-        """Move the map, and turn the vectors as the image turns."""
+        """Warp the map, and rotate and mirror the vectors like the image."""
         if self.cubic or warp.mixes_vectors:
             vectors_HWC = np.where(
                 (stored == NO_NORMAL).all(-1, keepdims=True), 0, _decoded(stored)
@@ -97,7 +97,7 @@ class Normals(Label):
 
 
 def _decoded(stored: Array) -> NDArray[np.float32]:
-    """Vectors of about unit length; none is exactly zero."""
+    """Decode bytes to vectors of about unit length; no vector is exactly zero."""
     vectors_HWC: NDArray[np.float32] = np.multiply(stored, PER_BYTE, dtype=np.float32)
     return vectors_HWC - np.float32(1)
 
@@ -105,7 +105,7 @@ def _decoded(stored: Array) -> NDArray[np.float32]:
 def unit_or_zero(
     vectors_HWC: NDArray[np.float32], least: float = LEAST_NORM
 ) -> NDArray[np.float32]:
-    """Vectors scaled to length 1; those that are not longer than `least` become zero."""
+    """Normalise vectors to length 1; those of length `least` or less become zero."""
     norm_HW = np.sqrt(np.einsum("hwc,hwc->hw", vectors_HWC, vectors_HWC))
     scale_HW = np.where(norm_HW > least, 1 / np.maximum(norm_HW, least), np.float32(0))
     unit_HWC: NDArray[np.float32] = vectors_HWC * scale_HW[..., None]

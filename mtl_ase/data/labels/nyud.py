@@ -1,4 +1,4 @@
-"""NYUD-v2 in the layout of InvPT and ATRC: one folder a label, one file an image.
+"""NYUD-v2 in the layout of InvPT and ATRC: one folder per label, one file per image.
 
 Legend: H W pixels.
 """
@@ -18,7 +18,7 @@ from mtl_ase.data.labels.normals import Normals
 
 
 class NYUDSemseg(ClassMap):
-    """uint8 ids 0..39, 255 = ignore; the files say 1..40, and 0 where nothing is annotated."""
+    """uint8 ids 0..39, 255 = ignore; the files store 1..40, and 0 for unlabelled pixels."""
 
     num_classes = 40
 
@@ -32,7 +32,7 @@ class NYUDSemseg(ClassMap):
 
 
 class NYUDEdges(Edges):
-    """uint8 1 edge, 0 not, 255 = ignore; the same map in training and in scoring."""
+    """uint8 1 edge, 0 not, 255 = ignore; the same map in training and in evaluation."""
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
         """The edge map."""
@@ -67,5 +67,5 @@ class NYUDDepth(Depth):
 
     def decode(self, path: Path, root: Path, image_id: str) -> Array:
         """Metres as stored."""
-        with np.errstate(over="ignore"):  # farther than float32 reaches is infinite
+        with np.errstate(over="ignore"):  # float64 values beyond float32 become inf
             return read_npy(path).astype(np.float32)

@@ -9,12 +9,12 @@ from mtl_ase.data.labels.label import Array, ClassMap
 
 
 class Semseg(ClassMap):
-    """uint8 ids 0..20, 255 = ignore; from VOC12 where annotated there, else PASCAL-Context."""
+    """uint8 ids 0..20, 255 = ignore; from VOC12 if that file exists, else PASCAL-Context."""
 
     num_classes = 21
 
     def paths(self, root: Path, image_id: str) -> list[Path]:
-        """VOC12 first."""
+        """The paths in VOC12 and in PASCAL-Context."""
         return [root / "semseg" / s / f"{image_id}.png" for s in ("VOC12", "pascal-context")]
 
     def decode(self, path: Path, root: Path, image_id: str) -> Array:

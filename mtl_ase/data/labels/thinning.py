@@ -20,8 +20,8 @@ def thin(mask_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
     Each round deletes, at once, all pixels that meet conditions G1, G2, G3, and then all that meet
     G1, G2, G3'. Source: Guo and Hall 1989 as surveyed by Lam, Lee and Suen 1992 (page 879), the
-    `bwmorph(mask, "thin", Inf)` of the edge benchmarks. Only words of pixels around the last
-    change are looked at again.
+    `bwmorph(mask, "thin", Inf)` of the edge benchmarks. Only 64-pixel words next to the last
+    changes are processed again.
     """
     words_RC = pack_bits(mask_HW)
     _thin(words_RC.ravel(), words_RC.shape[1])
@@ -29,7 +29,7 @@ def thin(mask_HW: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def pack_bits(mask_HW: NDArray[np.bool_]) -> Words:
-    """The mask as words; the pixel at x is bit x % 64 of word 1 + x // 64 of row 1 + y."""
+    """Pack a mask; pixel (x, y) is bit x % 64 of word 1 + x // 64 in row 1 + y."""
     height, width = mask_HW.shape
     words_RC = np.zeros((height + 2, -(-width // 64) + 2), np.uint64)
     bytes_HW = np.packbits(mask_HW, axis=1, bitorder="little")
@@ -38,7 +38,7 @@ def pack_bits(mask_HW: NDArray[np.bool_]) -> Words:
 
 
 def unpack_bits(words_RC: Words, width: int) -> NDArray[np.bool_]:
-    """The mask of that width behind the words."""
+    """Undo `pack_bits`, for a mask of this width."""
     inner = np.ascontiguousarray(words_RC[1:-1, 1:-1]).view(np.uint8)
     return np.unpackbits(inner, axis=1, count=width, bitorder="little").view(np.bool_)
 
@@ -47,7 +47,7 @@ def unpack_bits(words_RC: Words, width: int) -> NDArray[np.bool_]:
 def _thin(words: Words, row: int) -> None:
     """Thin in place; `words` is the flat map, `row` the number of words in a row."""
     size = words.size
-    todo = np.empty((2, size), np.int32)  # words to look at in the first and in the second half
+    todo = np.empty((2, size), np.int32)  # queued words of the first and the second half-step
     listed = np.zeros((2, size), np.bool_)
     count = np.zeros(2, np.int64)
     doomed, place = np.empty(size, np.uint64), np.empty(size, np.int32)
@@ -82,7 +82,7 @@ def _list(
     listed: NDArray[np.bool_],
     count: NDArray[np.int64],
 ) -> None:
-    """Have a word looked at in the next of each half, unless it is empty or listed already."""
+    """Queue a word for the next half-step of each kind, unless it is empty or queued already."""
     if words[at] != NONE:
         for half in range(2):
             if not listed[half, at]:

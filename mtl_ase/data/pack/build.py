@@ -94,7 +94,7 @@ def _remove_foreign(folder: Path) -> None:
 def _build_shards(
     folder: Path, root: Path, image_ids: Sequence[str], labels: Mapping[str, Label], workers: int
 ) -> list[str]:
-    """Write all shards; what could not be read."""
+    """Write all shards; returns an error message per unreadable label."""
     jobs: list[Job] = [
         (folder, root, number, list(image_ids[start : start + SHARD_IMAGES]), dict(labels))
         for number, start in enumerate(range(0, len(image_ids), SHARD_IMAGES))

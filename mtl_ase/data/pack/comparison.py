@@ -22,17 +22,17 @@ Job = tuple[Pack, Path, int, list[str], dict[str, Label]]
 def same_as_files(
     pack: Pack, root: Path, image_ids: Sequence[str], labels: Mapping[str, Label], workers: int
 ) -> bool:
-    """Whether a pack holds what the label files decode to now.
+    """Whether a pack's content equals the decoded label files.
 
-    A pack is found by its files' names, sizes and times; this also sees a file that changed and
-    kept all three, and damaged bytes.
+    A pack is looked up by its files' names, sizes and times; this also detects files that changed
+    without changing these, and damaged packs.
 
     Args:
-        pack: of the split.
-        root: of the data set.
-        image_ids: of the split.
-        labels: kinds, by task.
-        workers: processes.
+        pack: pack of the split.
+        root: folder of the data set.
+        image_ids: ids of the split's images.
+        labels: label reader of each task.
+        workers: number of processes.
     """
     jobs: list[Job] = [
         (pack, root, start, list(image_ids[start : start + SHARD_IMAGES]), dict(labels))
@@ -60,7 +60,7 @@ def _equal(
     try:
         decoded = decode_map(labels, name, root, image_id)
     except BadFile:
-        decoded = None  # as in a pack that was built without it
+        decoded = None  # packs store unreadable labels as missing
     if decoded is None or packed is None:
         return decoded is packed
     return np.array_equal(decoded, packed)

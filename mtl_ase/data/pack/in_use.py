@@ -1,7 +1,7 @@
-"""Which packs are in use, so that nobody removes them.
+"""Locks on packs in use, so that no other process removes them.
 
-Whoever builds or reads a pack holds a shared lock on its folder. Where a file system has no locks
-on folders, every pack counts as in use.
+Every process that builds or reads a pack has a shared lock on its folder. On file systems without
+locks on folders, every pack counts as in use.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 
 
 def hold(folder: Path) -> int:
-    """Mark a pack as in use until the number that this gives is closed.
+    """Lock a pack as in use; returns the file descriptor, whose closing releases the lock.
 
     Raises:
-        OSError: the folder is not there.
+        OSError: the folder does not exist.
     """
     number = os.open(folder, os.O_RDONLY)
     with suppress(OSError):
@@ -28,18 +28,18 @@ def hold(folder: Path) -> int:
 
 @contextmanager
 def held_new(folder: Path) -> Iterator[None]:
-    """Make a pack's folder unless it is there, and hold it.
+    """Create a pack's folder unless it exists, and lock it as in use.
 
     Raises:
-        OSError: it can't be made.
+        OSError: it can't be created.
     """
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             number = hold(folder)
         except FileNotFoundError:
-            continue  # removed as stale in this moment
-        if _is_still(folder, number):
+            continue  # another process has just removed it as stale
+        if _still_exists(folder, number):
             break
         os.close(number)
     try:
@@ -63,8 +63,8 @@ def remove_unused(folder: Path) -> None:
         os.close(number)
 
 
-def _is_still(folder: Path, number: int) -> bool:
-    """Whether the open folder is the one of this name."""
+def _still_exists(folder: Path, number: int) -> bool:
+    """Whether the open folder still exists under this path."""
     try:
         return os.path.samestat(folder.stat(), os.fstat(number))
     except FileNotFoundError:

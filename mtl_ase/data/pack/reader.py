@@ -19,7 +19,7 @@ from mtl_ase.data.pack.in_use import hold
 
 
 def named(manifest: Path) -> object:
-    """The pack that a manifest was written for, or None where it can't be read."""
+    """The pack name in a manifest, or None if it can't be read."""
     try:
         return json.loads(manifest.read_text(encoding="utf-8"))["pack"]
     except (OSError, ValueError, LookupError, TypeError):
@@ -31,7 +31,7 @@ class PackDamaged(Exception):
 
 
 class PackUnreadable(PackDamaged):
-    """A pack's bytes can't be had, maybe for now only: too many open files, a server is away."""
+    """A pack can't be read, maybe temporarily: too many open files, a file server is down."""
 
 
 class Pack:
@@ -88,7 +88,7 @@ class Pack:
         number, row = divmod(index, SHARD_IMAGES)
         try:
             file, shard, index_NK = self._shard(number)
-            if file.size() != len(shard):  # to read mapped memory without a file kills the process
+            if file.size() != len(shard):  # reading a truncated memory map kills the process
                 raise ValueError("another size")
             entry = index_NK[row, self._column[name]]
             if not entry["length"]:

@@ -1,4 +1,4 @@
-"""The edge score: suppression, thinning, matching, precision and recall."""
+"""Edge metrics: non-maximum suppression, thinning, matching, precision and recall."""
 
 from mtl_ase.metrics.edges.counts import EdgeCounts, count_edges
 from mtl_ase.metrics.edges.curve import EdgeCurve, edge_curve

@@ -1,4 +1,4 @@
-"""Matched and predicted edge pixels of one image, threshold by threshold.
+"""Numbers of matched and predicted edge pixels of one image at every threshold.
 
 Legend: H W pixels, N thresholds.
 """
@@ -18,7 +18,7 @@ Counts = NDArray[np.int64]
 
 
 class EdgeCounts(NamedTuple):
-    """What an image adds to precision and recall."""
+    """One image's counts for precision and recall."""
 
     matched_N: Counts
     predicted_N: Counts
@@ -37,13 +37,13 @@ def count_edges(
     """Threshold, thin and match.
 
     Args:
-        probability_HW: of an edge.
+        probability_HW: edge probability.
         true_HW: thinned true edges.
-        valid_HW: where predictions count.
-        thresholds_N: in rising order.
-        max_distance: of a match, in pixels.
-        strict: predict where the probability is over the threshold, not where it is equal.
-        nms: suppress all but the crests of the map first.
+        valid_HW: False at ignored pixels.
+        thresholds_N: thresholds in ascending order.
+        max_distance: largest distance of a match, in pixels.
+        strict: predict an edge where probability > threshold instead of >=.
+        nms: apply non-maximum suppression first.
     """
     if nms:
         probability_HW = suppress(probability_HW)
@@ -53,7 +53,7 @@ def count_edges(
     for n, threshold in enumerate(thresholds_N):
         mask_HW = probability_HW > threshold if strict else probability_HW >= threshold
         size = int(np.count_nonzero(mask_HW))
-        if size == size_before:  # masks are nested: as large means the same
+        if size == size_before:  # masks are nested, so equal size means equal masks
             matched_N[n], predicted_N[n] = matched_N[n - 1], predicted_N[n - 1]
             continue
         size_before = size

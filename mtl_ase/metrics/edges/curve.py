@@ -1,4 +1,4 @@
-"""Precision, recall and their summaries, from counts.
+"""The precision-recall curve with ODS, OIS and AP, from counts.
 
 Legend: I images, N thresholds.
 """
@@ -16,21 +16,21 @@ Shares = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class EdgeCurve:
-    """The precision-recall curve of a data set, with the benchmark's three numbers (shares of 1).
+    """The precision-recall curve of a data set, with ODS, OIS and AP (all from 0 to 1).
 
     Source: SEISM's scripts `gather_measure.m` (sums, precision, recall), `general_ods.m`,
-    `general_ois.m` and `general_ap.m`. With one ground truth an image, as here, the matched
-    predicted and the matched true pixels are equally many. Our deviation: where no pixel of the
-    data set is true, recall is 0, not 1.
+    `general_ois.m` and `general_ap.m`. With one ground truth per image, as here, the numbers of
+    matched predicted and matched true pixels are equal. Our deviation: without true pixels in the
+    data set, recall is 0, not 1.
 
     Attributes:
-        thresholds_N: in rising order.
-        precision_N: matched / predicted pixels of all images; 1 where none are predicted.
+        thresholds_N: thresholds in ascending order.
+        precision_N: matched / predicted pixels of all images; 1 if none are predicted.
         recall_N: matched / true pixels of all images.
-        f_N: their harmonic mean.
+        f_N: harmonic mean of precision and recall.
         ods: the best F at one threshold for all images (no interpolation between thresholds).
-        ods_threshold: the first that reaches it.
-        ois: F of the counts that every image has at its own best threshold.
+        ods_threshold: the first threshold that reaches it.
+        ois: F of the summed counts at each image's own best threshold.
         ap: area under the curve: the sum of precision interpolated at recall 0, 0.01, ... 1 (0
             outside the recalls that occur), divided by 100. Where nothing is predicted the curve
             begins at recall 0 with precision 1; of equal recalls the lowest threshold's counts.
@@ -52,10 +52,10 @@ def edge_curve(
     """The curve of all images together.
 
     Args:
-        matched_IN: pairs of a predicted and a true pixel.
-        predicted_IN: predicted pixels.
-        true_I: true pixels.
-        thresholds_N: in rising order.
+        matched_IN: number of matched pixels.
+        predicted_IN: number of predicted pixels.
+        true_I: number of true pixels.
+        thresholds_N: thresholds in ascending order.
     """
     matched_N, predicted_N, true = matched_IN.sum(0), predicted_IN.sum(0), true_I.sum()
     precision_N = np.where(predicted_N > 0, _ratio(matched_N, predicted_N), 1.0)
@@ -79,7 +79,7 @@ def edge_curve(
 
 
 def f_measure(matched: Counts, predicted: Counts, true: Counts) -> Shares:
-    """2 P R / (P + R) = 2 matched / (predicted + true); 0 where nothing is either."""
+    """2 P R / (P + R) = 2 matched / (predicted + true); 0 if the denominator is 0."""
     return _ratio(2 * matched, predicted + true)
 
 

@@ -1,6 +1,6 @@
 """One-to-one matching of edge pixels.
 
-Legend: H W pixels, P pixels of a map with a border, G true edge pixels, K offsets within reach.
+Legend: H W pixels, P pixels of a padded map, G true edge pixels, K offsets within max_distance.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ NOBODY = -1
 
 
 class Matching:
-    """Counts the matches of many predictions of one image with its true edge pixels.
+    """Matches many predictions of one image with its true edge pixels.
 
-    The count is the largest number of disjoint pairs of a predicted and a true pixel that are at
-    most so far apart: a maximum bipartite matching, so it is exact and the same on every machine.
+    The result is the size of a maximum bipartite matching between predicted and true pixels at most
+    `max_distance` apart, so it is exact and deterministic.
 
     Our deviation: the benchmark's `correspondPixels` (BSDS, Martin 2003) solves a minimum-cost
-    assignment. There a pixel left alone costs as much as a hundred of the longest pairs, so one
-    more pair pays unless a hundred others had to be made longest for it: the optimum is a matching
-    of maximum cardinality. But it gives every pixel only six such ways out, drawn at random, and
-    rounds costs, so its count is that maximum or up to half a percent less, and differs from call
-    to call.
+    assignment. Its outlier cost is a hundred times the maximal distance, so that an additional pair
+    almost always lowers the cost, and the optimum is a matching of maximum cardinality. But it adds
+    only six random outlier edges per pixel and rounds costs, so its result is up to half a percent
+    below the maximum and varies between calls.
 
-    Method: Hopcroft and Karp (1973), O(E sqrt(V)) at worst, on the pixel grid. It starts from the
-    previous prediction's matching, of which at the next threshold most pairs are left.
+    Method: Hopcroft and Karp (1973), O(E sqrt(V)) at worst, on the pixel grid, warm-started with
+    the matching of the previous prediction, which at the next threshold is mostly still valid.
 
     Args:
         true_HW: true edge pixels.
-        max_distance: of a pair's pixel centres, in pixels.
+        max_distance: largest distance of matched pixel centres, in pixels.
     """
 
     def __init__(self, true_HW: NDArray[np.bool_], max_distance: float) -> None:
@@ -50,7 +49,7 @@ class Matching:
         self._owner_P = np.full(bordered_HW.size, NOBODY, np.int32)
 
     def count(self, predicted_HW: NDArray[np.bool_]) -> int:
-        """The number of pairs with the pixels of a prediction."""
+        """The number of predicted pixels that are matched to true ones."""
         height, width = predicted_HW.shape
         reach = self.reach
         self._predicted_HW[reach : reach + height, reach : reach + width] = predicted_HW
@@ -64,7 +63,7 @@ class Matching:
 
 @compiled
 def _part(predicted_P: NDArray[np.bool_], partner_G: Index, owner_P: Index) -> None:
-    """Undo the pairs whose pixel is no longer predicted."""
+    """Remove the pairs whose pixel is no longer predicted."""
     for g in range(partner_G.size):
         pixel = partner_G[g]
         if pixel != NOBODY and not predicted_P[pixel]:
@@ -76,7 +75,7 @@ def _part(predicted_P: NDArray[np.bool_], partner_G: Index, owner_P: Index) -> N
 def _neighbours(
     predicted_P: NDArray[np.bool_], true_G: Index, offset_K: Index
 ) -> tuple[NDArray[np.int64], Index]:
-    """Predicted pixels within reach of every true one: those of g lie from start[g] on."""
+    """Adjacency lists (CSR): near[start[g]:start[g + 1]] are the predicted pixels close to g."""
     start = np.empty(true_G.size + 1, np.int64)
     near = np.empty(true_G.size * offset_K.size, np.int32)
     count = 0
@@ -93,7 +92,7 @@ def _neighbours(
 
 @compiled
 def _pair_nearest(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: Index) -> None:
-    """Give every single true pixel the nearest single predicted one."""
+    """Match every unmatched true pixel greedily to the nearest unmatched predicted one."""
     for g in range(partner_G.size):
         if partner_G[g] == NOBODY:
             for edge in range(start[g], start[g + 1]):
@@ -105,14 +104,14 @@ def _pair_nearest(start: NDArray[np.int64], near: Index, partner_G: Index, owner
 
 @compiled
 def _augment(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: Index) -> None:
-    """Make the matching a maximum one, by disjoint shortest augmenting paths, phase by phase."""
+    """Extend to a maximum matching by phases of disjoint shortest augmenting paths."""
     size = partner_G.size
     level, queue, path = (
         np.empty(size, np.int32),
         np.empty(size, np.int32),
         np.empty(size, np.int32),
     )
-    ahead = np.empty(size, np.int64)  # the edge that the search tries next, by true pixel
+    ahead = np.empty(size, np.int64)  # next edge of the depth-first search, by true pixel
     while True:
         singles = _levels(start, near, partner_G, owner_P, level, queue)
         if singles == 0:
@@ -127,7 +126,7 @@ def _augment(start: NDArray[np.int64], near: Index, partner_G: Index, owner_P: I
                     continue
                 other = owner_P[near[ahead[g]]]
                 ahead[g] += 1
-                if other == NOBODY:  # the path's pixels change hands
+                if other == NOBODY:  # flip the pairs along the path
                     for step in range(depth, -1, -1):
                         pixel = near[ahead[path[step]] - 1]
                         partner_G[path[step]] = pixel
@@ -147,9 +146,9 @@ def _levels(
     level: Index,
     queue: Index,
 ) -> int:
-    """Steps from the nearest single true pixel, of the true pixels up to the first way out.
+    """Breadth-first levels of true pixels, from the unmatched ones to the first augmenting path.
 
-    Returns how many singles the queue starts with, or 0 if there is no way to pair one more.
+    Returns the number of unmatched true pixels, or 0 if there is no augmenting path.
     """
     tail = 0
     for g in range(partner_G.size):

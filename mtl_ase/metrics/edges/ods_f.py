@@ -42,17 +42,17 @@ class OdsF(CountingMetric):
         strict: bool = False,
         nms: bool = False,
     ) -> None:
-        """Fix the protocol.
+        """Set the options of the benchmark.
 
         Args:
-            num_thresholds: evenly spaced, from 0.01 to 0.99.
-            max_dist: largest distance of a match, as a share of the image diagonal.
-            max_images: score only the first so many images of the data set, for a quick look during
-                training; None scores all. See `CountingMetric`.
-            ignore_index: label value of pixels where predictions do not count.
-            ends: two more thresholds, 0.001 and 0.999 (the list HED.txt of SEISM).
-            strict: predict where the probability is over a threshold, not where it is equal.
-            nms: suppress all but the crests of the map first.
+            num_thresholds: number of thresholds, evenly spaced from 0.01 to 0.99.
+            max_dist: largest distance of a match, as a fraction of the image diagonal.
+            max_images: evaluate only the first so many images of the data set, for quick
+                validations during training; None: all. See `CountingMetric`.
+            ignore_index: label value of ignored pixels.
+            ends: add the thresholds 0.001 and 0.999 (the list HED.txt of SEISM).
+            strict: predict an edge where probability > threshold instead of >=.
+            nms: apply non-maximum suppression first.
         """
         tails = ([0.001], [0.999]) if ends else ([], [])
         thresholds = [*tails[0], *np.linspace(0.01, 0.99, num_thresholds), *tails[1]]
@@ -64,7 +64,7 @@ class OdsF(CountingMetric):
         self.strict, self.nms = strict, nms
 
     def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
-        """Of one image, given the probability of an edge and the label 0, 1 or ignore."""
+        """The counts_K of one image, given edge probabilities and the label 0, 1 or ignore."""
         label = label_HW.cpu().numpy()
         valid_HW = label != self.ignore_index
         if not valid_HW.any():
@@ -81,7 +81,7 @@ class OdsF(CountingMetric):
         return torch.from_numpy(np.concatenate([matched_N, predicted_N, [true, 1]]))
 
     def count_all(self, images: Iterable[tuple[Tensor, Tensor]]) -> list[Tensor]:
-        """The counts of several images, on all cores."""
+        """The counts_K of several images, computed in parallel on all cores."""
         with ThreadPoolExecutor(usable_cores()) as pool:
             jobs = [pool.submit(self.count, *image) for image in images]
             return [job.result() for job in jobs]

@@ -1,4 +1,4 @@
-"""Non-maximum suppression of an edge map, as SEISM does it before thresholds.
+"""Non-maximum suppression of an edge map, as SEISM applies it before thresholding.
 
 Legend: H W pixels; x runs along rows, y along columns.
 """
@@ -20,11 +20,12 @@ STEP, BORDER, MARGIN = 1, 5, np.float32(1.01)
 
 
 def suppress(edge_HW: Map) -> Map:
-    """The map with zeros where a neighbour across the edge is stronger, and weaker at the border.
+    """Set non-maximal pixels across the edge to zero, and attenuate values near the border.
 
-    Across the edge is where the Hessian of the map, smoothed by a triangle filter of radius 4,
-    curves most. A pixel stays if 1.01 times its value is no less than that of the points one pixel
-    to either side; within five pixels of the border values fall off linearly. Source: SEISM's
+    The direction across the edge is that of largest curvature, from the Hessian of the map smoothed
+    by a triangle filter of radius 4. A pixel is kept if 1.01 times its value is at least that of
+    the points one pixel to either side; values decrease linearly within five pixels of the border.
+    Source: SEISM's
     `read_one_cont_png` and the `edgesNms` it calls with r = 1, s = 5, m = 1.01 (Dollar and Zitnick,
     Structured Edge Detection), written anew from their description.
     """
@@ -47,7 +48,7 @@ def _across(edge_HW: Map) -> tuple[Map, Map]:
 
 
 def _gradient(map_HW: NDArray[np.generic]) -> tuple[Map, Map]:
-    """Derivatives along x and y: central differences, one-sided at the border, 0 of one pixel."""
+    """Derivatives along x and y: central differences, one-sided at the border, 0 if size is 1."""
     dy_HW, dx_HW = (
         np.gradient(map_HW, axis=axis) if map_HW.shape[axis] > 1 else np.zeros_like(map_HW)
         for axis in (0, 1)
@@ -56,7 +57,7 @@ def _gradient(map_HW: NDArray[np.generic]) -> tuple[Map, Map]:
 
 
 def _fall_off(size: int) -> Map:
-    """Factors along an axis: 0 at both ends, 1 from `BORDER` pixels (at most half) inwards."""
+    """Attenuation along an axis: a linear ramp from 0 at both ends to 1 within `BORDER` pixels."""
     border = min(BORDER, size // 2)
     factor = np.ones(size, np.float32)
     for distance in range(border):
@@ -85,7 +86,7 @@ def _suppress(edge_HW: Map, cosine_HW: Map, sine_HW: Map) -> Map:
 
 @compiled
 def _between(edge_HW: Map, y: float, x: float) -> np.float32:
-    """Bilinear interpolation; points outside take the border's value."""
+    """Bilinear interpolation with replicated border."""
     height, width = edge_HW.shape
     y, x = min(max(y, 0.0), height - 1.001), min(max(x, 0.0), width - 1.001)
     y, x = max(y, 0.0), max(x, 0.0)  # maps of one row or column

@@ -1,4 +1,4 @@
-"""What the lineage's way of making inputs costs: `m3vit_faithful` against `m3vit`, same draws.
+"""Compares the augmentations `m3vit_faithful` and `m3vit`, with the same random draws.
 
 Legend: H W pixels, C channels.
 """
@@ -26,7 +26,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "one warp": SAME_PLACE,
     "m3vit_faithful": SAME_PLACE | {"faithful": True},
 }
-"""The one in the middle puts pixels where the faithful one does, to compare them one by one."""
+"""The recipe "one warp" has the geometry of the faithful recipe, for comparisons pixel by pixel."""
 FAR = np.cos(np.radians(10))
 BLOCK, FINE = 16, 4
 
@@ -34,12 +34,12 @@ Made = dict[str, Sample]
 
 
 def benchmark_recipe(config: DictConfig) -> dict[str, Any]:
-    """Percent of pixels, levels, degrees and milliseconds by which the recipes differ.
+    """Differences of the recipes in percent of pixels, grey levels, degrees and milliseconds.
 
     Means over the training split; `ratio` is the faithful recipe's time over the default's.
 
     Raises:
-        UserError: another recipe was chosen.
+        UserError: `config` has another recipe than m3vit.
     """
     if config.data.augmentation.get("crop") is not None:
         raise UserError("it compares with the recipe m3vit; choose data/augmentation=m3vit.")
@@ -74,7 +74,7 @@ def _mean(values: list[float]) -> float:
 
 
 def _costs(datasets: dict[str, DenseDataset], index: int) -> dict[str, float]:
-    """Of one sample; what its labels don't allow is left out."""
+    """The differences on one sample; those that its labels don't define are omitted."""
     made = {name: data[0, index] for name, data in datasets.items()}
     ours, near, theirs = (
         {task: label.numpy() for task, label in made[name].labels.items()} for name in RECIPES
@@ -103,7 +103,7 @@ def _normal_costs(near_CHW: Map, theirs_CHW: Map) -> dict[str, float]:
 
 
 def _picture_costs(datasets: dict[str, DenseDataset], index: int, made: Made) -> dict[str, float]:
-    """Of one sample's image."""
+    """The differences on one sample's image."""
     theirs = datasets["m3vit_faithful"]
     image_HWC = read_image(theirs.layout.image_path(theirs.root, theirs.image_ids[index]))
     size_hw = (image_HWC.shape[0], image_HWC.shape[1])
@@ -131,7 +131,7 @@ def _warp(dataset: DenseDataset, index: int, size_hw: tuple[int, int]) -> Warp:
 
 
 def _averaged(image_HWC: Map, warp: Warp) -> Map:
-    """The image as an ideal sensor would see it: of each output pixel the mean of FINE x FINE."""
+    """The ideally antialiased image: each output pixel is the mean of FINE x FINE samples."""
     fine_23 = FINE * warp.matrix_23
     fine_23[:, 2] += (FINE - 1) / 2
     height, width = warp.size_hw
@@ -140,7 +140,7 @@ def _averaged(image_HWC: Map, warp: Warp) -> Map:
 
 
 def _off(image_CHW: Map, averaged_HWC: Map, inside_HW: Map) -> float:
-    """Root mean square difference within the picture."""
+    """Root mean square difference inside the source image."""
     off_HWC = image_CHW.transpose(1, 2, 0).astype(np.float32) - averaged_HWC
     return float(np.sqrt(np.mean(off_HWC[inside_HW] ** 2)))
 
