@@ -13,8 +13,12 @@ from tests.conftest import Run
     ("options", "left"),
     [
         (["logger=tensorboard", "callbacks=ema"], "tensorboard/events*"),
-        (["model.activation_checkpointing=true", "trainer.accumulate_grad_batches=2"], "DONE"),
-        (["experiment=mtl_vit", "schedule=poly"], "DONE"),
+        pytest.param(
+            ["model.activation_checkpointing=true", "trainer.accumulate_grad_batches=2"],
+            "DONE",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(["experiment=mtl_vit", "schedule=poly"], "DONE", marks=pytest.mark.slow),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

@@ -123,6 +123,7 @@ def test_a_killed_search_goes_on(script: Run, options: list[str], tmp_path: Path
     assert "trial 0:" not in again.stdout
 
 
+@pytest.mark.slow
 def test_a_failing_training_is_a_failed_trial(
     script: Run, options: list[str], tmp_path: Path
 ) -> None:

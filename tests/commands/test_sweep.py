@@ -141,6 +141,7 @@ def test_a_tied_sweep_leaves_runs_and_a_summary(
         assert OmegaConf.load(run / "config.yaml").run_dir == str(run)
 
 
+@pytest.mark.slow
 def test_wrong_use_of_a_sweep_starts_no_job(script: Run, tmp_path: Path) -> None:
     done = script("train.py", "-m", "seed=0,1", "model.adapter.rankk=1,2", f"run_dir={tmp_path}")
     assert done.returncode == 2

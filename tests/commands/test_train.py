@@ -178,6 +178,7 @@ def test_a_signal_saves_and_ends_the_run(
     assert logged_steps(folder) == list(range(reached + 2))
 
 
+@pytest.mark.slow
 def test_a_second_run_does_not_overwrite_the_first(
     script: Run, tiny: list[str], finished_run: Path
 ) -> None:
@@ -189,6 +190,7 @@ def test_a_second_run_does_not_overwrite_the_first(
     assert (finished_run / "metrics.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_sweep_makes_a_run_of_every_combination(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:
@@ -201,6 +203,7 @@ def test_a_sweep_makes_a_run_of_every_combination(
     assert gates == {"mtl_ase.model.AdaptiveShared", "mtl_ase.model.SoftmaxTopK"}
 
 
+@pytest.mark.slow
 def test_a_task_without_labels_is_null_and_the_others_go_on(
     script: Run, tiny_elsewhere: list[str], scenes_root: Path, tmp_path: Path
 ) -> None:

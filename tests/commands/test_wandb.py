@@ -17,6 +17,7 @@ def start_twice(script: Run, run: Path, *overrides: str) -> None:
     assert (run / "DONE").exists()
 
 
+@pytest.mark.slow
 def test_two_starts_have_one_wandb_id(
     script: Run, tiny: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -60,6 +60,7 @@ def test_all_stop_after_the_same_step(
     assert len(set(saved_steps(folder))) == len(saved_steps(folder))
 
 
+@pytest.mark.slow
 def test_a_signal_before_the_first_step_ends_all(
     start: Start, two_ranks: list[str], tmp_path: Path
 ) -> None:
