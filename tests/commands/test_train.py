@@ -178,7 +178,6 @@ def test_a_signal_saves_and_ends_the_run(
     assert logged_steps(folder) == list(range(reached + 2))
 
 
-@pytest.mark.slow
 def test_a_second_run_does_not_overwrite_the_first(
     script: Run, tiny: list[str], finished_run: Path
 ) -> None:

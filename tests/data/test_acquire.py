@@ -103,7 +103,7 @@ def test_a_broken_download_goes_on_where_it_stopped(server: Server, tmp_path: Pa
 
 def test_the_next_run_continues_too(server: Server, tmp_path: Path) -> None:
     server.break_after = [100_000, 100_000, 100_000]
-    with pytest.raises(UserError, match=r"broke off 3 times.*from byte 300,000"):
+    with pytest.raises(UserError, match=r"broke off 3 times.*at byte 300,000"):
         download(url(server), tmp_path / "file")
     assert not (tmp_path / "file").exists()
     download(url(server), tmp_path / "file")
