@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from mtl_ase.base.bounds import Count, Seed, Size
 from mtl_ase.base.errors import UserError
-from mtl_ase.data.accumulation import AccumulationLoader
+from mtl_ase.data.accumulation import AccumulationLoader, limited_batches
 from mtl_ase.data.augmentation import Augmentation
 from mtl_ase.data.dense_dataset import DenseDataset, OnBadSample
 from mtl_ase.data.labels import Label
@@ -200,10 +200,8 @@ class DataModule(pl.LightningDataModule):
     @property
     def batches_per_epoch(self) -> int:
         """Training batches per epoch on this rank, after `trainer.limit_train_batches`."""
-        batches, limit = len(self.train_dataloader()), 1.0
-        if self.trainer is not None:
-            limit = self.trainer.limit_train_batches
-        return min(batches, limit) if isinstance(limit, int) else int(batches * limit)
+        limit = 1.0 if self.trainer is None else self.trainer.limit_train_batches
+        return limited_batches(len(self.train_dataloader()), limit)
 
     def progress(self) -> dict[str, int]:
         """Training batches completed in total, and batches per epoch (0: unlimited)."""

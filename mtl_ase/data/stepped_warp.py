@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtl_ase.data.image_files import EncodedImage
-from mtl_ase.data.warp import Warp, make_warp
+from mtl_ase.data.warp import Warp, make_warp, warp_affine
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,7 @@ class SteppedWarp(Warp):
         if self.mirror:
             pixels = cv2.flip(pixels, 1)
         if self.rotation_23 is not None:
-            pixels = cv2.warpAffine(
-                pixels,
-                self.rotation_23,
-                self.source_hw[::-1],
-                flags=interpolation,
-                borderMode=cv2.BORDER_CONSTANT,
-                borderValue=(border,) * 4,
-            )
+            pixels = warp_affine(pixels, self.rotation_23, self.source_hw, interpolation, border)
         return cv2.resize(pixels, self.size_hw[::-1], interpolation=interpolation)
 
     def apply_to_image(self, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -71,14 +71,7 @@ class Warp:
 
     def apply(self, pixels: NDArray[Any], interpolation: int, border: float) -> NDArray[Any]:
         """Warp a map, (H, W) or (H, W, C); pixels from outside get the value `border`."""
-        return cv2.warpAffine(
-            pixels,
-            self.matrix_23,
-            self.size_hw[::-1],
-            flags=interpolation,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=(border,) * 4,
-        )
+        return warp_affine(pixels, self.matrix_23, self.size_hw, interpolation, border)
 
     def apply_to_image(self, image_HWC: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Warp an image bilinearly, with an antialiasing blur if it shrinks; black outside."""
@@ -145,6 +138,24 @@ class Warp:
                 np.floor(position_HW, out=position_HW)
             source_HW2[..., axis] = position_HW
         return source_HW2
+
+
+def warp_affine(
+    pixels: NDArray[Any],
+    matrix_23: NDArray[np.float64],
+    size_hw: tuple[int, int],
+    interpolation: int,
+    border: float,
+) -> NDArray[Any]:
+    """Map source pixels by an affine matrix; pixels from outside get the value `border`."""
+    return cv2.warpAffine(
+        pixels,
+        matrix_23,
+        size_hw[::-1],
+        flags=interpolation,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(border,) * 4,
+    )
 
 
 def fit_box(source_hw: tuple[int, int], size_hw: tuple[int, int], fit: Fit) -> Box:

@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.base.numerics import at_least_float32
-from mtl_ase.losses.counted_loss import CountedLoss
+from mtl_ase.losses.counted_loss import CountedLoss, only_channel
 
 
 class BalancedBCE(CountedLoss):
@@ -53,12 +52,7 @@ class BalancedBCE(CountedLoss):
         Raises:
             UserError: the logits have not exactly one channel.
         """
-        if logits_BCHW.shape[1] != 1:
-            raise UserError(
-                f"BalancedBCE: the logits have {logits_BCHW.shape[1]} channels; set the task's "
-                "channels to 1."
-            )
-        logits_BHW = at_least_float32(logits_BCHW[:, 0])
+        logits_BHW = only_channel(logits_BCHW, "BalancedBCE")
         positive_BHW = label_BHW == 1
         valid_BHW = label_BHW != self.ignore_index
         counts_K = self.counts(label_BHW) if counts_K is None else counts_K

@@ -6,6 +6,9 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from mtl_ase.base.errors import UserError
+from mtl_ase.base.numerics import at_least_float32
+
 
 class CountedLoss(nn.Module, ABC):
     """A sum over the labelled pixels, divided by their number.
@@ -34,3 +37,21 @@ class CountedLoss(nn.Module, ABC):
             label: label of the same images.
             counts: counts_K to normalise by, on the device of the logits; None: `counts(label)`.
         """
+
+
+def only_channel(logits_BCHW: Tensor, loss: str) -> Tensor:
+    """The logits_BHW of a task with one channel, in float32 at least.
+
+    Args:
+        logits_BCHW: of the network.
+        loss: name of the loss, for the message.
+
+    Raises:
+        UserError: the logits have not exactly one channel.
+    """
+    if logits_BCHW.shape[1] != 1:
+        raise UserError(
+            f"{loss}: the logits have {logits_BCHW.shape[1]} channels; set the task's "
+            "channels to 1."
+        )
+    return at_least_float32(logits_BCHW[:, 0])

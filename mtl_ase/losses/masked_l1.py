@@ -5,9 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mtl_ase.base.errors import UserError
-from mtl_ase.base.numerics import at_least_float32
-from mtl_ase.losses.counted_loss import CountedLoss
+from mtl_ase.losses.counted_loss import CountedLoss, only_channel
 
 
 class MaskedL1(CountedLoss):
@@ -29,12 +27,7 @@ class MaskedL1(CountedLoss):
         Raises:
             UserError: the logits have not exactly one channel.
         """
-        if logits_BCHW.shape[1] != 1:
-            raise UserError(
-                f"MaskedL1: the logits have {logits_BCHW.shape[1]} channels; set the task's "
-                "channels to 1."
-            )
+        prediction_BHW = only_channel(logits_BCHW, "MaskedL1")
         (valid_count,) = (self.counts(label_BHW) if counts_K is None else counts_K).clamp(min=1)
-        prediction_BHW = at_least_float32(logits_BCHW[:, 0])
         error_BHW = (prediction_BHW - label_BHW.to(prediction_BHW)).abs()
         return torch.where(label_BHW > 0, error_BHW, 0.0).sum() / valid_count
