@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, distributed
 
+from mtl_ase.launch.world import num_processes
+
 
 class PerImageCounts:
     """Counts of single images, by full metric key and image id."""
@@ -23,9 +25,9 @@ class PerImageCounts:
 
     def gather(self) -> None:
         """Merge the counts of all processes; a collective operation."""
-        if not (distributed.is_available() and distributed.is_initialized()):
+        if num_processes() == 1:
             return
-        parts: list[Mapping[str, Mapping[str, Tensor]]] = [{}] * distributed.get_world_size()
+        parts: list[Mapping[str, Mapping[str, Tensor]]] = [{}] * num_processes()
         distributed.all_gather_object(parts, self.counts)
         for part in parts:
             for key, images in part.items():

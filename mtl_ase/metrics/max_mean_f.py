@@ -5,12 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mtl_ase.metrics.counting import CountingMetric, in_ticks
+from mtl_ase.base.bounds import Positive
+from mtl_ase.metrics.counting import in_ticks
+from mtl_ase.metrics.saliency_masks import ThresholdedSaliency
 
 TICKS = 2**32
 
 
-class MaxMeanF(CountingMetric):
+class MaxMeanF(ThresholdedSaliency):
     """F of precision and recall averaged over images, at the best threshold; in percent.
 
     F = 2 P R / (P + R) (beta = 1), P and R being means of every image's own, 0 where an image has
@@ -20,25 +22,19 @@ class MaxMeanF(CountingMetric):
     do not count. Counts: precision_N and recall_N of every image in ticks of 2^-32, images.
     """
 
-    higher_is_better = True
-
-    def __init__(self, num_thresholds: int = 15, ignore_index: int = 255) -> None:
+    def __init__(self, num_thresholds: Positive = 15, ignore_index: int = 255) -> None:
         """Try `num_thresholds` thresholds."""
-        super().__init__(2 * num_thresholds + 1)
-        self.ignore_index = ignore_index
-        self.thresholds = torch.linspace(0.2, 0.9, num_thresholds, dtype=torch.float64).tolist()
+        super().__init__(2, num_thresholds, ignore_index)
 
     def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
         """The counts_K of one image, given saliency probabilities and the label 0, 1 or ignore."""
-        valid_HW = label_HW != self.ignore_index
-        true = label_HW[valid_HW] == 1
-        probability = probability_HW[valid_HW].float()
-        predicted = probability > probability.new_tensor(self.thresholds)[:, None]
-        hits_N = (predicted & true).sum(dim=1).double()
-        precision_N = hits_N / predicted.sum(dim=1).clamp(min=1)
-        recall_N = hits_N / true.sum().clamp(min=1)
+        predicted_NV, true_V = self.masks(probability_HW, label_HW)
+        seen = torch.tensor(true_V.numel() > 0, device=true_V.device).long()
+        hits_N = (predicted_NV & true_V).sum(dim=1).double()
+        precision_N = hits_N / predicted_NV.sum(dim=1).clamp(min=1)
+        recall_N = hits_N / true_V.sum().clamp(min=1)
         shares = in_ticks(torch.cat([precision_N, recall_N]), TICKS)
-        return torch.cat([shares, valid_HW.any().long()[None]])
+        return torch.cat([shares, seen[None]])
 
     def score(self, counts_K: Tensor) -> Tensor:
         """The best threshold's F-measure; NaN when no labelled image was seen."""

@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from mtl_ase.base.bounds import Positive
-from mtl_ase.metrics.counting import CountingMetric, in_ticks
+from mtl_ase.metrics.counting import in_ticks
+from mtl_ase.metrics.saliency_masks import ThresholdedSaliency
 
 TICKS = 2**32
 
 
-class SaliencyIoU(CountingMetric):
+class SaliencyIoU(ThresholdedSaliency):
     """Foreground IoU of each image, averaged over images, at the best threshold; in percent.
 
     A pixel is salient where probability > threshold, thresholds being evenly spaced from 0.2 to
@@ -20,23 +21,16 @@ class SaliencyIoU(CountingMetric):
     `ignore_index` do not count. Counts: IoU_N of every image in ticks of 2^-32, images.
     """
 
-    higher_is_better = True
-
     def __init__(self, num_thresholds: Positive = 15, ignore_index: int = 255) -> None:
         """Try `num_thresholds` thresholds."""
-        super().__init__(num_thresholds + 1)
-        self.ignore_index = ignore_index
-        self.thresholds = torch.linspace(0.2, 0.9, num_thresholds, dtype=torch.float64).tolist()
+        super().__init__(1, num_thresholds, ignore_index)
 
     def count(self, probability_HW: Tensor, label_HW: Tensor) -> Tensor:
         """The counts_K of one image, given saliency probabilities and the label 0, 1 or ignore."""
-        valid_HW = label_HW != self.ignore_index
-        true = label_HW[valid_HW] == 1
-        probability = probability_HW[valid_HW].float()
-        predicted = probability > probability.new_tensor(self.thresholds)[:, None]
-        both_N, either_N = (predicted & true).sum(dim=1), (predicted | true).sum(dim=1)
+        predicted_NV, true_V = self.masks(probability_HW, label_HW)
+        both_N, either_N = (predicted_NV & true_V).sum(dim=1), (predicted_NV | true_V).sum(dim=1)
         iou_N = torch.where(either_N > 0, both_N.double() / either_N, 1.0)
-        seen = valid_HW.any().long()
+        seen = torch.tensor(true_V.numel() > 0, device=true_V.device).long()
         return torch.cat([in_ticks(iou_N, TICKS) * seen, seen[None]])
 
     def score(self, counts_K: Tensor) -> Tensor:

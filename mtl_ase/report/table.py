@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 
+from mtl_ase.base.folding_table import FoldingTable as Table
 from mtl_ase.evaluation import Interval, Published, Scorer, Scores, published
 from mtl_ase.evaluation.protocol import ACTIVATE_FIRST, RESIZE_FIRST
-from mtl_ase.report.folding_table import FoldingTable as Table
 
 Results = Mapping[str, float | None]
 ORDERS = {ACTIVATE_FIRST: "activated first", RESIZE_FIRST: "resized first", None: ""}

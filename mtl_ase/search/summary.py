@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.folding_table import FoldingTable
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.search.command_line import CommandLine
 from mtl_ase.search.trial import Trial
@@ -40,9 +41,9 @@ def print_summary(
 def results_table(command_line: CommandLine, ranked: Sequence[Trial]) -> Table:
     """One row for each of the ten best trials, best first."""
     keys = sorted(command_line.space)
-    table = Table("trial", title=f"The best of {len(ranked)} trials with a result")
+    table = FoldingTable("trial", title=f"The best of {len(ranked)} trials with a result")
     for column in (command_line.metric, *keys):
-        table.add_column(column, justify="right", overflow="fold")
+        table.add_column(column, justify="right")
     for trial in ranked[:MAX_ROWS]:
         values = (_short(trial.values[key]) for key in keys)
         table.add_row(str(trial.number), _short(str(trial.result)), *values)

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.folding_table import FoldingTable
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.job_folder import own_overrides
 from mtl_ase.sweeps.overrides import key_of, leaf, value_of
@@ -98,12 +99,12 @@ def summary_table(rows: Sequence[Row]) -> Table:
     """One row per job."""
     swept, metrics = _columns(rows)
     leaves = [leaf(key) for key in swept]
-    table = Table(title="Sweep")
+    table = FoldingTable(title="Sweep")
     for key, short in zip(swept, leaves, strict=True):
-        table.add_column(short if leaves.count(short) == 1 else key, overflow="fold")
+        table.add_column(short if leaves.count(short) == 1 else key)
     table.add_column("status", no_wrap=True)
     for key in metrics:
-        table.add_column(key, justify="right", overflow="fold")
+        table.add_column(key, justify="right")
     for row in rows:
         scores = (row.metrics.get(key) for key in metrics)
         cells = ("-" if score is None else f"{score:.2f}" for score in scores)

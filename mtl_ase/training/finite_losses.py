@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor, distributed
 
-from mtl_ase.training.joined_losses import num_processes
+from mtl_ase.launch.world import num_processes
 
 Nonfinite = Literal["raise", "skip"]
 SHOWN = 8

@@ -11,12 +11,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from mtl_ase.data import Batch
-
-
-def num_processes() -> int:
-    """The world size."""
-    started = distributed.is_available() and distributed.is_initialized()
-    return distributed.get_world_size() if started else 1
+from mtl_ase.launch.world import num_processes
 
 
 def task_losses(

@@ -18,6 +18,7 @@ from mtl_ase.base.bounds import Count, Seed, Weight
 from mtl_ase.data import Batch
 from mtl_ase.evaluation import EvalProtocol, Reference
 from mtl_ase.evaluation.scorer import TRAINING, Scorer
+from mtl_ase.launch.world import num_processes
 from mtl_ase.losses import MutualInformation, WeightedSum
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Task
@@ -25,7 +26,7 @@ from mtl_ase.training.checkpoint_fit import check_content, check_fits
 from mtl_ase.training.exact_resume import ExactResume, seed_everything_at, training_steps
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.frozen_weights import FrozenWeights
-from mtl_ase.training.joined_losses import no_cost, num_processes, task_losses
+from mtl_ase.training.joined_losses import no_cost, task_losses
 from mtl_ase.training.parameter_groups import parameter_groups
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
 from rich.console import Console
-from rich.table import Column, Table
+from rich.table import Table
 
+from mtl_ase.base.folding_table import FoldingTable
 from mtl_ase.data import DataModule
 from mtl_ase.model import count_parameters
 from mtl_ase.training.exact_resume import training_steps
@@ -30,9 +31,9 @@ class Summary(pl.Callback):
 
 def parameter_table(pl_module: pl.LightningModule) -> Table:
     """Total and trained parameters of the network, by component."""
-    table = Table(Column("component", overflow="fold"), title="Parameters")
-    table.add_column("total", justify="right", overflow="fold")
-    table.add_column("trained", justify="right", overflow="fold")
+    table = FoldingTable("component", title="Parameters")
+    table.add_column("total", justify="right")
+    table.add_column("trained", justify="right")
     counts = count_parameters(pl_module.network)  # type: ignore[arg-type]
     for name, count in counts.items():
         table.add_row(name, f"{count.total:,}", f"{count.trainable:,}")
@@ -44,10 +45,10 @@ def parameter_table(pl_module: pl.LightningModule) -> Table:
 
 def coverage_table(data: DataModule) -> Table:
     """Images and label files by split and task; an image without a file is unlabelled there."""
-    table = Table(Column("split", overflow="fold"), title=f"Label files of {data.name}")
+    table = FoldingTable("split", title=f"Label files of {data.name}")
     report = data.coverage()
     for column in next(iter(report.values())):
-        table.add_column(column, justify="right", overflow="fold")
+        table.add_column(column, justify="right")
     for split, counts in report.items():
         table.add_row(split, *map(str, counts.values()))
     return table

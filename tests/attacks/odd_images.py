@@ -1,13 +1,18 @@
-"""Encoded images of unusual kinds."""
+"""Encoded images of unusual kinds, and of damaged bytes."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zlib
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
+
+from mtl_ase.base.errors import BadFile
 
 
 def encoded(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
@@ -23,6 +28,21 @@ def grey_png(width: int, height: int, rows: bytes) -> bytes:
     body = zlib.compress(rows)
     chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+def check_damaged_bytes(path: Path, content: bytes, read: Callable[[Path], np.ndarray]) -> None:
+    """With any byte damaged, a file reads as before or not at all."""
+    path.write_bytes(content)
+    expected = read(path)
+    for at in range(len(content)):
+        damaged = bytearray(content)
+        damaged[at] ^= 1 << at % 8
+        path.write_bytes(damaged)
+        try:
+            found = read(path)
+        except BadFile:
+            continue
+        assert np.array_equal(found, expected), at
 
 
 def _chunk(name: bytes, data: bytes) -> bytes:

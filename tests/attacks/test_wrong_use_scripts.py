@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import runpy
-import sys
-import warnings
-from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from tests.attacks.conftest import Refused, some
 from tests.conftest import NUM_TRAIN, NUM_VAL, SEED, SIZE, Compose
 
 ROOT = Path(__file__).parents[2]
-Refused = Callable[..., str]
 SPACE = "model.adapter.rank=choice(1,2)"
-
-
-@pytest.fixture
-def refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Refused:
-    """Runs a script in this process and gives its sentence; anything but wrong use fails."""
-
-    def run(path: str, *arguments: str) -> str:
-        command = [str(ROOT / path), *arguments]
-        monkeypatch.setattr(sys, "argv", command)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with pytest.raises(SystemExit) as ended:
-                runpy.run_path(command[0], run_name="__main__")
-        lines = capsys.readouterr().err.strip().splitlines()
-        assert ended.value.code == 2, lines
-        assert [line for line in lines if line.startswith("error: ")] == lines[-1:], lines
-        return lines[-1]
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +77,6 @@ QUICK = {
     "drawing, option",
 }
 """What is tried every time, one of a kind."""
-
-
-def some(names: Iterable[str], quick: Collection[str]) -> list[Any]:
-    """All of them as parameters; those that are not to be run every time are slow."""
-    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
 @pytest.mark.parametrize("name", some(OF_RUNS, QUICK))
