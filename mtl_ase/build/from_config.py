@@ -51,6 +51,7 @@ def check_part(config: DictConfig, part: str) -> None:
                 f"group, or leave it out (~{path})."
             )
         if node is not None:
+            # the configs of older runs write a task's name too; `build_tasks` compares it
             handed = [name for name in HANDED.get(part, ()) if name != "name" or name not in node]
             check_arguments(node, path, handed)
     check_values(config, part)

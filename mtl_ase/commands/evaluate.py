@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -82,7 +83,8 @@ def evaluate(arguments: Sequence[str]) -> None:
         ]
     else:
         scored = []
-        runs = [(RunFolder(path), *run_config(RunFolder(path), given)) for path in given.runs]
+        folders = [RunFolder(path) for path in given.runs]
+        runs = [(folder, *run_config(folder, given)) for folder in folders]
         for folder, checkpoint, config in runs:
             path = folder.path
             name = path.resolve().name if len(given.runs) > 1 else checkpoint.stem
@@ -147,7 +149,8 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
     Raises:
         UserError: the checkpoint is missing, or an override is invalid.
     """
-    config = folder.read_config()
+    saved = folder.read_config()
+    config = copy.deepcopy(saved)
     checkpoint = folder.checkpoints / f"{given.checkpoint}.ckpt"
     if not checkpoint.is_file():
         raise UserError(f"{checkpoint} is missing; choose checkpoint=last or checkpoint=best.")
@@ -156,21 +159,21 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
     _add_protocol(config, given)
     for key, value in given.overrides.items():
         _override(config, key, value)
-    _check_same_network(folder, config)
+    _check_same_network(folder, saved, config)
     return checkpoint, config
 
 
-def _check_same_network(folder: RunFolder, config: DictConfig) -> None:
+def _check_same_network(folder: RunFolder, saved: DictConfig, config: DictConfig) -> None:
     """Reject overrides that change the network, since the checkpoint's weights would not match.
 
     Raises:
         UserError: lists the differences.
     """
-    saved, now = (
+    before, now = (
         {key: value for key, value in run_identity(each).items() if not key.startswith("data.")}
-        for each in (folder.read_config(), config)
+        for each in (saved, config)
     )
-    if found := differences(saved, now):
+    if found := differences(before, now):
         raise UserError(f"the network of run={folder.path} is another ({found}); leave that out.")
 
 

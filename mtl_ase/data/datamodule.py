@@ -240,12 +240,17 @@ class DataModule(pl.LightningDataModule):
         """A short hash of each split's image ids and file sizes."""
         return {split: self.dataset(split, training=False).fingerprint() for split in self.splits}
 
+    def _existing_pack(self, split: str) -> tuple[list[str], str, Pack | None]:
+        """A split's image ids, the hash of their label files, and the up-to-date pack, if any."""
+        assert self.root is not None
+        image_ids = self.layout.read_split(self.root, split)
+        source_hash = fingerprint(self.root, image_ids, self.all_labels)
+        return image_ids, source_hash, find_pack(self.root, split, source_hash)
+
     def _find_pack(self, split: str, build: bool) -> Pack | None:
         """A split's pack; it contains the labels of all tasks, not only of the selected ones."""
         assert self.root is not None
-        image_ids = self.layout.read_split(self.root, split)
-        mark = fingerprint(self.root, image_ids, self.all_labels)
-        pack = find_pack(self.root, split, mark)
+        image_ids, source_hash, pack = self._existing_pack(split)
         if pack is not None and (self.on_bad_sample == "skip" or not pack.skipped):
             return pack
         if not build:
@@ -254,18 +259,17 @@ class DataModule(pl.LightningDataModule):
                 "them once and packs them."
             )
             return None
-        folder = pack_folder(self.root, split, mark)
+        folder = pack_folder(self.root, split, source_hash)
         skip = self.on_bad_sample == "skip"
         pack = build_pack(folder, self.root, image_ids, self.all_labels, usable_cores(), skip)
-        for stale in stale_packs(self.root, split, mark):
+        for stale in stale_packs(self.root, split, source_hash):
             remove_unused(stale)
         return pack
 
     def _remove_if_different(self, split: str) -> None:
         """Remove an existing pack that differs from the label files."""
         assert self.root is not None
-        image_ids = self.layout.read_split(self.root, split)
-        pack = find_pack(self.root, split, fingerprint(self.root, image_ids, self.all_labels))
+        image_ids, _, pack = self._existing_pack(split)
         if pack is None or same_as_files(
             pack, self.root, image_ids, self.all_labels, usable_cores()
         ):

@@ -37,8 +37,8 @@ class ViTBackbone(nn.Module):
         position_resampling: "bicubic" or "bilinear".
 
     Raises:
-        UserError: not a plain ViT, weights that can't be loaded or don't match, an image size that
-            is no multiple of the patch size, or an unknown resampling.
+        UserError: not a plain ViT, weights that can't be loaded or don't match, or an image size
+            that is no multiple of the patch size.
     """
 
     def __init__(

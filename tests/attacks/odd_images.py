@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -28,6 +29,25 @@ def grey_png(width: int, height: int, rows: bytes) -> bytes:
     body = zlib.compress(rows)
     chunks = _chunk(b"IHDR", header) + _chunk(b"IDAT", body) + _chunk(b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + chunks
+
+
+NO_FILES = {
+    "folder": "as it is no file",
+    "dangling-link": "is a link to nothing",
+    "pipe": "as it is no file",
+}
+"""What may stand in a file's place, with what is said of it."""
+
+
+def replace_by(path: Path, thing: str) -> None:
+    """Put one of `NO_FILES` in a file's place."""
+    path.unlink()
+    if thing == "folder":
+        path.mkdir()
+    elif thing == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("nowhere")
 
 
 def check_damaged_bytes(path: Path, content: bytes, read: Callable[[Path], np.ndarray]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from pathlib import Path
 
@@ -17,7 +16,13 @@ from mtl_ase.data.image_files import LONGEST_SIDE, open_image, read_image
 from mtl_ase.data.labels import Edges, Label, Semseg
 from mtl_ase.data.layout import PASCAL_MT
 from mtl_ase.data.verification import verify
-from tests.attacks.odd_images import check_damaged_bytes, encoded, grey_png
+from tests.attacks.odd_images import (
+    NO_FILES,
+    check_damaged_bytes,
+    encoded,
+    grey_png,
+    replace_by,
+)
 from tests.data.layout import write_image, write_label_map, write_palette_png, write_split
 
 LABELS: dict[str, Label] = {"semseg": Semseg(), "edge": Edges()}
@@ -170,18 +175,11 @@ def test_a_jpeg_cut_off_after_its_preview_is_named(image: Path) -> None:
         assert is_named_and_skipped(image, "is truncated or damaged")
 
 
-@pytest.mark.parametrize("thing", ["folder", "dangling-link", "pipe"])
+@pytest.mark.parametrize("thing", NO_FILES)
 def test_what_is_no_file_is_named(image: Path, thing: str) -> None:
     """A pipe would be waited for without an end."""
-    image.unlink()
-    if thing == "folder":
-        image.mkdir()
-    elif thing == "pipe":
-        os.mkfifo(image)
-    else:
-        image.symlink_to("nowhere.jpg")
-    said = "is a link to nothing" if thing == "dangling-link" else "as it is no file"
-    assert is_named_and_skipped(image, said)
+    replace_by(image, thing)
+    assert is_named_and_skipped(image, NO_FILES[thing])
 
 
 def test_any_damaged_byte_of_a_png_is_noticed(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,13 @@ from mtl_ase.data.labels.files import read_png_ids
 from mtl_ase.data.layout import PASCAL_MT
 from mtl_ase.data.pack import build_pack
 from mtl_ase.data.verification import verify
-from tests.attacks.odd_images import check_damaged_bytes, encoded, grey_png
+from tests.attacks.odd_images import (
+    NO_FILES,
+    check_damaged_bytes,
+    encoded,
+    grey_png,
+    replace_by,
+)
 from tests.data.layout import (
     LABELS,
     write_image,
@@ -215,19 +220,11 @@ def test_a_wrong_annotation_of_parts_is_named(
 
 
 @pytest.mark.parametrize("task", LABELS)
-@pytest.mark.parametrize("thing", ["folder", "dangling-link", "pipe"])
+@pytest.mark.parametrize("thing", NO_FILES)
 def test_a_label_that_is_no_file_is_named(root: Path, task: str, thing: str) -> None:
     """It is not taken for a missing one, which would be no label without a word."""
-    path = root / PATHS[task]
-    path.unlink()
-    if thing == "folder":
-        path.mkdir()
-    elif thing == "pipe":
-        os.mkfifo(path)
-    else:
-        path.symlink_to("nowhere")
-    said = "is a link to nothing" if thing == "dangling-link" else "as it is no file"
-    assert is_named_and_skipped(root, task, said)
+    replace_by(root / PATHS[task], thing)
+    assert is_named_and_skipped(root, task, NO_FILES[thing])
     recipe = Augmentation(0, 0, (1, 1))
     lenient = DenseDataset(root, "train", LABELS, SIZE, recipe, on_bad_sample="skip")
     assert lenient.coverage() == {name: int(name != task) for name in LABELS}
