@@ -85,7 +85,9 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
         path: the file to write or replace; its folder is created if needed.
 
     Raises:
-        UserError: it can't be written; the previous checkpoint is untouched.
+        UserError: the file can't be written; the previous checkpoint is untouched.
+        RuntimeError: raised by others meanwhile, e.g. for a killed worker of a DataLoader; the
+            previous checkpoint is untouched.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -96,21 +98,22 @@ def write_checkpoint(checkpoint: dict[str, Any], path: Path) -> None:
             if path.is_file() and path.stem == RESUMED:
                 _link(path, previous(path))
     except (OSError, RuntimeError) as error:  # torch's writer turns OSErrors into RuntimeErrors
+        failure = _os_error(error)
+        if failure is None:
+            raise
+        reason = failure.strerror or failure
         raise UserError(
-            f"{path} can't be written ({_reason(error)}); the checkpoint before it is untouched. "
+            f"{path} can't be written ({reason}); the checkpoint before it is untouched. "
             "Free some space or check the permissions, and run the same command again with "
             "resume=auto."
         ) from error
 
 
-def _reason(error: BaseException) -> str:
-    """The operating system's message of the OSError that caused an error; else its own message."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OSError) and cause.strerror:
-            return cause.strerror
-        cause = cause.__cause__ or cause.__context__
-    return str(error)
+def _os_error(error: BaseException | None) -> OSError | None:
+    """The OSError that is an error, or that was raised before it; None if there is none."""
+    while error is not None and not isinstance(error, OSError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def read_checkpoint(path: Path, map_location: Any = None) -> dict[str, Any]:

@@ -174,6 +174,22 @@ def test_a_folder_that_is_none_is_said(tmp_path: Path) -> None:
         write_checkpoint(state(1), tmp_path / "checkpoints" / "last.ckpt")
 
 
+def test_an_error_raised_meanwhile_is_not_taken_for_a_failed_write(tmp_path: Path) -> None:
+    """A DataLoader raises in the midst of anything when one of its workers is killed."""
+
+    class Interrupted:
+        def __reduce__(self) -> tuple:
+            raise RuntimeError("DataLoader worker (pid 1) is killed by signal: Killed.")
+
+    last = tmp_path / "last.ckpt"
+    write_checkpoint(state(1), last)
+    with pytest.raises(RuntimeError, match="worker") as raised:
+        write_checkpoint(state(2) | {"interrupted": Interrupted()}, last)
+    assert type(raised.value) is RuntimeError
+    assert step_of(last) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"last.ckpt", "manifest.json"}
+
+
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     class Evil:
         def __reduce__(self) -> tuple:
