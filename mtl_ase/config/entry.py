@@ -38,11 +38,9 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
     register_resolvers()
     look_at_foreign_files()
     script, process = Path(sys.argv[0]).absolute(), os.getpid()
-    begun: list[DictConfig] = []
 
     @functools.wraps(command)
     def job(config: DictConfig) -> None:  # exits before Hydra adds its own lines
-        begun.append(config)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
             run_in_process(script, process)
         else:
@@ -50,18 +48,7 @@ def run_main(command: Callable[[DictConfig], object], config_name: str) -> None:
 
     exit_on_wrong_use(lambda: _check_options(sys.argv[1:]))
     main = hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=config_name)(job)
-
-    def started() -> None:
-        try:
-            main()
-        except OSError as error:
-            if begun or error.filename is None:
-                raise
-            raise UserError(
-                f"run_dir can't be made ({error.strerror}: {error.filename}); give another run_dir."
-            ) from error
-
-    exit_on_wrong_use(started)
+    exit_on_wrong_use(main)
 
 
 def _check_options(arguments: Sequence[str]) -> None:

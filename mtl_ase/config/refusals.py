@@ -72,7 +72,8 @@ def is_of_hydra(error: BaseException) -> bool:
 
 def is_of_folders(error: BaseException) -> bool:
     """Whether Hydra could not create a folder given on the command line."""
-    return isinstance(error, OSError) and any(m.startswith("hydra.") for m in _trailing(error))
+    named = isinstance(error, OSError) and error.filename is not None
+    return named and any(module.startswith("hydra.") for module in _trailing(error))
 
 
 def is_unknown_name(error: BaseException) -> bool:

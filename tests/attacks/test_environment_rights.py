@@ -168,7 +168,7 @@ def test_a_run_folder_that_hydra_can_not_make_is_one_sentence(
         run_main(lambda config: None, "train")
     assert end.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("error: run_dir can't be made (Not a directory: /dev/null")
+    assert said.startswith("error: run_dir=/dev/null/run can't be made (Not a directory)")
     assert said.count("\n") == 1
 
 

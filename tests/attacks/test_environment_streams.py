@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from mtl_ase.report.folding_table import FoldingTable
+from mtl_ase.base.folding_table import FoldingTable
 
 ROOT = Path(__file__).parents[2]
 STREAMS = ROOT / "mtl_ase/launch/streams.py"

@@ -78,7 +78,10 @@ BUILT: dict[str, tuple[list[str], list[str]]] = {
     "task of other data": (["tasks=[semseg,depth]"], ["'depth'", "leave it out"]),
     "too few channels": (["tasks.semseg.channels=5"], ["tasks.semseg.channels=5", "21 classes"]),
     "weight that is no number": (["tasks.edge.weight=nan"], ["tasks.edge.weight=nan"]),
-    "headline that is none": (["tasks.edge.headline=foo"], ["none of its metrics", "choose one"]),
+    "headline that is none": (
+        ["tasks.edge.headline=foo"],
+        ["not one of its metrics", "choose one"],
+    ),
     "no images for edges": (["metrics.edge.max_images=0"], ["max_images=0", "from 1 on or null"]),
     "negative experts": (["model.adapter.num_experts=-4"], ["num_experts=-4", "from 1 on"]),
     "head without channels": (["model.head.hidden=0"], ["model.head.hidden=0", "from 1 on"]),
