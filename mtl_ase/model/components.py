@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from mtl_ase.model.network import MultiTaskNetwork
 
+ORDER = ("backbone", "lora", "task_embedding", "routers", "experts")
+"""Components that come first."""
+
 
 class Count(NamedTuple):
     """Number of parameters of one component, in total and trainable."""
@@ -14,29 +17,11 @@ class Count(NamedTuple):
     trainable: int
 
 
-def component_of(name: str) -> str:
-    """The component of a parameter, given its dotted name in the network."""
-    if name.startswith("heads."):
-        return "head." + name.split(".")[1]
-    if name.startswith("task_embedding"):
-        return "task_embedding"
-    if ".adapter.router." in name:
-        return "routers"
-    if ".adapter." in name:
-        return "experts"
-    if name.endswith(("down_RD", "up_OR")):
-        return "lora"
-    return "backbone"
-
-
 def count_parameters(network: MultiTaskNetwork) -> dict[str, Count]:
     """Parameter counts by component, in the order of the forward pass."""
-    counts: dict[str, Count] = {}
-    order = ("backbone", "lora", "task_embedding", "routers", "experts")
-    for name, parameter in network.named_parameters():
-        component = component_of(name)
-        total, trainable = counts.get(component, Count(0, 0))
-        size = parameter.numel()
-        counts[component] = Count(total + size, trainable + size * parameter.requires_grad)
-    known = {name: counts.pop(name) for name in order if name in counts}
-    return known | counts
+    components = network.encoder.components() | network.decoder.components()
+    counts = {}
+    for name in sorted(components, key=lambda name: (*ORDER, name).index(name)):
+        sizes = [(parameter.numel(), parameter.requires_grad) for parameter in components[name]]
+        counts[name] = Count(sum(s for s, _ in sizes), sum(s for s, trained in sizes if trained))
+    return counts

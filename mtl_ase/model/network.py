@@ -1,116 +1,113 @@
-"""The network: logits of all tasks from images; tensors of tokens have a leading task axis.
-
-Legend: T tasks, B images, C channels, H W pixels, L tokens, D width, E experts, N layers.
-"""
+"""The network: an encoder and a decoder. Legend: B images, C channels, H W pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import inspect
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-from torch.utils.checkpoint import checkpoint
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.base.numerics import at_least_float32
-from mtl_ase.model.adapter import ExpertAdapter, Routing
-from mtl_ase.model.backbone import ViTBackbone
-from mtl_ase.model.block import AdaptedBlock
+from mtl_ase.model.adapters import Adapter, Site
+from mtl_ase.model.decoders import Decoder
+from mtl_ase.model.encoders import Encoder, FeatureMap
+from mtl_ase.model.routing import Routing
 
-AddLoRA = Callable[[nn.Module], None]
+
+class MakeEncoder(Protocol):
+    """An encoder class with all but the tasks bound."""
+
+    def __call__(self, *, tasks: Sequence[str]) -> Encoder:
+        """Build the encoder."""
+
+
+class MakeDecoder(Protocol):
+    """A decoder class with all but the shapes of its input and output bound."""
+
+    def __call__(
+        self, *, feature_maps: Sequence[FeatureMap], channels: Mapping[str, int]
+    ) -> Decoder:
+        """Build the decoder."""
 
 
 class MakeAdapter(Protocol):
-    """An adapter class with all but the width and the number of tasks bound."""
+    """An adapter class with all but the site bound; its keyword `sites` names its sites."""
 
-    def __call__(self, *, width: int, num_tasks: int) -> ExpertAdapter:
-        """Build the experts beside one FFN."""
-
-
-class MakeHead(Protocol):
-    """A head class with all but the width and the output channels bound."""
-
-    def __call__(self, *, width: int, channels: int) -> nn.Module:
-        """Build one task's head."""
+    def __call__(self, *, site: Site) -> Adapter:
+        """Build the adapter of one site."""
 
 
 class Prediction(NamedTuple):
-    """Output of the network: logits_BCHW by task at input size, routing statistics by layer."""
+    """Output of the network: logits_BCHW by task at input size, and the routers' decisions."""
 
     logits: dict[str, Tensor]
     routing: list[Routing]
 
 
 class MultiTaskNetwork(nn.Module):
-    """A shared ViT with adapters and one head per task (arXiv 2510.00570, Eq. 11-13).
-
-    h_t = Backbone(embed(image) + e_t) with the routers of task t in every block; logits_t =
-    Head_t(h_t). Without task embedding and adapter all tasks share one forward pass of the
-    backbone, as in a conventional multi-task ViT.
+    """One encoder for all tasks, adapters at its sites, one decoder.
 
     Args:
         channels: output channels by task name; their order is the order of the task axis.
-        backbone: the ViT.
-        head: makes a head, given width and channels.
-        lora: adds LoRA to a block in place; None for no LoRA.
-        adapter: makes the experts of one block, given width and num_tasks; None for no experts.
-        task_embedding: add a learned e_t to all tokens before the first block.
-        activation_checkpointing: recompute the blocks' activations in the backward pass.
+        encoder: makes the encoder, given the tasks.
+        decoder: makes the decoder, given the encoder's feature maps and the channels.
+        adapter: makes the adapter of a site; None for none.
+        lora: a second adapter at other sites, plain LoRA as a rule; None for none.
+
+    Raises:
+        UserError: an adapter names a site that the encoder has not, or both name the same.
     """
 
     def __init__(
         self,
         channels: Mapping[str, int],
-        backbone: ViTBackbone,
-        head: MakeHead,
-        lora: AddLoRA | None = None,
+        encoder: MakeEncoder,
+        decoder: MakeDecoder,
         adapter: MakeAdapter | None = None,
-        task_embedding: bool = True,
-        activation_checkpointing: bool = False,
+        lora: MakeAdapter | None = None,
     ) -> None:
         super().__init__()
-        width, num_tasks = backbone.width, len(channels)
-        self.backbone = backbone
-        self.blocks = nn.ModuleList()
-        for block in backbone.take_blocks():
-            if lora is not None:
-                lora(block)
-            experts = None if adapter is None else adapter(width=width, num_tasks=num_tasks)
-            self.blocks.append(AdaptedBlock(block, experts))
-        self.heads = nn.ModuleDict(
-            {name: head(width=width, channels=count) for name, count in channels.items()}
-        )
-        self.shares_pass = adapter is None and not task_embedding
-        self.task_embedding_TD = (
-            nn.Parameter(0.02 * torch.randn(num_tasks, width)) if task_embedding else None
-        )
-        self.activation_checkpointing = activation_checkpointing
+        self.encoder = encoder(tasks=list(channels))
+        self._attach({"model.adapter": adapter, "model.lora": lora})
+        self.decoder = decoder(feature_maps=self.encoder.feature_maps, channels=channels)
+        self.encoder.draw_task_embedding()
 
     def forward(self, image_BCHW: Tensor) -> Prediction:
         """Logits of all tasks, resized bilinearly to the images' size, and the routing."""
-        x_TBLD, routing = self.encode(image_BCHW)
-        logits = {}
-        for x_BLD, (name, head) in zip(x_TBLD, self.heads.items(), strict=True):
-            logits_BCHW = at_least_float32(head(self.backbone.to_map(x_BLD)))
-            logits[name] = interpolate(logits_BCHW, image_BCHW.shape[-2:], mode="bilinear")
-        return Prediction(logits, routing)
+        maps, routing = self.encoder(image_BCHW)
+        logits, of_decoder = self.decoder(maps)
+        resized = {
+            name: interpolate(at_least_float32(value), image_BCHW.shape[-2:], mode="bilinear")
+            for name, value in logits.items()
+        }
+        return Prediction(resized, routing + of_decoder)
 
-    def encode(self, image_BCHW: Tensor) -> tuple[Tensor, list[Routing]]:
-        """Tokens after the last block, (T, B, L, D), and the routing statistics of every layer."""
-        x_BLD = self.backbone.embed(image_BCHW)
-        x_TBLD = x_BLD.expand(1 if self.shares_pass else len(self.heads), *x_BLD.shape)
-        if self.task_embedding_TD is not None:
-            x_TBLD = x_TBLD + self.task_embedding_TD[:, None, None]
-        routing = []
-        for block in self.blocks:
-            x_TBLD, layer_routing = self._run(block, x_TBLD)
-            if layer_routing is not None:
-                routing.append(layer_routing)
-        return x_TBLD.expand(len(self.heads), *x_BLD.shape), routing
+    def _attach(self, makers: Mapping[str, MakeAdapter | None]) -> None:
+        wanted = {key: sites_of(make) for key, make in makers.items() if make is not None}
+        sites = self.encoder.sites()
+        known = dict.fromkeys(site.name for site in sites)
+        for key, names in wanted.items():
+            for name in names:
+                if name not in known:
+                    raise UserError(
+                        f"{key}.sites names {name!r}, but {type(self.encoder).__name__} has the "
+                        f"sites {', '.join(known) or 'none'}; choose among these."
+                    )
+        for site in sites:
+            keys = [key for key, names in wanted.items() if site.name in names]
+            if len(keys) > 1:
+                raise UserError(
+                    f"{' and '.join(keys)} both ask for the site {site.name!r}; take it out of one "
+                    f"of them, e.g. {keys[-1]}.sites=[...]."
+                )
+            for key in keys:
+                self.encoder.attach(makers[key](site=site))  # type: ignore[misc]
 
-    def _run(self, block: nn.Module, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
-        if self.activation_checkpointing and torch.is_grad_enabled():
-            result: tuple[Tensor, Routing | None] = checkpoint(block, x_TBLD, use_reentrant=False)
-            return result
-        return block(x_TBLD)
+
+def sites_of(make: MakeAdapter) -> Sequence[str]:
+    """Names of the sites of a block where an adapter is built: its keyword `sites`, as bound."""
+    names: Sequence[str] = inspect.signature(make).parameters["sites"].default
+    return names

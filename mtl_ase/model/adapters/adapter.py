@@ -1,0 +1,81 @@
+"""What every adapter is. Legend: T tasks, B images, L tokens, D width in, O width out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.routing import Routing
+
+LINEARS = ("qkv", "proj", "fc1", "fc2")
+"""Sites of all linear layers of a transformer block."""
+
+
+class Adapter(nn.Module, ABC):
+    """Trained parameters at one site of a frozen encoder.
+
+    A method is a subclass and one YAML of the group `model/adapter`. Its constructor takes the
+    keyword `site` and, by a keyword `sites` with a default, says at which sites of a block one is
+    built: `model.adapter.sites=[...]` overrides them. It adds nothing at step 0.
+
+    Args:
+        site: where this adapter stands.
+
+    Attributes:
+        component: name under which its parameters are counted, routers apart.
+        knows_tasks: whether its update differs between tasks; if no adapter's does and there is no
+            task embedding, all tasks share one pass.
+        mixes_tokens: whether the update of a token depends on other tokens of its image.
+    """
+
+    component = "experts"
+    knows_tasks = True
+    mixes_tokens = False
+
+    def __init__(self, site: Site) -> None:
+        super().__init__()
+        self.site = site
+
+    @abstractmethod
+    def forward(self, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
+        """The update (T, B, L, O) that is added at the site, and the router's decisions."""
+
+    def delta_weight(self, task: int) -> Tensor | None:
+        """The update of a task as a matrix_OD; None if it depends on the input."""
+        return None
+
+    def routers(self) -> Sequence[nn.Parameter]:
+        """The parameters that only weigh experts."""
+        return []
+
+    def private(self) -> Sequence[nn.Parameter]:
+        """The parameters whose first axis is the task axis: no other task uses that part."""
+        return []
+
+    def embeddings(self) -> Sequence[nn.Parameter]:
+        """Shared tables of coefficients, which get no weight decay and no Muon."""
+        return []
+
+    def routing(self, logits_TBLE: Tensor, gate_TBLE: Tensor) -> Routing:
+        """Decisions of this adapter's router."""
+        return Routing(self.site.layer, self.site.name, logits_TBLE, gate_TBLE.detach())
+
+    @torch.no_grad()
+    def merge(self, task: int, linear: nn.Linear) -> None:
+        """Add the update of a task to the weight of the site's linear layer, in place.
+
+        Raises:
+            UserError: the update depends on the input, or the site is no linear layer.
+        """
+        delta_OD = self.delta_weight(task)
+        if delta_OD is None:
+            raise UserError(
+                f"{type(self).__name__} at {self.site.name} of layer {self.site.layer} can't be "
+                "merged: its update depends on the input; keep the adapter."
+            )
+        linear.weight += delta_OD.to(linear.weight.dtype)

@@ -1,0 +1,51 @@
+"""The default decoder. Legend: T tasks, B images, C channels, H W pixels or cells, D width."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from mtl_ase.model.decoders.decoder import Decoder
+from mtl_ase.model.encoders import FeatureMap
+from mtl_ase.model.routing import Routing
+
+
+class MakeHead(Protocol):
+    """A head class with all but the width and the output channels bound."""
+
+    def __call__(self, *, width: int, channels: int) -> nn.Module:
+        """Build one task's head."""
+
+
+class OneHeadATask(Decoder):
+    """A head for every task on the coarsest feature map (arXiv 2510.00570, Eq. 13).
+
+    Args:
+        feature_maps: shapes of the encoder's maps.
+        channels: output channels by task name; their order is the order of the task axis.
+        head: makes a head, given width and channels.
+    """
+
+    def __init__(
+        self, feature_maps: Sequence[FeatureMap], channels: Mapping[str, int], head: MakeHead
+    ) -> None:
+        super().__init__()
+        width = feature_maps[-1].width
+        self.heads = nn.ModuleDict(
+            {name: head(width=width, channels=count) for name, count in channels.items()}
+        )
+
+    def forward(self, maps: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[Routing]]:
+        """Logits_BCHW by task; there are no routers."""
+        heads = zip(self.heads.items(), maps[-1], strict=True)
+        return {name: head(map_BDHW) for (name, head), map_BDHW in heads}, []
+
+    def components(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters of every head."""
+        return {f"head.{name}": list(head.parameters()) for name, head in self.heads.items()}
+
+    def private(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """All of them."""
+        return {name: list(head.parameters()) for name, head in self.heads.items()}

@@ -1,0 +1,79 @@
+"""What every encoder is. Legend: T tasks, B images, C channels, H W pixels, D width."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.model.adapters import Adapter, Site
+from mtl_ase.model.routing import Routing
+
+
+class FeatureMap(NamedTuple):
+    """Shape of one of an encoder's feature maps."""
+
+    width: int  #: D, channels
+    stride: int  #: pixels of the image per cell
+
+
+class Encoder(nn.Module, ABC):
+    """From images to every task's feature maps.
+
+    Attributes:
+        feature_maps: shapes of the maps, the finest first.
+        source: where pretrained weights were read from; None if all are random.
+    """
+
+    feature_maps: Sequence[FeatureMap]
+    source: str | None = None
+
+    @abstractmethod
+    def forward(self, image_BCHW: Tensor) -> tuple[list[Tensor], list[Routing]]:
+        """Feature maps_TBDHW of all tasks, the finest first, and what the routers decided.
+
+        Args:
+            image_BCHW: bytes or floats in 0..255.
+        """
+
+    def sites(self) -> Sequence[Site]:
+        """Where adapters can stand, in the order of the forward pass."""
+        return []
+
+    def attach(self, adapter: Adapter) -> None:
+        """Add an adapter at its site.
+
+        Raises:
+            UserError: this encoder has no sites.
+        """
+        raise UserError(f"{type(self).__name__} takes no adapters; choose model/adapter=none.")
+
+    def draw_task_embedding(self) -> None:
+        """Draw the task embedding, if there is one; called last, as in earlier versions."""
+
+    def components(self) -> dict[str, list[nn.Parameter]]:
+        """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
+        return {"backbone": list(self.parameters())}
+
+    def embeddings(self) -> Sequence[nn.Parameter]:
+        """Parameters that are no weights of a layer, and get no weight decay and no Muon."""
+        return []
+
+    def private(self) -> Sequence[nn.Parameter]:
+        """Parameters whose first axis is the task axis: no other task uses that part."""
+        return []
+
+    def learning_rates(self) -> Mapping[nn.Parameter, float]:
+        """Factors on the learning rate, where they are not 1."""
+        return {}
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        """The backbone's weights by the names of the library it came from, without adapters."""
+        return {}
+
+    def frozen_weights(self) -> dict[str, nn.Parameter]:
+        """Frozen parameters that the file `source` holds, by their names in this module."""
+        return {}

@@ -1,0 +1,223 @@
+"""The plain ViT as an encoder.
+
+Legend: T tasks, B images, C channels, H W pixels or grid cells, L tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from mtl_ase.base.bounds import Size
+from mtl_ase.model.adapters import Adapter, Site
+from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
+from mtl_ase.model.encoders.plain_vit import create_vit
+from mtl_ase.model.encoders.pretrained import Resampling, load_bilinear_positions, load_weights
+from mtl_ase.model.encoders.vit_block import ViTBlock
+from mtl_ase.model.routing import Routing
+
+
+class ViTEncoder(Encoder):
+    """A plain vision transformer without its final norm, with adapters (arXiv 2510.00570, Eq. 11).
+
+    h_t = blocks(embed(image) + e_t): every task has a forward pass of its own. Without task
+    embedding and adapters that know tasks, all share one, as in a conventional multi-task ViT.
+
+    Images come as bytes or floats in 0..255 and are normalised here, by the mean and standard
+    deviation the weights were trained with. Position embeddings are resampled to `image_size`:
+    "bicubic" as timm does, antialiased, or "bilinear" as SETR (arXiv 2012.15840) and M3ViT do, by
+    torch's interpolate without antialiasing.
+
+    Args:
+        tasks: names of the tasks; their order is the order of the task axis.
+        name: a plain ViT that timm knows, e.g. "vit_base_patch16_224".
+        image_size: (H, W) of the input, multiples of the patch size.
+        pretrained: load timm's published weights (downloaded on first use).
+        weights: a local checkpoint instead; a bare name means one that ships with the package.
+        frozen: freeze the weights (only adapters are trained), or train all of them.
+        options: arguments for timm's constructor, e.g. depth or embed_dim.
+        position_resampling: "bicubic" or "bilinear".
+        task_embedding: add a learned e_t to all tokens before the first block.
+        activation_checkpointing: recompute the blocks' activations in the backward pass.
+
+    Raises:
+        UserError: not a plain ViT, weights that can't be loaded or don't match, or an image size
+            that is no multiple of the patch size.
+    """
+
+    def __init__(
+        self,
+        tasks: Sequence[str],
+        name: str,
+        image_size: Size,
+        pretrained: bool = True,
+        weights: str | None = None,
+        frozen: bool = True,
+        options: Mapping[str, Any] | None = None,
+        position_resampling: Resampling = "bicubic",
+        task_embedding: bool = True,
+        activation_checkpointing: bool = False,
+    ) -> None:
+        super().__init__()
+        download = pretrained and weights is None
+        vit = create_vit(name, tuple(image_size), download, dict(options or {}))
+        if download and position_resampling == "bilinear":
+            load_bilinear_positions(vit)
+        if weights is not None:
+            load_weights(vit, weights, position_resampling)
+        self.source = weights if weights is not None else f"timm {name}" if download else None
+        self.vit = vit.requires_grad_(not frozen)
+        self.blocks = nn.ModuleList(ViTBlock(block) for block in vit.blocks)  # type: ignore[union-attr]
+        self.vit.blocks = nn.Sequential()
+        self.num_tasks, self.width = len(tasks), cast(int, vit.embed_dim)
+        self.grid_hw: tuple[int, int] = vit.patch_embed.grid_size
+        self.feature_maps = [FeatureMap(self.width, vit.patch_embed.feat_ratio())]
+        self.task_embedding_TD = (
+            nn.Parameter(torch.zeros(self.num_tasks, self.width)) if task_embedding else None
+        )
+        self.activation_checkpointing = activation_checkpointing
+        self.mean_C11: Tensor
+        self.std_C11: Tensor
+        for key in ("mean", "std"):
+            value_C = 255 * torch.tensor(vit.pretrained_cfg[key])  # type: ignore[index]
+            self.register_buffer(f"{key}_C11", value_C[:, None, None], persistent=False)
+
+    def forward(self, image_BCHW: Tensor) -> tuple[list[Tensor], list[Routing]]:
+        """One feature map_TBDHW of the patch tokens after the last block, and the routings."""
+        x_BLD = self.embed(image_BCHW)
+        x_TBLD = x_BLD.expand(1 if self.shares_pass else self.num_tasks, *x_BLD.shape)
+        if self.task_embedding_TD is not None:
+            x_TBLD = x_TBLD + self.task_embedding_TD[:, None, None]
+        routings: list[Routing] = []
+        for block in self.blocks:
+            x_TBLD, of_block = self._run(block, x_TBLD)
+            routings += of_block
+        patches_TBLD = x_TBLD.expand(self.num_tasks, *x_BLD.shape)[:, :, self.num_prefix :]
+        return [patches_TBLD.mT.unflatten(-1, self.grid_hw)], routings
+
+    def embed(self, image_BCHW: Tensor) -> Tensor:
+        """Tokens x_BLD before the first block: patches, prefix tokens, position embeddings."""
+        x_BCHW = (image_BCHW.float() - self.mean_C11) / self.std_C11
+        weight = self.vit.patch_embed.proj.weight
+        x_BCHW = x_BCHW.to(weight.dtype)  # 16-bit with the trainer's "*-true" precisions
+        tokens = self.vit._pos_embed(self.vit.patch_embed(x_BCHW))
+        x_BLD: Tensor = self.vit.norm_pre(tokens)
+        return x_BLD
+
+    def _run(self, block: nn.Module, x_TBLD: Tensor) -> tuple[Tensor, list[Routing]]:
+        if self.activation_checkpointing and torch.is_grad_enabled():
+            result: tuple[Tensor, list[Routing]] = checkpoint(block, x_TBLD, use_reentrant=False)
+            return result
+        return block(x_TBLD)
+
+    @property
+    def num_prefix(self) -> int:
+        """Class and register tokens, which come before the patch tokens."""
+        return cast(int, self.vit.num_prefix_tokens)
+
+    @property
+    def shares_pass(self) -> bool:
+        """Whether all tasks share one forward pass."""
+        known = any(adapter.knows_tasks for adapter in self._adapters())
+        return self.task_embedding_TD is None and not known
+
+    def sites(self) -> Sequence[Site]:
+        """The linear layers and the FFN of every block."""
+        sites = []
+        for layer, block in enumerate(cast(Iterator[ViTBlock], self.blocks)):
+            for name, linear in block.linears().items():
+                shape = (linear.in_features, linear.out_features)
+                sites.append(self._site(name, layer, *shape, weight_OD=linear.weight))
+            sites.append(self._site("ffn", layer, self.width, self.width))
+        return sites
+
+    def _site(
+        self, name: str, layer: int, width_in: int, width_out: int, weight_OD: Tensor | None = None
+    ) -> Site:
+        return Site(
+            name=name,
+            layer=layer,
+            num_layers=len(self.blocks),
+            width_in=width_in,
+            width_out=width_out,
+            num_tasks=self.num_tasks,
+            grid_hw=self.grid_hw,
+            num_prefix=self.num_prefix,
+            weight_OD=weight_OD,
+        )
+
+    def attach(self, adapter: Adapter) -> None:
+        """Add an adapter at its site."""
+        block = cast(ViTBlock, self.blocks[adapter.site.layer])
+        block.adapters[adapter.site.name] = adapter
+
+    def draw_task_embedding(self) -> None:
+        """Draw e_t ~ N(0, 0.02^2)."""
+        if self.task_embedding_TD is not None:
+            self.task_embedding_TD.data = 0.02 * torch.randn(self.num_tasks, self.width)
+
+    def merge(self, task: int) -> None:
+        """Merge every adapter into the weights, in place: what is left serves this task only.
+
+        Raises:
+            UserError: an adapter's update depends on the input.
+        """
+        for block in cast(Iterator[ViTBlock], self.blocks):
+            for name, adapter in block.adapters.items():
+                cast(Adapter, adapter).merge(task, block.linears().get(name))
+            block.adapters.clear()
+
+    def components(self) -> dict[str, list[nn.Parameter]]:
+        """All parameters by component: backbone, lora, task_embedding, routers, experts."""
+        counted: dict[str, list[nn.Parameter]] = defaultdict(list)
+        counted["backbone"] = [*self.vit.parameters()]
+        for block in cast(Iterator[ViTBlock], self.blocks):
+            counted["backbone"] += block.block.parameters()
+        if self.task_embedding_TD is not None:
+            counted["task_embedding"].append(self.task_embedding_TD)
+        for adapter in self._adapters():
+            counted["routers"] += adapter.routers()
+            routers = set(adapter.routers())
+            counted[adapter.component] += [p for p in adapter.parameters() if p not in routers]
+        return {name: parameters for name, parameters in counted.items() if parameters}
+
+    def embeddings(self) -> Sequence[nn.Parameter]:
+        """Position embedding, class and register tokens, and the adapters' tables."""
+        own = (self.vit.pos_embed, self.vit.cls_token, self.vit.reg_token)
+        of_adapters = [table for adapter in self._adapters() for table in adapter.embeddings()]
+        return [parameter for parameter in own if parameter is not None] + of_adapters
+
+    def private(self) -> Sequence[nn.Parameter]:
+        """The task embedding, and what the adapters keep for each task."""
+        own = [] if self.task_embedding_TD is None else [self.task_embedding_TD]
+        return own + [table for adapter in self._adapters() for table in adapter.private()]
+
+    def backbone_state(self) -> dict[str, Tensor]:
+        """The backbone's weights by timm's names, without adapters and task embedding."""
+        state: dict[str, Tensor] = dict(self.vit.named_parameters())
+        for index, block in enumerate(cast(Iterator[ViTBlock], self.blocks)):
+            for name, value in block.block.named_parameters():
+                state[f"blocks.{index}.{name}"] = value
+        return state
+
+    def frozen_weights(self) -> dict[str, nn.Parameter]:
+        """The blocks' frozen weights.
+
+        Patch and position embeddings are not among them, frozen or not: they are small, and
+        resampling position embeddings to another grid rounds differently on other machines.
+        """
+        return {
+            f"blocks.{index}.block.{name}": value
+            for index, block in enumerate(cast(Iterator[ViTBlock], self.blocks))
+            for name, value in block.block.named_parameters()
+            if not value.requires_grad
+        }
+
+    def _adapters(self) -> Iterator[Adapter]:
+        for block in cast(Iterator[ViTBlock], self.blocks):
+            yield from cast(Iterator[Adapter], block.adapters.values())

@@ -1,6 +1,0 @@
-"""Decoder heads: from a feature map of the token grid to a task's logits."""
-
-from mtl_ase.model.heads.light import LightHead
-from mtl_ase.model.heads.setr_pup import SETRPUP
-
-__all__ = ["SETRPUP", "LightHead"]
