@@ -54,7 +54,7 @@ def test_starts_as_the_pretrained_vit(tiny_network, tmp_path, images, experiment
     vit = timm.create_model("vit_tiny_patch16_224", img_size=64, num_classes=0, **options).eval()
     save_file(vit.state_dict(), tmp_path / "vit.safetensors")
     network = tiny_network(
-        f"experiment={experiment}", f"model.backbone.weights={tmp_path}/vit.safetensors"
+        f"experiment={experiment}", f"model.encoder.weights={tmp_path}/vit.safetensors"
     ).eval()
     if network.task_embedding_TD is not None:
         torch.nn.init.zeros_(network.task_embedding_TD)
@@ -182,7 +182,7 @@ def test_activation_checkpointing_changes_nothing(tiny_network, tasks, experimen
 
 
 def test_activation_checkpointing_recomputes(tiny_network, images):
-    network = tiny_network("model.activation_checkpointing=true")
+    network = tiny_network("model.encoder.activation_checkpointing=true")
     runs = []
     network.blocks[0].adapter.experts.register_forward_hook(lambda *_: runs.append(1))
     network(images).logits["edge"].sum().backward()

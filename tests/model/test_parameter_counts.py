@@ -23,7 +23,7 @@ TOTALS = {
 @pytest.fixture
 def counts(composed):
     def count(*overrides):
-        config = composed("model.backbone.pretrained=false", *overrides)
+        config = composed("model.encoder.pretrained=false", *overrides)
         tasks = build_tasks(config)
         with torch.device("meta"):
             return count_parameters(build_network(config, tasks))
@@ -72,7 +72,7 @@ def test_granularity_ties_the_paper_s_settings(composed, granularity, experiment
     """`ase` split so many times is the network of the paper's finer setting."""
 
     def shapes(*overrides):
-        config = composed("model.backbone.pretrained=false", *overrides)
+        config = composed("model.encoder.pretrained=false", *overrides)
         tasks = build_tasks(config)
         with torch.device("meta"):
             network = build_network(config, tasks)

@@ -107,7 +107,7 @@ def test_position_embeddings_are_resampled_bilinearly_if_asked(saved, name, grid
 @pytest.mark.parametrize("positions", ["bicubic", "bilinear"])
 def test_published_weights_are_resampled_as_asked(tmp_path, monkeypatch, positions):
     """Timm's own loading, from a local file in place of a download; configs can't ask for that."""
-    monkeypatch.setattr("mtl_ase.model.backbone._check_source", lambda *_: None)
+    monkeypatch.setattr("mtl_ase.model.encoder._check_source", lambda *_: None)
     small = {"embed_dim": 48, "depth": 2, "num_heads": 2}
     written = timm.create_model("vit_tiny_patch16_224", img_size=(64, 64), num_classes=0, **small)
     save_file(written.state_dict(), tmp_path / "vit.safetensors")
@@ -128,7 +128,7 @@ def test_published_weights_are_resampled_as_asked(tmp_path, monkeypatch, positio
 
 def test_published_weights_that_timm_resamples_itself_are_refused(tmp_path, monkeypatch):
     """Files of the first ViT (npz) never come to the filter: bilinear would silently be bicubic."""
-    monkeypatch.setattr("mtl_ase.model.backbone._check_source", lambda *_: None)
+    monkeypatch.setattr("mtl_ase.model.encoder._check_source", lambda *_: None)
     monkeypatch.setattr("timm.models.vision_transformer.VisionTransformer.load_pretrained", print)
     overlay = {"file": str(tmp_path / "vit.npz"), "custom_load": True}
     options = {"embed_dim": 48, "depth": 2, "num_heads": 2, "pretrained_cfg_overlay": overlay}
@@ -183,7 +183,7 @@ def test_weights_that_are_missing_in_the_file(saved):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(UserError, match=r"model\.backbone\.weights=.*nothing\.pth is no file"):
+    with pytest.raises(UserError, match=r"model\.encoder\.weights=.*nothing\.pth is no file"):
         make(weights=str(tmp_path / "nothing.pth"))
 
 

@@ -66,16 +66,21 @@ class Adapter(nn.Module, ABC):
         return Routing(self.site.layer, self.site.name, logits_TBLE, gate_TBLE.detach())
 
     @torch.no_grad()
-    def merge(self, task: int, linear: nn.Linear) -> None:
+    def merge(self, task: int, linear: nn.Linear | None) -> None:
         """Add the update of a task to the weight of the site's linear layer, in place.
+
+        Args:
+            task: its place on the task axis.
+            linear: the layer; None beside a whole FFN.
 
         Raises:
             UserError: the update depends on the input, or the site is no linear layer.
         """
         delta_OD = self.delta_weight(task)
-        if delta_OD is None:
+        if delta_OD is None or linear is None:
+            reason = "its update depends on the input" if linear else "there is no linear layer"
             raise UserError(
                 f"{type(self).__name__} at {self.site.name} of layer {self.site.layer} can't be "
-                "merged: its update depends on the input; keep the adapter."
+                f"merged: {reason}; keep the adapter."
             )
         linear.weight += delta_OD.to(linear.weight.dtype)
