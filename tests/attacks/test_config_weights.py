@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.model import ViTBackbone
+from mtl_ase.model.encoders import ViTEncoder
 
 OPTIONS = {"patch_size": 16, "embed_dim": 48, "depth": 1, "num_heads": 2}
 

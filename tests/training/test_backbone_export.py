@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mtl_ase.model import ViTBackbone
+from mtl_ase.model.encoders import ViTEncoder
 from mtl_ase.training import BackboneExport
 from mtl_ase.training.backbone_export import backbone_state
 
