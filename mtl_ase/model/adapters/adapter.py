@@ -21,7 +21,8 @@ class Adapter(nn.Module, ABC):
 
     A method is a subclass and one YAML of the group `model/adapter`. Its constructor takes the
     keyword `site` and, by a keyword `sites` with a default, says at which sites of a block one is
-    built: `model.adapter.sites=[...]` overrides them. It adds nothing at step 0.
+    built: `model.adapter.sites=[...]` overrides them. It adds nothing at step 0, unless its method
+    replaces a part of the frozen weight.
 
     Args:
         site: where this adapter stands.
@@ -31,11 +32,14 @@ class Adapter(nn.Module, ABC):
         knows_tasks: whether its update differs between tasks; if no adapter's does and there is no
             task embedding, all tasks share one pass.
         mixes_tokens: whether the update of a token depends on other tokens of its image.
+        exact_start: whether the update is 0 at step 0, so that training starts from exactly the
+            pretrained encoder.
     """
 
     component = "experts"
     knows_tasks = True
     mixes_tokens = False
+    exact_start = True
 
     def __init__(self, site: Site) -> None:
         super().__init__()
@@ -60,6 +64,13 @@ class Adapter(nn.Module, ABC):
     def embeddings(self) -> Sequence[nn.Parameter]:
         """Shared tables of coefficients, which get no weight decay and no Muon."""
         return []
+
+    def after_step(self, routing: Routing) -> None:
+        """Change what is not trained by gradients, after a step of the optimiser.
+
+        Args:
+            routing: what this adapter's router decided in the step, on this process.
+        """
 
     def routing(self, logits_TBLE: Tensor, gate_TBLE: Tensor) -> Routing:
         """Decisions of this adapter's router."""
