@@ -64,18 +64,20 @@ class SMoLA(PrivateLowRank):
         self.router_DS = nn.Parameter(std * torch.randn(site.width_in, shared))
 
     def gates(self, x_TBLD: Tensor) -> tuple[Tensor, Routing]:
-        """Slot logits_TBPS, and C summed over an expert's slots; both sets sum to 1."""
-        x_TBPD = x_TBLD[:, :, self.site.num_prefix :]
-        own_TBPS = torch.einsum("tbpd,tds->tbps", x_TBPD, self.private_router_TDS)
-        logits_TBPS = at_least_float32(torch.cat([own_TBPS, x_TBPD @ self.router_DS], -1))
-        slots_TBPEK = self._log_combine(logits_TBPS).unflatten(-1, (-1, self.num_slots))
-        weights_TBPE = slots_TBPEK.logsumexp(-1)
-        return logits_TBPS, self.routing(weights_TBPE, weights_TBPE.exp())
+        """Slot logits_TBLS; an expert's weight is C summed over its slots, 0 for prefix tokens."""
+        own_TBLS = torch.einsum("tbld,tds->tbls", x_TBLD, self.private_router_TDS)
+        logits_TBLS = at_least_float32(torch.cat([own_TBLS, x_TBLD @ self.router_DS], -1))
+        slots_TBLEK = self._log_combine(logits_TBLS).unflatten(-1, (-1, self.num_slots))
+        log_weights_TBLE = slots_TBLEK.logsumexp(-1)
+        weights_TBPE = log_weights_TBLE[:, :, self.site.num_prefix :].exp()
+        weights_TBLE = pad(weights_TBPE, (0, 0, self.site.num_prefix, 0))
+        return logits_TBLS, self.routing(log_weights_TBLE, weights_TBLE)
 
-    def mix(self, z_TBLR: Tensor, logits_TBPS: Tensor | None) -> Tensor:
-        """C_e (D_e^T Z_e) for every expert; 0 for prefix tokens."""
-        assert logits_TBPS is not None
+    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor | None) -> Tensor:
+        """C_e (D_e^T Z_e) for every expert, by the slot logits; 0 for prefix tokens."""
+        assert gate_TBLE is not None
         num_prefix, slots = self.site.num_prefix, (-1, self.num_slots)
+        logits_TBPS = gate_TBLE[:, :, num_prefix:]
         with torch.autocast(z_TBLR.device.type, enabled=False):
             z_TBPR = z_TBLR[:, :, num_prefix:].to(logits_TBPS.dtype)
             dispatch_TBPEK = logits_TBPS.softmax(2).unflatten(-1, slots)
@@ -93,7 +95,7 @@ class SMoLA(PrivateLowRank):
         """Each task's own set and its Phi."""
         return [*super().private(), self.private_router_TDS]
 
-    def _log_combine(self, logits_TBPS: Tensor) -> Tensor:
-        """Log C_TBPS: a softmax over the slots of each set."""
-        sets = logits_TBPS.tensor_split([self.private_router_TDS.shape[-1]], -1)
+    def _log_combine(self, logits_TBLS: Tensor) -> Tensor:
+        """Log C_TBLS: a softmax over the slots of each set."""
+        sets = logits_TBLS.tensor_split([self.private_router_TDS.shape[-1]], -1)
         return torch.cat([logits.log_softmax(-1) for logits in sets], -1)
