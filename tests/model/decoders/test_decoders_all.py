@@ -6,38 +6,25 @@ import io
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 
 from mtl_ase.config import CONFIGS
-from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.config.value_types import check_values
-from mtl_ase.model import MultiTaskNetwork, count_parameters
+from mtl_ase.model import count_parameters
 from mtl_ase.model.encoders import FeatureMap
+from tests.model.decoders.tiny import composed, tiny_network
 
 NAMES = sorted(path.stem for path in (CONFIGS / "model" / "decoder").glob("*.yaml"))
 CHANNELS = {"parts": 3, "edge": 1}
 GRID = (4, 6)
 PLAIN = [FeatureMap(12, 16)]
 PYRAMID = [FeatureMap(8, 4), FeatureMap(12, 8), FeatureMap(16, 16)]
-BACKBONE = [
-    "model.encoder.weights=null",
-    "model.encoder.options={patch_size:16,embed_dim:48,depth:2,num_heads:2}",
-    "data.image_size=[64,64]",
-]
-
 every_decoder = pytest.mark.parametrize("name", NAMES)
-
-
-def composed(name, *overrides):
-    register_resolvers()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", ["setting=scenes", f"model/decoder={name}", *overrides])
 
 
 def build(name, feature_maps=PLAIN, seed=0):
     torch.manual_seed(seed)
-    make = instantiate(composed(name).model.decoder)
+    make = instantiate(composed("setting=scenes", f"model/decoder={name}").model.decoder)
     return make(feature_maps=feature_maps, channels=CHANNELS)
 
 
@@ -57,7 +44,7 @@ def loss_of(logits):
 
 @every_decoder
 def test_the_values_of_the_config_fit_the_constructor(name):
-    check_values(composed(name), "model")
+    check_values(composed("setting=scenes", f"model/decoder={name}"), "model")
 
 
 @every_decoder
@@ -176,9 +163,8 @@ def test_runs_in_16_bit(name):
 @every_decoder
 @pytest.mark.parametrize("adapter", ["none", "ase"])
 def test_runs_in_a_network(name, adapter):
-    config = composed(name, f"model/adapter={adapter}", *BACKBONE)
-    network = instantiate(config.model, channels=CHANNELS)
-    assert isinstance(network, MultiTaskNetwork)
+    choices = (f"model/decoder={name}", f"model/adapter={adapter}")
+    network = tiny_network(*choices, channels=CHANNELS)
     image_BCHW = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
     logits, routing = network(image_BCHW)
     assert {task: tuple(value.shape) for task, value in logits.items()} == {
