@@ -29,10 +29,10 @@ class Evil:
         return os.mkdir, (str(self.canary),)
 
 
-def vit(**arguments: Any) -> ViTBackbone:
+def vit(**arguments: Any) -> ViTEncoder:
     options = arguments.pop("options", OPTIONS)
     given = {"name": "vit_tiny_patch16_224", "pretrained": False, **arguments}
-    return ViTBackbone(image_size=(32, 32), options=options, **given)
+    return ViTEncoder(["semseg"], image_size=(32, 32), options=options, **given)
 
 
 def _npy(path: Path, evil: Evil) -> None:

@@ -191,7 +191,7 @@ def test_activation_checkpointing_changes_nothing(tiny_network, tasks, experimen
 def test_activation_checkpointing_recomputes(tiny_network, images):
     network = tiny_network("model.encoder.activation_checkpointing=true")
     runs = []
-    experts_of(network, 0).register_forward_hook(lambda *_: runs.append(1))
+    experts_of(network, 0).router.register_forward_hook(lambda *_: runs.append(1))
     network(images).logits["edge"].sum().backward()
     assert len(runs) == 2
 
