@@ -66,16 +66,27 @@ class Adapter(nn.Module, ABC):
         return Routing(self.site.layer, self.site.name, logits_TBLE, gate_TBLE.detach())
 
     @torch.no_grad()
-    def merge(self, task: int, linear: nn.Linear) -> None:
+    def merge(self, task: int, linear: nn.Linear | None) -> None:
         """Add the update of a task to the weight of the site's linear layer, in place.
+
+        Args:
+            task: index of the task.
+            linear: the linear layer; None: the site is none.
 
         Raises:
             UserError: the update depends on the input, or the site is no linear layer.
         """
+        layer, delta_OD = self.mergeable(task, linear)
+        layer.weight += delta_OD.to(layer.weight.dtype)
+
+    def mergeable(self, task: int, linear: nn.Linear | None) -> tuple[nn.Linear, Tensor]:
+        """The layer and the matrix_OD that `merge` adds to its weight; raises what it raises."""
         delta_OD = self.delta_weight(task)
-        if delta_OD is None:
+        if linear is None or delta_OD is None:
+            depends = "its update depends on the input"
             raise UserError(
                 f"{type(self).__name__} at {self.site.name} of layer {self.site.layer} can't be "
-                "merged: its update depends on the input; keep the adapter."
+                f"merged: {depends if delta_OD is None else 'its site is no linear layer'}; keep "
+                "the adapter."
             )
-        linear.weight += delta_OD.to(linear.weight.dtype)
+        return linear, delta_OD
