@@ -40,8 +40,8 @@ CHANNELS = {"a": 3, "b": 1, "c": 2}
 IMAGE_HW = (32, 48)
 TINY = (
     "setting=scenes",
-    "model.encoder.weights=null",
-    f"model.encoder.options={{patch_size:16,embed_dim:{WIDTH},depth:2,num_heads:2,class_token:true}}",
+    "size.vit.weights=null",
+    f"size.vit.options={{patch_size:16,embed_dim:{WIDTH},depth:2,num_heads:2,class_token:true}}",
     f"data.image_size=[{IMAGE_HW[0]},{IMAGE_HW[1]}]",
     "size.head.hidden=8",
 )
