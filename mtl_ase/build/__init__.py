@@ -7,6 +7,7 @@ from mtl_ase.build.from_config import (
     build_tasks,
     build_trainer,
     check_part,
+    forget_weights,
 )
 
 __all__ = [
@@ -16,4 +17,5 @@ __all__ = [
     "build_tasks",
     "build_trainer",
     "check_part",
+    "forget_weights",
 ]

@@ -89,6 +89,18 @@ def build_network(config: DictConfig, tasks: Mapping[str, Task]) -> MultiTaskNet
     return network
 
 
+def forget_weights(config: DictConfig) -> None:
+    """Let a network be built with random weights: nothing is read or downloaded.
+
+    Args:
+        config: the whole config; its `model` node is changed, in keys of encoders and decoders
+            that name a source of weights.
+    """
+    sources = {"pretrained": False, "weights": None, "stl": None}
+    for node in (config.model.encoder, config.model.decoder):
+        node.update({key: value for key, value in sources.items() if key in node})
+
+
 def build_data(config: DictConfig, tasks: Mapping[str, Task]) -> DataModule:
     """Build the data module for these tasks; labels are counted by their losses' `counts`."""
     check_part(config, "data")

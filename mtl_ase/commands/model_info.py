@@ -8,7 +8,7 @@ import torch
 from omegaconf import DictConfig
 from torch.utils.flop_counter import FlopCounterMode
 
-from mtl_ase.build import build_network, build_tasks
+from mtl_ase.build import build_network, build_tasks, forget_weights
 from mtl_ase.model import count_parameters
 
 
@@ -20,7 +20,7 @@ def model_info(config: DictConfig) -> dict[str, Any]:
     Args:
         config: the whole config; its `model` node is changed.
     """
-    config.model.backbone.pretrained, config.model.backbone.weights = False, None
+    forget_weights(config)
     network = build_network(config, build_tasks(config)).eval()
     image_BCHW = torch.zeros(1, 3, *config.data.image_size)
     with FlopCounterMode(display=False) as counter, torch.no_grad():

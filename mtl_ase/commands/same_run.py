@@ -14,13 +14,13 @@ from mtl_ase.base.run_files import run_of
 from mtl_ase.commands.run_folder import read_resolved
 
 MAY_DIFFER = (
-    "model.backbone.weights",
-    "model.backbone.pretrained",
-    "model.activation_checkpointing",
+    "model.encoder.weights",
+    "model.encoder.pretrained",
+    "model.encoder.activation_checkpointing",
+    "model.encoder.stl",
+    "model.decoder.stl",
 )
 """Keys of `model` that may change on resuming: source of the weights, memory saving."""
-OLD_DEFAULTS = {"model.adapter.granularity": 1, "model.backbone.position_resampling": "bicubic"}
-"""Keys that configs of older runs lack, with their equivalent values."""
 
 
 def check_same_run(checkpoint: Path, config: DictConfig) -> None:
@@ -53,7 +53,7 @@ def run_identity(config: DictConfig) -> dict[str, Any]:
         "task axis": list(map(str, config.tasks)),
         "seed": config.get("seed"),
     }
-    return OLD_DEFAULTS | {key: value for key, value in _flat(content, "") if key not in MAY_DIFFER}
+    return {key: value for key, value in _flat(content, "") if key not in MAY_DIFFER}
 
 
 def _flat(content: Any, path: str) -> Iterator[tuple[str, Any]]:

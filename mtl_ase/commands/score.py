@@ -19,6 +19,7 @@ from mtl_ase.build import (
     build_tasks,
     build_trainer,
     check_part,
+    forget_weights,
 )
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.data import Sample
@@ -71,7 +72,7 @@ def score_run(
     prepare_device(trainer)
     content = read_checkpoint(checkpoint, "cpu")
     if "frozen" not in content:  # a full checkpoint
-        config.model.backbone.pretrained, config.model.backbone.weights = False, None
+        forget_weights(config)
     network = build_network(config, tasks)
     module = build_module(config, tasks, network, protocol=protocol, evaluating=True)
     _check_reference(module.scorer, require_reference)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import NamedTuple
 
 from mtl_ase.model.network import MultiTaskNetwork
@@ -18,10 +19,15 @@ class Count(NamedTuple):
 
 
 def count_parameters(network: MultiTaskNetwork) -> dict[str, Count]:
-    """Parameter counts by component, in the order of the forward pass."""
-    components = network.encoder.components() | network.decoder.components()
+    """Parameter counts by component, in the order of the forward pass.
+
+    A component that encoder and decoder both have, such as experts, is counted over both.
+    """
+    parts = (network.encoder.components(), network.decoder.components())
+    names = dict.fromkeys(name for part in parts for name in part)
     counts = {}
-    for name in sorted(components, key=lambda name: (*ORDER, name).index(name)):
-        sizes = [(parameter.numel(), parameter.requires_grad) for parameter in components[name]]
+    for name in sorted(names, key=lambda name: (*ORDER, name).index(name)):
+        parameters = chain.from_iterable(part.get(name, ()) for part in parts)
+        sizes = [(parameter.numel(), parameter.requires_grad) for parameter in parameters]
         counts[name] = Count(sum(s for s, _ in sizes), sum(s for s, trained in sizes if trained))
     return counts

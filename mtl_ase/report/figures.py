@@ -1,6 +1,6 @@
-"""Figures of a run: losses over steps, gate weights by layer and expert.
+"""Figures of a run: losses over steps, gate weights by router and expert.
 
-Legend: N layers, T tasks, E experts.
+Legend: N routers, T tasks, E experts.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def draw_losses(log: Path, path: Path) -> None:
 
 
 def draw_routers(log: Path, path: Path) -> None:
-    """Plot the mean gate weight by layer and expert, one heat map per task; no file without rows.
+    """Plot the gate weight by router and expert, one heat map per task; no file without rows.
 
     Args:
         log: the run's router.csv, of which the last logged step is shown.
@@ -50,27 +50,41 @@ def draw_routers(log: Path, path: Path) -> None:
     last = [row for row in rows if row["step"] == rows[-1]["step"]]
     tasks = list(dict.fromkeys(row["task"] for row in last))
     gates = [_gate_map([row for row in last if row["task"] == task]) for task in tasks]
-    figure = Figure(figsize=(3.4 * len(tasks), 2.8), layout="constrained")
+    routers = _routers(last)
+    size = (3.4 * len(tasks), max(2.8, 0.16 * len(routers)))
+    figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
-    top = max(float(gate_NE.max()) for gate_NE in gates)
+    top = max(float(np.nanmax(gate_NE)) for gate_NE in gates)
     for axes, task, gate_NE in zip(panels, tasks, gates, strict=True):
         picture = axes.imshow(gate_NE, aspect="auto", cmap="viridis", vmin=0, vmax=top)
         axes.set_title(task.replace("_", " "), fontsize=10)
         axes.set_xlabel("expert (shared ones last)")
-        axes.set_yticks(range(len(gate_NE)))
+        axes.set_yticks(range(len(routers)), _labels(routers))
     panels[0].set_ylabel("layer")
     figure.colorbar(picture, ax=panels, label="mean gate weight")
     _save(figure, path)
 
 
 def _gate_map(rows: Rows) -> NDArray[np.float64]:
-    num_layers, num_experts = (
-        max(int(row[key]) for row in rows) + 1 for key in ("layer", "expert")
-    )
-    gate_NE = np.zeros((num_layers, num_experts))
+    """Gate weights by router and expert; NaN where a router has fewer experts than others."""
+    routers = _routers(rows)
+    gate_NE = np.full((len(routers), max(int(row["expert"]) for row in rows) + 1), np.nan)
     for row in rows:
-        gate_NE[int(row["layer"]), int(row["expert"])] = float(row["gate"])
+        router = (row["layer"], row["site"])
+        gate_NE[routers.index(router), int(row["expert"])] = float(row["gate"])
     return gate_NE
+
+
+def _routers(rows: Rows) -> list[tuple[str, str]]:
+    """Layer and site of every router, in the order of the forward pass."""
+    return list(dict.fromkeys((row["layer"], row["site"]) for row in rows))
+
+
+def _labels(routers: list[tuple[str, str]]) -> list[str]:
+    """Layers; with their sites if there are several."""
+    if len({site for _, site in routers}) == 1:
+        return [layer for layer, _ in routers]
+    return [f"{layer} {site}" for layer, site in routers]
 
 
 def _is_loss(key: str) -> bool:

@@ -139,7 +139,7 @@ def _progress_in(checkpoint: dict[str, Any], datamodule: DataModule) -> dict[str
             return progress
     raise UserError(
         "the checkpoint does not say how many training batches are done, so that it can't be "
-        "continued exactly; start anew, e.g. with its weights as model.backbone.weights."
+        "continued exactly; start anew, e.g. with its weights as model.encoder.weights."
     )
 
 

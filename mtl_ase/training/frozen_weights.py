@@ -17,14 +17,10 @@ STATES = ("state_dict", "current_model_state")
 
 
 class FrozenWeights:
-    """The frozen block weights of a network with a pretrained backbone.
-
-    Patch and position embeddings stay in checkpoints, frozen or not: they are small, and resampling
-    position embeddings to another grid rounds differently on other machines.
+    """The frozen weights of a network whose encoder read them from a file.
 
     Args:
-        network: the network; if it is no `MultiTaskNetwork` or its backbone was initialised at
-            random, no weights are left out.
+        network: the network; if its encoder was initialised at random, no weights are left out.
         prefix: prefix of the network's parameter names in a checkpoint.
 
     Attributes:
@@ -32,16 +28,11 @@ class FrozenWeights:
         values: the frozen weights by name in a checkpoint.
     """
 
-    def __init__(self, network: object, prefix: str = "network.") -> None:
-        self.source = None
-        self.values: dict[str, Tensor] = {}
-        if isinstance(network, MultiTaskNetwork) and network.backbone.source is not None:
-            self.source = network.backbone.source
-            self.values = {
-                f"{prefix}blocks.{name}": value
-                for name, value in network.blocks.named_parameters()
-                if not value.requires_grad
-            }
+    def __init__(self, network: MultiTaskNetwork, prefix: str = "network.") -> None:
+        encoder = network.encoder
+        frozen = {} if encoder.source is None else encoder.frozen_weights()
+        self.source = encoder.source
+        self.values = {f"{prefix}encoder.{name}": value for name, value in frozen.items()}
         self._sha256: str | None = None
 
     @property
@@ -77,7 +68,7 @@ class FrozenWeights:
             raise UserError(
                 f"the checkpoint was trained on the frozen backbone {saved['source']} (SHA-256 "
                 f"{saved['sha256'][:12]}), but here it is {self.source or 'one of random weights'} "
-                f"({self.sha256[:12]}); give that one's file with model.backbone.weights, or train "
+                f"({self.sha256[:12]}); give that one's file with model.encoder.weights, or train "
                 "with checkpoint.full=true."
             )
         for part in STATES:

@@ -5,7 +5,7 @@ Legend: T tasks, B images, C channels, H W pixels, E experts, N layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from mtl_ase.base.bounds import Count, Seed, Weight
+from mtl_ase.base.bounds import Count, Seed
 from mtl_ase.data import Batch
 from mtl_ase.evaluation import EvalProtocol, Reference
 from mtl_ase.evaluation.scorer import TRAINING, Scorer
 from mtl_ase.launch.world import num_processes
-from mtl_ase.losses import MutualInformation, WeightedSum
-from mtl_ase.model import MultiTaskNetwork
+from mtl_ase.losses import Regulariser, WeightedSum
+from mtl_ase.model import MultiTaskNetwork, Routing
 from mtl_ase.tasks import Task
 from mtl_ase.training.checkpoint_fit import check_content, check_fits
 from mtl_ase.training.exact_resume import ExactResume, seed_everything_at, training_steps
@@ -35,14 +35,15 @@ MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
 class MultiTaskModule(pl.LightningModule):
     """Joint training of a network on several tasks.
 
-    Loss: sum_t w_t L_t + router_weight * L_MI (arXiv 2510.00570 and Mod-Squad, arXiv 2212.08066).
+    Loss: sum_t w_t L_t + sum_r w_r L_r over tasks t and regularisers r of the routers; the paper
+    (arXiv 2510.00570) has one of them, mutual information.
 
     Args:
         network: the network to train.
         tasks: tasks by name, in the order of the task axis.
         optimizer: function from parameter groups to the optimiser.
         schedule: function of (step, number of steps): factor on the learning rate.
-        router_weight: weight of the mutual-information regulariser.
+        regularisers: losses on the routers' decisions, by name.
         reference: single-task results for delta_m.
         dataset: name of the data set.
         protocol: evaluation protocol of validations.
@@ -56,11 +57,11 @@ class MultiTaskModule(pl.LightningModule):
 
     def __init__(
         self,
-        network: nn.Module,
+        network: MultiTaskNetwork,
         tasks: Mapping[str, Task],
         optimizer: MakeOptimizer,
         schedule: Callable[[int, int], float],
-        router_weight: Weight = 0.005,
+        regularisers: Mapping[str, Regulariser] | None = None,
         reference: Reference | None = None,
         dataset: str = "",
         protocol: EvalProtocol = TRAINING,
@@ -75,7 +76,8 @@ class MultiTaskModule(pl.LightningModule):
         self.network, self.tasks = network, tasks
         self.losses = nn.ModuleDict({name: task.loss for name, task in tasks.items()})
         self.weighted_sum = WeightedSum({name: task.weight for name, task in tasks.items()})
-        self.router_loss, self.router_weight = MutualInformation(), router_weight
+        used = {name: part for name, part in (regularisers or {}).items() if part.weight}
+        self.regularisers = nn.ModuleDict(used)
         self.scorer = Scorer(tasks, reference, dataset, protocol, evaluating, evaluating)
         self.make_optimizer, self.schedule = optimizer, schedule
         self.decay_all = decay_all
@@ -120,10 +122,8 @@ class MultiTaskModule(pl.LightningModule):
         logits, routing = self.network(batch.image_BCHW)
         losses = task_losses(self.losses, logits, batch)
         total = self.weighted_sum(losses)
-        if routing:
-            router_loss = self.router_loss(torch.stack([layer.prob_TE for layer in routing]))
-            total = total + self.router_weight * router_loss
-            self.log("train/router/loss", router_loss.detach())
+        if routing and self.regularisers:
+            total = total + self._regularisation(routing)
         self._log_losses(total, losses)
         if not self.guard.accepts(total, losses, self.global_step, batch.image_ids):
             return None if num_processes() == 1 else {"loss": no_cost(self), "routing": []}
@@ -148,11 +148,25 @@ class MultiTaskModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimiser over `parameter_groups`, with the schedule applied at every step."""
-        assert isinstance(self.network, MultiTaskNetwork)
-        optimizer = self.make_optimizer(parameter_groups(self.network, self.decay_all))
+        groups = parameter_groups(self.network, self.decay_all)
+        optimizer = self.make_optimizer(groups)
         num_steps = training_steps(self.trainer)
-        scheduler = LambdaLR(optimizer, lambda step: self.schedule(step, num_steps))
+
+        def factor_of(group: dict[str, Any]) -> Callable[[int], float]:
+            return lambda step: group["lr_factor"] * self.schedule(step, num_steps)
+
+        scheduler = LambdaLR(optimizer, [factor_of(group) for group in groups])
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    def _regularisation(self, routing: Sequence[Routing]) -> Tensor:
+        """Weighted sum of the regularisers; logs their unweighted sum, and each one of several."""
+        losses = {name: part(routing) for name, part in self.regularisers.items()}
+        self.log("train/router/loss", torch.stack(list(losses.values())).sum().detach())
+        if len(losses) > 1:
+            self.log_dict({f"train/router/{name}": loss.detach() for name, loss in losses.items()})
+        weights = [part.weight for part in self.regularisers.values()]
+        weighted = [weight * loss for weight, loss in zip(weights, losses.values(), strict=True)]
+        return torch.stack(weighted).sum()
 
     def _log_losses(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
         self.log("train/loss", total.detach(), prog_bar=True)

@@ -1,4 +1,4 @@
-"""Parameter groups of the optimiser: weight decay, and use of Muon."""
+"""Parameter groups of the optimiser: weight decay, use of Muon, factors on the learning rate."""
 
 from __future__ import annotations
 
@@ -6,31 +6,41 @@ from typing import Any
 
 from torch import nn
 
-EMBEDDINGS = ("pos_embed", "cls_token", "reg_token", "task_embedding_TD")
+from mtl_ase.model import MultiTaskNetwork
+
+DECAYED, STACKED, FREE = range(3)
 
 
-def parameter_groups(network: nn.Module, decay_all: bool = False) -> list[dict[str, Any]]:
+def parameter_groups(network: MultiTaskNetwork, decay_all: bool = False) -> list[dict[str, Any]]:
     """Trainable parameters in groups: matrices, stacks of matrices, and the rest.
 
-    Norms, biases and embeddings get no weight decay, unless `decay_all` is set, as in M3ViT.
-    Only matrices are updated by Muon (timm's, key `use_fallback`; other optimisers ignore it): it
-    would treat a stack such as the routers' (T, D, E) as a single matrix with a row per task.
+    Norms, biases, embeddings and what is a vector for each task get no weight decay, unless
+    `decay_all` is set, as in M3ViT. Only matrices are updated by Muon (timm's, key `use_fallback`;
+    other optimisers ignore it): it would treat a stack such as the routers' (T, D, E) as a single
+    matrix with a row per task. Parameters with a factor on the learning rate of their own (key
+    `lr_factor`, which the schedule applies) are in groups of their own.
     """
-    matrices: list[nn.Parameter] = []
-    stacks: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue
-        if parameter.ndim < 2 or name.rpartition(".")[2] in EMBEDDINGS:
-            free.append(parameter)
-        elif parameter.ndim == 3:
-            stacks.append(parameter)
-        else:
-            matrices.append(parameter)
-    groups: list[dict[str, Any]] = [
-        {"params": matrices},
-        {"params": stacks, "use_fallback": True},
-        {"params": free, "use_fallback": True} | ({} if decay_all else {"weight_decay": 0.0}),
+    embeddings, private = set(network.encoder.embeddings()), set(network.encoder.private())
+    embeddings |= set(network.decoder.embeddings())
+    factors = network.encoder.learning_rates()
+    members: dict[tuple[float, int], list[nn.Parameter]] = {}
+    for parameter in network.parameters():
+        if parameter.requires_grad:
+            kind = _kind(parameter, parameter in embeddings, parameter in private)
+            members.setdefault((factors.get(parameter, 1.0), kind), []).append(parameter)
+    extra: list[dict[str, Any]] = [
+        {},
+        {"use_fallback": True},
+        {"use_fallback": True} | ({} if decay_all else {"weight_decay": 0.0}),
     ]
-    return [group for group in groups if group["params"]]
+    return [
+        {"params": parameters, "lr_factor": factor} | extra[kind]
+        for (factor, kind), parameters in sorted(members.items(), key=lambda entry: entry[0])
+    ]
+
+
+def _kind(parameter: nn.Parameter, is_embedding: bool, is_private: bool) -> int:
+    """Which of the three groups; of a private parameter every task has a slice."""
+    if is_embedding or parameter.ndim - is_private < 2:
+        return FREE
+    return STACKED if parameter.ndim == 3 else DECAYED

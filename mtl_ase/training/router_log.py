@@ -1,6 +1,6 @@
 """The CSV log of the routers.
 
-Legend: N layers, T tasks, E experts.
+Legend: T tasks, E experts.
 """
 
 from __future__ import annotations
@@ -12,57 +12,54 @@ from typing import Any, cast
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
 
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.bounds import Positive
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.model import Routing
 from mtl_ase.training.log_files import explained
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.routing_callback import RoutingCallback
 
-COLUMNS = ("step", "layer", "task", "expert", "gate", "share")
+COLUMNS = ("step", "layer", "site", "task", "expert", "gate", "share")
 
 
 class RouterLog(RoutingCallback):
-    """Writes `router.csv`: mean gate weight and share of tokens per layer, task and expert.
+    """Writes `router.csv`: gate weight and share of tokens by router, task and expert.
 
     The token share of an expert is the share of tokens with a non-zero gate weight; it is 1 for
     shared experts, whose gate weight tells how much they are used (arXiv 2510.00570, Fig. 4).
-    Values are means over the steps since the last rows. A resumed run drops the rows that were
-    written after its checkpoint.
+    Values are means over a single batch, the last of a logged step; a run's last step is logged
+    too. A resumed run drops the rows that were written after its checkpoint.
 
     Args:
         folder: the run folder.
         every_n_steps: optimiser steps between rows.
 
     Attributes:
-        sums_2NTE: gate weights and token shares, summed over the batches since the last rows.
-        count: number of summed batches.
+        last: routing of the last batch, if it is not yet logged.
+        saved: statistics of the last batch before the checkpoint that a run resumes from.
         written: step of the last rows.
     """
 
     def __init__(self, folder: str | Path, every_n_steps: Positive = 100) -> None:
         self.path = RunFiles(Path(folder)).router_log
         self.every_n_steps = every_n_steps
-        self.sums_2NTE: Tensor | None = None
-        self.count = 0
+        self.last: Sequence[Routing] = []
+        self.saved: list[dict[str, Any]] = []
         self.written = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The sums since the last rows, and the step of the last rows."""
-        return {"sums": self.sums_2NTE, "count": self.count, "written": self.written}
+        """The step of the last rows, and the statistics of the last batch, if not yet logged."""
+        return {"written": self.written, "last": statistics(self.last) or self.saved}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the sums of the checkpoint."""
-        self.sums_2NTE = state_dict["sums"]
-        self.count, self.written = state_dict["count"], state_dict["written"]
+        """Restore the statistics of the checkpoint."""
+        self.written, self.saved = state_dict["written"], state_dict["last"]
 
     @rank_zero_only
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Drop rows that were written after the checkpoint, even if no step is left to train."""
-        if self.sums_2NTE is not None:
-            self.sums_2NTE = self.sums_2NTE.to(pl_module.device)
         if not self.path.is_file():
             return
         head, *rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
@@ -74,36 +71,46 @@ class RouterLog(RoutingCallback):
             self.path.unlink()
 
     def on_routing(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        stats_2NTE: Tensor,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, routing: Sequence[Routing]
     ) -> None:
-        """Add the routing of a batch; write rows every `every_n_steps` steps."""
-        self.sums_2NTE = stats_2NTE if self.sums_2NTE is None else self.sums_2NTE + stats_2NTE
-        self.count += 1
+        """Write rows every `every_n_steps` steps."""
+        self.last, self.saved = routing, []
         step = trainer.global_step  # unchanged while gradients are accumulated
         if step % self.every_n_steps == 0 and step > self.written:
-            self._write(step, list(cast(MultiTaskModule, pl_module).tasks))
+            self._write(step, pl_module)
 
     @rank_zero_only
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write rows for the remaining steps, also those of a run stopped after its last step."""
-        if self.count:
-            self._write(trainer.global_step, list(cast(MultiTaskModule, pl_module).tasks))
+        """Write rows for the last step, also those of a run stopped after it."""
+        if (self.last or self.saved) and trainer.global_step > self.written:
+            self._write(trainer.global_step, pl_module)
 
-    def _write(self, step: int, tasks: Sequence[str]) -> None:
-        assert self.sums_2NTE is not None
-        gate_NTE, load_NTE = (self.sums_2NTE / self.count).tolist()
+    def _write(self, step: int, pl_module: pl.LightningModule) -> None:
+        tasks = list(cast(MultiTaskModule, pl_module).tasks)
         new = not self.path.exists()
         with explained(self.path), self.path.open("a", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")  # a resumed run reads and keeps rows
             if new:
                 writer.writerow(COLUMNS)
-            for layer, (gate_TE, load_TE) in enumerate(zip(gate_NTE, load_NTE, strict=True)):
-                for task, gate_E, load_E in zip(tasks, gate_TE, load_TE, strict=True):
-                    for expert, (gate, share) in enumerate(zip(gate_E, load_E, strict=True)):
+            for router in statistics(self.last) or self.saved:
+                for number, task in enumerate(tasks):
+                    row = number % len(router["gate"])  # a router may be the same for all tasks
+                    pairs = zip(router["gate"][row], router["share"][row], strict=True)
+                    for expert, (gate, share) in enumerate(pairs):
                         values = (f"{gate:.6f}", f"{share:.6f}")
-                        writer.writerow((step, layer, task, expert, *values))
-        self.sums_2NTE, self.count, self.written = None, 0, step
+                        where = (step, router["layer"], router["site"])
+                        writer.writerow((*where, task, expert, *values))
+        self.last, self.saved, self.written = [], [], step
+
+
+def statistics(routing: Sequence[Routing]) -> list[dict[str, Any]]:
+    """Gate weights and token shares of every router, as nested lists by task and expert."""
+    return [
+        {
+            "layer": router.layer,
+            "site": router.site,
+            "gate": router.gate_TE().tolist(),
+            "share": router.load_TE().tolist(),
+        }
+        for router in routing
+    ]

@@ -188,7 +188,7 @@ def test_weights_that_are_a_pickle(attack: Attack, theirs: Path, tmp_path: Path)
     torch.save({"state_dict": Evil(tmp_path / "canary")}, tmp_path / "run" / "w.pth")
     told = {"state_dict": {}, "frozen": {"source": "w.pth", "sha256": "0" * 64}}
     torch.save(told, tmp_path / "run" / "checkpoints" / "last.ckpt")
-    said = attack({"model.backbone.weights": str(tmp_path / "run" / "w.pth")})
+    said = attack({"model.encoder.weights": str(tmp_path / "run" / "w.pth")})
     assert "can't be read as a checkpoint" in said
 
 

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.model import ViTBackbone
+from mtl_ase.model.encoders import ViTEncoder
 
 OPTIONS = {"patch_size": 16, "embed_dim": 48, "depth": 1, "num_heads": 2}
 
@@ -65,7 +65,7 @@ def test_weights_that_are_a_pickle_run_nothing(tmp_path: Path, name: str) -> Non
     file, write = FILES[name]
     canary = tmp_path / "canary"
     write(tmp_path / file, Evil(canary))
-    with pytest.raises(UserError, match=r"model\.backbone\.weights=\S+ can't be read"):
+    with pytest.raises(UserError, match=r"model\.encoder\.weights=\S+ can't be read"):
         vit(weights=str(tmp_path / file))
     assert not canary.exists()
 
@@ -128,7 +128,7 @@ def test_an_option_that_names_a_source_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str
 ) -> None:
     monkeypatch.setattr("timm.create_model", _must_not_run)
-    with pytest.raises(UserError, match=re.escape(f"model.backbone.options.{option} is no arg")):
+    with pytest.raises(UserError, match=re.escape(f"model.encoder.options.{option} is no arg")):
         vit(pretrained=True, options={**OPTIONS, option: SOURCES[option]})
 
 

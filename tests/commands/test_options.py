@@ -14,7 +14,7 @@ from tests.conftest import Run
     [
         (["logger=tensorboard", "callbacks=ema"], "tensorboard/events*"),
         pytest.param(
-            ["model.activation_checkpointing=true", "trainer.accumulate_grad_batches=2"],
+            ["model.encoder.activation_checkpointing=true", "trainer.accumulate_grad_batches=2"],
             "DONE",
             marks=pytest.mark.slow,
         ),

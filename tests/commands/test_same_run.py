@@ -23,7 +23,7 @@ def saved(composed: Compose, folder: Path, *overrides: str) -> Path:
 
 def test_the_same_config_may_go_on(composed: Compose, tmp_path: Path) -> None:
     checkpoint = saved(composed, tmp_path)
-    others = ["trainer.max_steps=7", "model.backbone.pretrained=false", "data.num_workers=3"]
+    others = ["trainer.max_steps=7", "model.encoder.pretrained=false", "data.num_workers=3"]
     check_same_run(checkpoint, composed("experiment=ase_finegrained", *others))
 
 
@@ -31,7 +31,7 @@ def test_the_same_config_may_go_on(composed: Compose, tmp_path: Path) -> None:
     ("key", "did", "does"),
     [
         ("model.adapter.granularity", 1, 2),
-        ("model.backbone.position_resampling", "bicubic", "bilinear"),
+        ("model.encoder.position_resampling", "bicubic", "bilinear"),
     ],
 )
 def test_a_run_of_before_a_key_was_added_may_go_on(
@@ -54,8 +54,8 @@ def test_a_run_of_before_a_key_was_added_may_go_on(
         ("model.adapter.rank=8", r"model\.adapter\.rank: 2 -> 8"),
         ("tasks=[semseg,edge]", r"tasks\.human_parts\.channels: 7 -> none"),
         (
-            "model.backbone.name=vit_small_patch16_224",
-            r"model\.backbone\.name: vit_base\S+ -> vit_small",
+            "model.encoder.name=vit_small_patch16_224",
+            r"model\.encoder\.name: vit_base\S+ -> vit_small",
         ),
         ("data.image_size=[96,96]", r"data\.image_size: \[224, 224\] -> \[96, 96\]"),
     ],

@@ -112,6 +112,6 @@ def test_what_comes_at_the_call_is_read_off_the_type(
 
 
 def test_nothing_is_built_before_arguments_are_bound(composed: Compose) -> None:
-    config = composed("+model.adapter.rankk=3", "model.backbone.name=no_such_network")
+    config = composed("+model.adapter.rankk=3", "model.encoder.name=no_such_network")
     with pytest.raises(UserError, match="rankk is no argument"):
         build_network(config, build_tasks(config))

@@ -72,7 +72,7 @@ def attempt(
 
     def prepare(overrides: list[str]) -> Callable[[], None]:
         def build() -> None:
-            base = ["setting=scenes", "model.backbone.weights=null", "data.num_workers=0"]
+            base = ["setting=scenes", "model.encoder.weights=null", "data.num_workers=0"]
             config = composed(f"hydra.runtime.output_dir={tmp_path}", *base, *overrides)
             tasks = build_tasks(config)
             data = build_data(config, tasks)
@@ -162,7 +162,7 @@ def execute(*command: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_train_exits_2(tmp_path: Path, overrides: list[str], words: str) -> None:
-    small = ["setting=scenes", "model.backbone.weights=null", "trainer=cpu", f"run_dir={tmp_path}"]
+    small = ["setting=scenes", "model.encoder.weights=null", "trainer=cpu", f"run_dir={tmp_path}"]
     done = execute("train.py", *small, *overrides)
     assert done.returncode == 2, done.stderr
     last = done.stderr.strip().splitlines()[-1]

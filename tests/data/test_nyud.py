@@ -49,9 +49,9 @@ def config(root: Path, composed: Callable[..., DictConfig]) -> DictConfig:
         "data.image_size=[48,64]",
         "data.num_workers=0",
         "model/head=light",
-        "model.backbone.pretrained=false",
-        "model.backbone.name=vit_tiny_patch16_224",
-        "model.backbone.options={embed_dim:48,depth:2,num_heads:2}",
+        "model.encoder.pretrained=false",
+        "model.encoder.name=vit_tiny_patch16_224",
+        "model.encoder.options={embed_dim:48,depth:2,num_heads:2}",
         "hydra.runtime.output_dir=nowhere",
     )
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from mtl_ase.model import AdaptiveShared, NaiveShared, RenormalisedTopK, SoftmaxTopK
+from mtl_ase.model.adapters import AdaptiveShared, NaiveShared, RenormalisedTopK, SoftmaxTopK
 
 Weights = list[Tensor | float]
 Rule = Callable[[list[Tensor], int, int], Weights]
@@ -76,7 +76,7 @@ def expert_sum(
     x_TBLD: Tensor, weights: Mapping[str, Tensor], rule: Rule, k: int, num_shared: int, alpha: float
 ) -> Tensor:
     """sum_e g_e (alpha / r) B_e A_e x of every token, from parameters under the adapter's names."""
-    down_PD, up_DP = weights["experts.down_PD"], weights["experts.up_DP"]
+    down_PD, up_DP = weights["down_RD"], weights["up_OP"]
     out = torch.zeros_like(x_TBLD)
     for t in range(x_TBLD.shape[0]):
         for b in range(x_TBLD.shape[1]):

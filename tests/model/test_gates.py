@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.model import AdaptiveShared, NaiveShared, RenormalisedTopK, SoftmaxTopK
+from mtl_ase.model.adapters import AdaptiveShared, NaiveShared, RenormalisedTopK, SoftmaxTopK
 
 GATES = [SoftmaxTopK, NaiveShared, AdaptiveShared, RenormalisedTopK]
 SUM_ONE = [AdaptiveShared, RenormalisedTopK]

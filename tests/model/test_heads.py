@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mtl_ase.model import SETRPUP, LightHead
+from mtl_ase.model.decoders import SETRPUP, LightHead
 
 D = 12
 HEADS = {

@@ -36,8 +36,13 @@ def total_loss(network, tasks, batch):
     losses = {name: t.loss(logits[name], batch.labels[name]) for name, t in tasks.items()}
     total = WeightedSum({name: task.weight for name, task in tasks.items()})(losses)
     if routing:
-        total = total + 0.005 * MutualInformation()(torch.stack([r.prob_TE for r in routing]))
+        total = total + 0.005 * MutualInformation(1.0)(routing)
     return total
+
+
+def experts_of(network, layer):
+    """The experts beside the FFN of a layer."""
+    return network.encoder.blocks[layer].adapters["ffn"]
 
 
 def randomise(network, scale=0.1):
@@ -49,26 +54,28 @@ def randomise(network, scale=0.1):
 
 @every_experiment
 def test_starts_as_the_pretrained_vit(tiny_network, tmp_path, images, experiment):
-    """At step 0, without task embedding, all tasks' tokens are timm's own before the last norm."""
+    """At step 0, without task embedding, all tasks' maps are timm's own before the last norm."""
     options = {"embed_dim": WIDTH, "depth": DEPTH, "num_heads": 2}
     vit = timm.create_model("vit_tiny_patch16_224", img_size=64, num_classes=0, **options).eval()
     save_file(vit.state_dict(), tmp_path / "vit.safetensors")
     network = tiny_network(
-        f"experiment={experiment}", f"model.backbone.weights={tmp_path}/vit.safetensors"
+        f"experiment={experiment}", f"model.encoder.weights={tmp_path}/vit.safetensors"
     ).eval()
-    if network.task_embedding_TD is not None:
-        torch.nn.init.zeros_(network.task_embedding_TD)
+    if network.encoder.task_embedding_TD is not None:
+        torch.nn.init.zeros_(network.encoder.task_embedding_TD)
     vit.norm = torch.nn.Identity()
     expected_BLD = vit.forward_features((images.float() / 255 - 0.5) / 0.5)
-    x_TBLD, _ = network.encode(images)
-    assert x_TBLD.shape == (5, 2, 17, WIDTH)
-    torch.testing.assert_close(x_TBLD, expected_BLD.expand_as(x_TBLD), rtol=1e-5, atol=1e-5)
+    (map_TBDHW,), _ = network.encoder(images)
+    assert map_TBDHW.shape == (5, 2, WIDTH, 4, 4)
+    expected_BDHW = expected_BLD[:, 1:].mT.unflatten(-1, (4, 4))
+    expected_TBDHW = expected_BDHW.expand_as(map_TBDHW)
+    torch.testing.assert_close(map_TBDHW, expected_TBDHW, rtol=1e-5, atol=1e-5)
 
 
 @every_experiment
 def test_the_task_embedding_tells_tasks_apart(tiny_network, images, experiment):
-    x_TBLD, _ = tiny_network(f"experiment={experiment}").eval().encode(images)
-    assert torch.equal(x_TBLD[0], x_TBLD[1]) == (experiment == "mtl_vit")
+    (map_TBDHW,), _ = tiny_network(f"experiment={experiment}").eval().encoder(images)
+    assert torch.equal(map_TBDHW[0], map_TBDHW[1]) == (experiment == "mtl_vit")
 
 
 @every_experiment
@@ -78,7 +85,7 @@ def test_what_learns_and_what_is_frozen(tiny_network, tasks, experiment):
     The heads' batch norms run in evaluation mode: in training they cancel the biases before them.
     """
     network = tiny_network(f"experiment={experiment}")
-    network.heads.eval()
+    network.decoder.eval()
     trained = {name: p for name, p in network.named_parameters() if p.requires_grad}
     frozen = {name: p.clone() for name, p in network.named_parameters() if not p.requires_grad}
     optimizer = torch.optim.SGD(trained.values(), lr=0.01)
@@ -106,9 +113,9 @@ def test_output_shapes(tiny_network, tasks, images, experiment):
         assert logits[name].dtype == torch.float32
     assert len(routing) == (DEPTH if experiment in ROUTED else 0)
     for layer in routing:
-        gate = network.blocks[0].adapter.gate
-        assert layer.gate_TE.shape == layer.load_TE.shape == (5, gate.num_experts)
-        assert layer.prob_TE.shape == (5, gate.num_sparse)
+        gate = experts_of(network, 0).gate
+        assert layer.gate_TE().shape == layer.load_TE().shape == (5, gate.num_experts)
+        assert layer.prob_TE().shape == (5, gate.num_sparse)
 
 
 @every_experiment
@@ -136,13 +143,13 @@ def test_a_task_does_not_see_what_belongs_to_others(tiny_network, tasks, images,
     before = network(images).logits
     others = [i for i in range(5) if i != index]
     with torch.no_grad():
-        for other, head in network.heads.items():
+        for other, head in network.decoder.heads.items():
             for parameter in head.parameters() if other != name else ():
                 parameter += 0.3
-        for block in network.blocks if experiment in ROUTED else ():
-            block.adapter.router.logits_TDE[others] += torch.randn(4, 1, 1)
-            block.adapter.router.logits_TDE[others] *= -2
-            network.task_embedding_TD[others] += 0.3
+        for layer in range(DEPTH) if experiment in ROUTED else ():
+            experts_of(network, layer).router.logits_TDE[others] += torch.randn(4, 1, 1)
+            experts_of(network, layer).router.logits_TDE[others] *= -2
+            network.encoder.task_embedding_TD[others] += 0.3
     after = network(images).logits
     assert torch.equal(after[name], before[name])
     assert not any(torch.equal(after[other], before[other]) for other in tasks if other != name)
@@ -153,7 +160,7 @@ def test_routers_see_task_and_token(tiny_network, images, experiment):
     """Other tasks, other gates; a router that saw only its task would give every token the same."""
     network = tiny_network(f"experiment={experiment}").eval()
     seen = []
-    gate = network.blocks[1].adapter.gate
+    gate = experts_of(network, 1).gate
     gate.register_forward_hook(lambda _module, _inputs, gate_TBLE: seen.append(gate_TBLE))
     network(images)
     (gate_TBLE,) = seen
@@ -169,7 +176,7 @@ def test_activation_checkpointing_changes_nothing(tiny_network, tasks, experimen
     batch = make_batch(tasks)
     found = []
     for checkpointing in (False, True):
-        network.activation_checkpointing = checkpointing
+        network.encoder.activation_checkpointing = checkpointing
         network.zero_grad()
         torch.manual_seed(1)
         loss = total_loss(network, tasks, batch)
@@ -182,9 +189,9 @@ def test_activation_checkpointing_changes_nothing(tiny_network, tasks, experimen
 
 
 def test_activation_checkpointing_recomputes(tiny_network, images):
-    network = tiny_network("model.activation_checkpointing=true")
+    network = tiny_network("model.encoder.activation_checkpointing=true")
     runs = []
-    network.blocks[0].adapter.experts.register_forward_hook(lambda *_: runs.append(1))
+    experts_of(network, 0).register_forward_hook(lambda *_: runs.append(1))
     network(images).logits["edge"].sum().backward()
     assert len(runs) == 2
 
@@ -201,17 +208,19 @@ def test_images_need_not_be_square(tiny_network, tasks, experiment, size):
 
 def test_token_maps_have_rows_and_columns_where_images_have_them(tiny_network):
     """A map's cell (h, w) is the token of patch (h, w), counted along rows."""
-    backbone = tiny_network("data.image_size=[64,96]").backbone
+    encoder = tiny_network("data.image_size=[64,96]", "experiment=mtl_vit").encoder
+    encoder.blocks = torch.nn.ModuleList()
     tokens_L = torch.arange(1 + 4 * 6).float()
-    map_HW = backbone.to_map(tokens_L[None, :, None])[0, 0]
-    assert torch.equal(map_HW, tokens_L[1:].view(4, 6))
+    encoder.embed = lambda _: tokens_L[None, :, None]
+    (map_TBDHW,), _ = encoder(None)
+    assert torch.equal(map_TBDHW[0, 0, 0], tokens_L[1:].view(4, 6))
 
 
 @every_experiment
 def test_noise_in_training_only(tiny_network, images, experiment):
     network = tiny_network(f"experiment={experiment}")
     randomise(network)
-    network.heads.eval()
+    network.decoder.eval()
     a, b = (network(images).logits["edge"] for _ in range(2))
     assert torch.equal(a, b) == (experiment == "mtl_vit")
     network.eval()
@@ -232,6 +241,6 @@ def test_components_add_up(tiny_network, experiment):
     assert sum(c.total for c in counts.values()) == sum(p.numel() for p in network.parameters())
     trained = sum(p.numel() for p in network.parameters() if p.requires_grad)
     assert sum(c.trainable for c in counts.values()) == trained
-    heads = {f"head.{name}" for name in network.heads}
+    heads = {f"head.{name}" for name in network.decoder.heads}
     rest = {"lora", "task_embedding", "routers", "experts"} if experiment in ROUTED else set()
     assert counts.keys() == {"backbone"} | heads | rest

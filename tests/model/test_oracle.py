@@ -7,7 +7,8 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from mtl_ase.model import ExpertAdapter
+from mtl_ase.model.adapters import RoutedExperts
+from tests.model.adapters.sites import make_site
 from tests.model.oracle import RULES, expert_sum, smallest_gap
 
 SETTINGS = ["16/3/1/4", "8/2/2/2", "5/5/0/1", "6/1/0/3", "7/3/4/1", "2/1/1/2", "1/1/0/1"]
@@ -17,9 +18,8 @@ ALPHA_PER_RANK = 2.0
 def make_adapter(gate, setting, tasks, width):
     """An adapter of a setting N/k/S/r with all parameters random, in evaluation mode."""
     num_experts, top_k, num_shared, rank = map(int, setting.split("/"))
-    adapter = ExpertAdapter(
-        width, tasks, gate, num_experts, top_k, num_shared, rank, ALPHA_PER_RANK
-    )
+    site = make_site("ffn", tasks, width, width)
+    adapter = RoutedExperts(site, gate, num_experts, top_k, num_shared, rank, ALPHA_PER_RANK)
     for parameter in adapter.parameters():
         torch.nn.init.normal_(parameter, std=width**-0.5)
     return adapter.eval()
@@ -35,7 +35,8 @@ def layer_and_loop(adapter, x_TBLD, direction_TBLD):
             y, _ = adapter(x)
         else:
             weights = {key: w.detach().to(dtype).requires_grad_() for key, w in weights.items()}
-            gate, alpha = adapter.gate, ALPHA_PER_RANK * adapter.experts.rank
+            gate = adapter.gate
+            alpha = ALPHA_PER_RANK * len(adapter.down_RD) / gate.num_experts
             y = expert_sum(x, weights, RULES[type(gate)], gate.top_k, gate.num_shared, alpha)
         leaves = {"x": x, **weights}
         gradients = torch.autograd.grad(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mtl_ase.build import build_network, build_tasks
-from mtl_ase.model import ExpertAdapter, count_parameters
+from mtl_ase.model import count_parameters
 
 HEADS = 17_726_241
 BACKBONE = 85_797_120
@@ -23,7 +23,7 @@ TOTALS = {
 @pytest.fixture
 def counts(composed):
     def count(*overrides):
-        config = composed("model.backbone.pretrained=false", *overrides)
+        config = composed("model.encoder.pretrained=false", *overrides)
         tasks = build_tasks(config)
         with torch.device("meta"):
             return count_parameters(build_network(config, tasks))
@@ -72,13 +72,13 @@ def test_granularity_ties_the_paper_s_settings(composed, granularity, experiment
     """`ase` split so many times is the network of the paper's finer setting."""
 
     def shapes(*overrides):
-        config = composed("model.backbone.pretrained=false", *overrides)
+        config = composed("model.encoder.pretrained=false", *overrides)
         tasks = build_tasks(config)
         with torch.device("meta"):
             network = build_network(config, tasks)
-        adapter = next(m for m in network.modules() if isinstance(m, ExpertAdapter))
+        adapter = network.encoder.blocks[0].adapters["ffn"]
         found = {name: tuple(value.shape) for name, value in network.state_dict().items()}
-        return found, str(adapter.gate), adapter.experts.rank, adapter.experts.scale
+        return found, str(adapter.gate), adapter.scale
 
     split = shapes("experiment=ase", f"model.adapter.granularity={granularity}")
     assert split == shapes(f"experiment={experiment}")

@@ -11,7 +11,7 @@ from timm.models.vision_transformer import checkpoint_filter_fn
 from torch.nn.functional import interpolate
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.model import ViTBackbone, save_weights
+from mtl_ase.model.encoders import ViTEncoder, save_weights
 
 NAMES = [
     "vit_tiny_patch16_224",
@@ -26,7 +26,7 @@ def make(name="vit_tiny_patch16_224", grid=(4, 4), weights=None, positions=None,
     sizes = {"embed_dim": 48, "depth": 2, "num_heads": 2} | options
     size = [patch * cells for cells in grid]
     more = {} if positions is None else {"position_resampling": positions}
-    return ViTBackbone(name, size, pretrained=False, weights=weights, options=sizes, **more)
+    return ViTEncoder(["a"], name, size, pretrained=False, weights=weights, options=sizes, **more)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def saved(tmp_path):
 
     def save(backbone):
         path = tmp_path / "vit.safetensors"
-        save_weights(backbone.vit.state_dict(), path)
+        save_weights(backbone.backbone_state(), path)
         return str(path)
 
     return save
@@ -45,9 +45,9 @@ def saved(tmp_path):
 def test_round_trip(saved, name):
     written = make(name)
     read = make(name, weights=saved(written))
-    state = read.vit.state_dict()
-    assert state.keys() == written.vit.state_dict().keys()
-    for key, value in written.vit.state_dict().items():
+    state = read.backbone_state()
+    assert state.keys() == written.backbone_state().keys()
+    for key, value in written.backbone_state().items():
         assert torch.equal(state[key], value.half().float()), key
 
 
@@ -72,8 +72,8 @@ def test_position_embeddings_are_resampled(saved, name, grid):
         written.vit.pos_embed.half().float(), list(grid), [4, 4], num_prefix_tokens=prefix
     )
     torch.testing.assert_close(read.vit.pos_embed, expected, rtol=1e-3, atol=1e-5)
-    others = {key: v for key, v in written.vit.state_dict().items() if key != "pos_embed"}
-    assert all(torch.equal(read.vit.state_dict()[k], v.half().float()) for k, v in others.items())
+    others = {key: v for key, v in written.backbone_state().items() if key != "pos_embed"}
+    assert all(torch.equal(read.backbone_state()[k], v.half().float()) for k, v in others.items())
 
 
 def bilinear(pos_embed_1LD, prefix, grid):
@@ -89,16 +89,16 @@ def test_position_embeddings_are_resampled_bilinearly_if_asked(saved, name, grid
     written = make(name)
     path = saved(written)
     prefix = 0 if written.vit.no_embed_class else written.num_prefix
-    read = make(name, grid, path, positions="bilinear").vit.state_dict()
+    read = make(name, grid, path, positions="bilinear").backbone_state()
     stored_1LD = written.vit.pos_embed.half().float()
     expected = bilinear(stored_1LD, prefix, grid)
     torch.testing.assert_close(read.pop("pos_embed"), expected, rtol=1e-3, atol=1e-5)
-    usual = make(name, grid, path).vit.state_dict()
+    usual = make(name, grid, path).backbone_state()
     assert torch.equal(
         make(name, grid, path, positions="bicubic").vit.pos_embed, usual["pos_embed"]
     )
     timm_s = checkpoint_filter_fn(
-        load_file(path), written.vit if grid == (4, 4) else make(name, grid).vit
+        load_file(path), make(name, grid).vit
     )
     assert torch.equal(usual.pop("pos_embed"), timm_s["pos_embed"].float())
     assert all(torch.equal(read[key], value) for key, value in usual.items())
@@ -107,15 +107,15 @@ def test_position_embeddings_are_resampled_bilinearly_if_asked(saved, name, grid
 @pytest.mark.parametrize("positions", ["bicubic", "bilinear"])
 def test_published_weights_are_resampled_as_asked(tmp_path, monkeypatch, positions):
     """Timm's own loading, from a local file in place of a download; configs can't ask for that."""
-    monkeypatch.setattr("mtl_ase.model.backbone._check_source", lambda *_: None)
+    monkeypatch.setattr("mtl_ase.model.encoders.plain_vit._check_source", lambda *_: None)
     small = {"embed_dim": 48, "depth": 2, "num_heads": 2}
     written = timm.create_model("vit_tiny_patch16_224", img_size=(64, 64), num_classes=0, **small)
     save_file(written.state_dict(), tmp_path / "vit.safetensors")
     overlay = {"file": str(tmp_path / "vit.safetensors"), "num_classes": 0}
     options = small | {"pretrained_cfg_overlay": overlay}
-    read = ViTBackbone(
-        "vit_tiny_patch16_224", (96, 48), options=options, position_resampling=positions
-    ).vit.state_dict()
+    read = ViTEncoder(
+        ["a"], "vit_tiny_patch16_224", (96, 48), options=options, position_resampling=positions
+    ).backbone_state()
     timm_s = timm.create_model(
         "vit_tiny_patch16_224", pretrained=True, img_size=(96, 48), num_classes=0, **options
     ).state_dict()
@@ -128,13 +128,13 @@ def test_published_weights_are_resampled_as_asked(tmp_path, monkeypatch, positio
 
 def test_published_weights_that_timm_resamples_itself_are_refused(tmp_path, monkeypatch):
     """Files of the first ViT (npz) never come to the filter: bilinear would silently be bicubic."""
-    monkeypatch.setattr("mtl_ase.model.backbone._check_source", lambda *_: None)
+    monkeypatch.setattr("mtl_ase.model.encoders.plain_vit._check_source", lambda *_: None)
     monkeypatch.setattr("timm.models.vision_transformer.VisionTransformer.load_pretrained", print)
     overlay = {"file": str(tmp_path / "vit.npz"), "custom_load": True}
     options = {"embed_dim": 48, "depth": 2, "num_heads": 2, "pretrained_cfg_overlay": overlay}
     with pytest.raises(UserError, match="bilinear is not possible for these published"):
-        ViTBackbone(
-            "vit_tiny_patch16_224", (96, 48), options=options, position_resampling="bilinear"
+        ViTEncoder(
+            ["a"], "vit_tiny_patch16_224", (96, 48), options=options, position_resampling="bilinear"
         )
 
 
@@ -151,7 +151,7 @@ def test_a_smooth_embedding_stays_what_it_is_at_another_size(saved):
 
 
 def test_classifier_and_final_norm_in_the_file_are_left_out(tmp_path):
-    state = make().vit.state_dict() | {
+    state = make().backbone_state() | {
         "head.weight": torch.zeros(10, 48),
         "head.bias": torch.zeros(10),
         "norm.weight": torch.ones(48),
@@ -163,7 +163,7 @@ def test_classifier_and_final_norm_in_the_file_are_left_out(tmp_path):
 
 def test_pytorch_files_are_read_too(tmp_path):
     written = make()
-    torch.save({"state_dict": written.vit.state_dict()}, tmp_path / "vit.pth")
+    torch.save({"state_dict": written.backbone_state()}, tmp_path / "vit.pth")
     read = make(weights=str(tmp_path / "vit.pth"))
     assert torch.equal(read.vit.cls_token, written.vit.cls_token)
 
@@ -183,7 +183,7 @@ def test_weights_that_are_missing_in_the_file(saved):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(UserError, match=r"model\.backbone\.weights=.*nothing\.pth is no file"):
+    with pytest.raises(UserError, match=r"model\.encoder\.weights=.*nothing\.pth is no file"):
         make(weights=str(tmp_path / "nothing.pth"))
 
 

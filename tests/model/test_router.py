@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from mtl_ase.model import NoisyRouter
-from mtl_ase.model.router import MIN_STD
+from mtl_ase.model.adapters import NoisyRouter
+from mtl_ase.model.adapters.router import MIN_STD
 
 T, D, E = 3, 6, 4
 

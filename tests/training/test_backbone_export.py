@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mtl_ase.model import ViTBackbone
+from mtl_ase.model.encoders import ViTEncoder
 from mtl_ase.training import BackboneExport
 from mtl_ase.training.backbone_export import backbone_state
 
@@ -40,7 +40,7 @@ def test_another_experiment_starts_from_it(tiny_network, tmp_path):
     for parameter in source.parameters():
         torch.nn.init.normal_(parameter)
     path = export(source, tmp_path / "vit.safetensors")
-    target = tiny_network("experiment=ase", f"model.backbone.weights={path}")
+    target = tiny_network("experiment=ase", f"model.encoder.weights={path}")
     written, read = backbone_state(source), backbone_state(target)
     assert written.keys() == read.keys()
     for name, value in written.items():

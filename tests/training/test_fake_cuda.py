@@ -13,7 +13,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensor, FakeTensorMode
 
 from mtl_ase.losses import BalancedBCE
-from mtl_ase.model import NoisyRouter
+from mtl_ase.model.adapters import NoisyRouter
 from mtl_ase.training import parameter_groups
 from mtl_ase.training.routing_callback import stack_routing
 from tests.model.batches import make_batch

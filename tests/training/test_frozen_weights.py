@@ -23,8 +23,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Found current_model_state"),
 ]
 SHIPPED = [
-    "model.backbone.weights=vit_scenes",
-    "model.backbone.options={patch_size:8,embed_dim:192,depth:4,num_heads:3,class_token:false}",
+    "model.encoder.weights=vit_scenes",
+    "model.encoder.options={patch_size:8,embed_dim:192,depth:4,num_heads:3,class_token:false}",
 ]
 
 
@@ -108,7 +108,7 @@ def test_another_frozen_backbone_is_refused(
 ) -> None:
     fitted(composed, tiny, save=tmp_path / "small.ckpt", ema=False)
     with pytest.raises(UserError, match=r"the frozen backbone vit_scenes .* one of random weights"):
-        fitted(composed, tiny, "model.backbone.weights=null", resume=tmp_path / "small.ckpt")
+        fitted(composed, tiny, "model.encoder.weights=null", resume=tmp_path / "small.ckpt")
     content = torch.load(tmp_path / "small.ckpt", weights_only=True)
     config = composed("experiment=ase_finegrained", *tiny, *SHIPPED)
     tasks = build_tasks(config)
@@ -116,14 +116,14 @@ def test_another_frozen_backbone_is_refused(
     name, value = next(iter(module.frozen.values.items()))
     module.frozen.values = {**module.frozen.values, name: value + 1e-6}
     module.frozen._sha256 = None
-    with pytest.raises(UserError, match=r"with model\.backbone\.weights, or train with checkpoint"):
+    with pytest.raises(UserError, match=r"with model\.encoder\.weights, or train with checkpoint"):
         module.on_load_checkpoint(content)
 
 
 def test_random_and_trained_backbones_are_kept(composed: Compose, tiny: list[str]) -> None:
     for overrides in (
-        ["model.backbone.weights=null"],
-        ["model.backbone.frozen=false", "model.lora=null"],
+        ["model.encoder.weights=null"],
+        ["model.encoder.frozen=false", "model.lora=null"],
     ):
         config = composed("experiment=ase_finegrained", *tiny, *SHIPPED, *overrides)
         tasks = build_tasks(config)

@@ -43,7 +43,7 @@ def test_every_weight_is_that_of_a_plain_loop(composed: Compose, tiny: list[str]
     own = ("optimizer=", "training.optimizer.", "trainer.")
     overrides = [override for override in tiny if not override.startswith(own)]
     recipe = ("experiment=mtl_vit", "recipe=m3vit", f"trainer.max_epochs={EPOCHS}")
-    config = composed(*overrides, *recipe, "model.backbone.options.depth=1")
+    config = composed(*overrides, *recipe, "model.encoder.options.depth=1")
     tasks = build_tasks(config)
     module = build_module(config, tasks, build_network(config, tasks)).double()
     assert isinstance(module, MultiTaskModule)

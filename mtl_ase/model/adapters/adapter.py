@@ -21,7 +21,8 @@ class Adapter(nn.Module, ABC):
 
     A method is a subclass and one YAML of the group `model/adapter`. Its constructor takes the
     keyword `site` and, by a keyword `sites` with a default, says at which sites of a block one is
-    built: `model.adapter.sites=[...]` overrides them. It adds nothing at step 0.
+    built: `model.adapter.sites=[...]` overrides them. It adds nothing at step 0, unless its method
+    replaces a part of the frozen weight.
 
     Args:
         site: where this adapter stands.
@@ -31,11 +32,14 @@ class Adapter(nn.Module, ABC):
         knows_tasks: whether its update differs between tasks; if no adapter's does and there is no
             task embedding, all tasks share one pass.
         mixes_tokens: whether the update of a token depends on other tokens of its image.
+        exact_start: whether the update is 0 at step 0, so that training starts from exactly the
+            pretrained encoder.
     """
 
     component = "experts"
     knows_tasks = True
     mixes_tokens = False
+    exact_start = True
 
     def __init__(self, site: Site) -> None:
         super().__init__()
@@ -61,6 +65,13 @@ class Adapter(nn.Module, ABC):
         """Shared tables of coefficients, which get no weight decay and no Muon."""
         return []
 
+    def after_step(self, routing: Routing) -> None:
+        """Change what is not trained by gradients, after a step of the optimiser.
+
+        Args:
+            routing: what this adapter's router decided in the step, on this process.
+        """
+
     def routing(self, logits_TBLE: Tensor, gate_TBLE: Tensor) -> Routing:
         """Decisions of this adapter's router."""
         return Routing(self.site.layer, self.site.name, logits_TBLE, gate_TBLE.detach())
@@ -70,8 +81,8 @@ class Adapter(nn.Module, ABC):
         """Add the update of a task to the weight of the site's linear layer, in place.
 
         Args:
-            task: index of the task.
-            linear: the linear layer; None: the site is none.
+            task: its place on the task axis.
+            linear: the layer; None beside a whole FFN.
 
         Raises:
             UserError: the update depends on the input, or the site is no linear layer.
@@ -82,11 +93,10 @@ class Adapter(nn.Module, ABC):
     def mergeable(self, task: int, linear: nn.Linear | None) -> tuple[nn.Linear, Tensor]:
         """The layer and the matrix_OD that `merge` adds to its weight; raises what it raises."""
         delta_OD = self.delta_weight(task)
-        if linear is None or delta_OD is None:
-            depends = "its update depends on the input"
+        if delta_OD is None or linear is None:
+            reason = "its update depends on the input" if linear else "there is no linear layer"
             raise UserError(
                 f"{type(self).__name__} at {self.site.name} of layer {self.site.layer} can't be "
-                f"merged: {depends if delta_OD is None else 'its site is no linear layer'}; keep "
-                "the adapter."
+                f"merged: {reason}; keep the adapter."
             )
         return linear, delta_OD

@@ -6,7 +6,8 @@ import inspect
 from typing import Any
 
 import timm
-from timm.layers import Attention, Mlp
+from timm.layers.attention import Attention
+from timm.layers.mlp import Mlp
 from timm.models.vision_transformer import Block, VisionTransformer
 from torch import nn
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
+from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -72,9 +73,9 @@ class ViTEncoder(Encoder):
             load_weights(vit, weights, position_resampling)
         self.source = weights if weights is not None else f"timm {name}" if download else None
         self.vit = vit.requires_grad_(not frozen)
-        self.blocks = nn.ModuleList(ViTBlock(block) for block in vit.blocks)  # type: ignore[union-attr]
+        self.blocks = nn.ModuleList(map(ViTBlock, cast(Iterator[Block], vit.blocks)))
         self.vit.blocks = nn.Sequential()
-        self.num_tasks, self.width = len(tasks), cast(int, vit.embed_dim)
+        self.num_tasks, self.width = len(tasks), vit.embed_dim
         self.grid_hw: tuple[int, int] = vit.patch_embed.grid_size
         self.feature_maps = [FeatureMap(self.width, vit.patch_embed.feat_ratio())]
         self.task_embedding_TD = (
@@ -118,7 +119,7 @@ class ViTEncoder(Encoder):
     @property
     def num_prefix(self) -> int:
         """Class and register tokens, which come before the patch tokens."""
-        return cast(int, self.vit.num_prefix_tokens)
+        return self.vit.num_prefix_tokens
 
     @property
     def shares_pass(self) -> bool:

@@ -1,11 +1,15 @@
 """A transformer block with adapters beside its linear layers and its FFN.
 
-Legend: T tasks, B images, L tokens, D width in, O width out, M = T * B, A = attention heads,
-K = width of a head.
+Legend: T tasks, B images, L tokens, D width in, O width out, F width of the FFN, M = T * B, A heads
+of attention, K width of a head.
 """
 
 from __future__ import annotations
 
+from typing import cast
+
+from timm.layers.attention import Attention
+from timm.layers.mlp import Mlp
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
@@ -15,7 +19,7 @@ from mtl_ase.model.routing import Routing
 
 
 class ViTBlock(nn.Module):
-    """A block of timm's plain ViT, computed step by step so that adapters see their task.
+    """A block of timm's plain ViT, computed step by step so that adapters see the task axis.
 
     h = x + Attn(LN1 x);  y = h + FFN(LN2 h) + adapter(LN2 h). Every linear layer W of it becomes
     W x + adapter(x) where it has an adapter. Our reading of arXiv 2510.00570 (Eq. 3 and 10): what
@@ -35,48 +39,61 @@ class ViTBlock(nn.Module):
 
     def linears(self) -> dict[str, nn.Linear]:
         """The linear layers by name of their sites."""
-        attn, mlp = self.block.attn, self.block.mlp
-        return {"qkv": attn.qkv, "proj": attn.proj, "fc1": mlp.fc1, "fc2": mlp.fc2}
+        attn, mlp = cast(Attention, self.block.attn), cast(Mlp, self.block.mlp)
+        found = {"qkv": attn.qkv, "proj": attn.proj, "fc1": mlp.fc1, "fc2": mlp.fc2}
+        return cast(dict[str, nn.Linear], found)
 
     def forward(self, x_TBLD: Tensor) -> tuple[Tensor, list[Routing]]:
         """The block's output tokens, and what its routers decided."""
-        block, num_tasks = self.block, x_TBLD.shape[0]
-        routings: list[Routing] = []
-
-        def update(site: str, u_MLD: Tensor) -> Tensor:
-            adapter: Adapter = self.adapters[site]  # type: ignore[assignment]
-            update_TBLO, routing = adapter(u_MLD.unflatten(0, (num_tasks, -1)))
-            if routing is not None:
-                routings.append(routing)
-            return update_TBLO.flatten(0, 1)
-
-        def linear(site: str, layer: nn.Linear, u_MLD: Tensor) -> Tensor:
-            y_MLO = layer(u_MLD)
-            return y_MLO + update(site, u_MLD) if site in self.adapters else y_MLO
-
-        def attention(u_MLD: Tensor) -> Tensor:
-            attn = block.attn
-            qkv_MLD = linear("qkv", attn.qkv, u_MLD)
-            qkv_3MALK = qkv_MLD.unflatten(-1, (3, attn.num_heads, -1)).permute(2, 0, 3, 1, 4)
-            query_MALK, key_MALK, value_MALK = qkv_3MALK.unbind(0)
-            heads_MALK = scaled_dot_product_attention(
-                attn.q_norm(query_MALK),
-                attn.k_norm(key_MALK),
-                value_MALK,
-                dropout_p=attn.attn_drop.p if self.training else 0.0,
-            )
-            joined_MLD = attn.norm(heads_MALK.transpose(1, 2).flatten(2))
-            return attn.proj_drop(linear("proj", attn.proj, joined_MLD))
-
-        def ffn(u_MLD: Tensor) -> Tensor:
-            mlp = block.mlp
-            hidden_MLF = mlp.norm(mlp.drop1(mlp.act(linear("fc1", mlp.fc1, u_MLD))))
-            return mlp.drop2(linear("fc2", mlp.fc2, hidden_MLF))
-
+        block = self.block
+        adapted = _Adapted(self.adapters, num_tasks=x_TBLD.shape[0])
         x_MLD = x_TBLD.flatten(0, 1)
-        h_MLD = x_MLD + block.drop_path1(block.ls1(attention(block.norm1(x_MLD))))
+        attention_MLD = _attention(cast(Attention, block.attn), block.norm1(x_MLD), adapted)
+        h_MLD = x_MLD + block.drop_path1(block.ls1(attention_MLD))
         u_MLD = block.norm2(h_MLD)
-        y_MLD = h_MLD + block.drop_path2(block.ls2(ffn(u_MLD)))
+        ffn_MLD = _ffn(cast(Mlp, block.mlp), u_MLD, adapted)
+        y_MLD = h_MLD + block.drop_path2(block.ls2(ffn_MLD))
         if "ffn" in self.adapters:
-            y_MLD = y_MLD + update("ffn", u_MLD)
-        return y_MLD.unflatten(0, (num_tasks, -1)), routings
+            y_MLD = y_MLD + adapted.update("ffn", u_MLD)
+        return y_MLD.unflatten(0, (adapted.num_tasks, -1)), adapted.routings
+
+
+class _Adapted:
+    """The adapters of a block during one forward pass, and the decisions of their routers."""
+
+    def __init__(self, adapters: nn.ModuleDict, num_tasks: int) -> None:
+        self.adapters, self.num_tasks = adapters, num_tasks
+        self.routings: list[Routing] = []
+
+    def update(self, site: str, u_MLD: Tensor) -> Tensor:
+        """The update_MLO of the adapter at a site."""
+        adapter = cast(Adapter, self.adapters[site])
+        update_TBLO, routing = adapter(u_MLD.unflatten(0, (self.num_tasks, -1)))
+        if routing is not None:
+            self.routings.append(routing)
+        return cast(Tensor, update_TBLO.flatten(0, 1))
+
+    def linear(self, site: str, layer: nn.Module, u_MLD: Tensor) -> Tensor:
+        """A linear layer's output_MLO, with the update of its adapter, if it has one."""
+        y_MLO: Tensor = layer(u_MLD)
+        return y_MLO + self.update(site, u_MLD) if site in self.adapters else y_MLO
+
+
+def _attention(attn: Attention, u_MLD: Tensor, adapted: _Adapted) -> Tensor:
+    qkv_MLD = adapted.linear("qkv", attn.qkv, u_MLD)
+    qkv_3MALK = qkv_MLD.unflatten(-1, (3, attn.num_heads, -1)).permute(2, 0, 3, 1, 4)
+    query_MALK, key_MALK, value_MALK = qkv_3MALK.unbind(0)
+    heads_MALK = scaled_dot_product_attention(
+        attn.q_norm(query_MALK),
+        attn.k_norm(key_MALK),
+        value_MALK,
+        dropout_p=attn.attn_drop.p if attn.training else 0.0,
+    )
+    joined_MLD = attn.norm(heads_MALK.transpose(1, 2).flatten(2))
+    return cast(Tensor, attn.proj_drop(adapted.linear("proj", attn.proj, joined_MLD)))
+
+
+def _ffn(mlp: Mlp, u_MLD: Tensor, adapted: _Adapted) -> Tensor:
+    hidden_MLF = mlp.act(adapted.linear("fc1", mlp.fc1, u_MLD))
+    hidden_MLF = mlp.norm(mlp.drop1(hidden_MLF))
+    return cast(Tensor, mlp.drop2(adapted.linear("fc2", mlp.fc2, hidden_MLF)))

@@ -1,5 +1,7 @@
 """Sites for tests."""
 
+from __future__ import annotations
+
 from mtl_ase.model.adapters import Site
 
 
@@ -14,6 +16,7 @@ def make_site(
     num_layers=4,
     weight_OD=None,
 ):
+    """A site of a small encoder."""
     return Site(
         name, layer, num_layers, width_in, width_out, num_tasks, grid_hw, num_prefix, weight_OD
     )

@@ -1,0 +1,65 @@
+"""Low-rank products that are partly a task's own and partly shared by all tasks.
+
+Legend: T tasks, B images, L tokens, D width in, O width out, E experts, K rows of A_t, J columns of
+B_t, R rows of A, P columns of B.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from mtl_ase.model.adapters.low_rank import LowRankAdapter
+from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.routing import Routing
+
+
+class PrivateLowRank(LowRankAdapter):
+    """y_t = scale * [B_t, B] mix([A_t; A] x, gate_t(x)), where A_t, B_t serve the task t only.
+
+    Equal to a low-rank product over the blocks of all tasks whose mask is 0 for the other tasks',
+    without computing these.
+
+    Args:
+        site: where this adapter stands.
+        private_rank: J, columns of B_t; 0: a plain low-rank product, the same for all tasks.
+        shared_rank: P, columns of B.
+        scale: factor on the update.
+        rows_per_rank: rows of A and A_t for a column of B and B_t; `mix` joins them if not 1.
+        dropout: on the input, in training.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        private_rank: int,
+        shared_rank: int,
+        scale: float,
+        rows_per_rank: int = 1,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__(site, shared_rank * rows_per_rank, scale, shared_rank, dropout)
+        self.knows_tasks = private_rank > 0
+        if self.knows_tasks:
+            bound, rows = site.width_in**-0.5, private_rank * rows_per_rank
+            down_TKD = torch.empty(site.num_tasks, rows, site.width_in).uniform_(-bound, bound)
+            up_TOJ = torch.zeros(site.num_tasks, site.width_out, private_rank)
+            self.private_down_TKD, self.private_up_TOJ = map(nn.Parameter, (down_TKD, up_TOJ))
+
+    def forward(self, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
+        """The update (T, B, L, O) that is added at the site, and the router's decisions."""
+        if not self.knows_tasks:
+            return super().forward(x_TBLD)
+        gate_TBLE, routing = self.gates(x_TBLD)
+        x_TBLD = self.dropout(x_TBLD)
+        own_TBLK = torch.einsum("tbld,tkd->tblk", x_TBLD, self.private_down_TKD)
+        z_TBLR = torch.cat([own_TBLK, linear(x_TBLD, self.down_RD)], -1)
+        m_TBLP = self.mix(z_TBLR, gate_TBLE)
+        own_TBLJ, shared_TBLP = m_TBLP.tensor_split([self.private_up_TOJ.shape[-1]], -1)
+        own_TBLO = torch.einsum("tblj,toj->tblo", own_TBLJ, self.scale * self.private_up_TOJ)
+        return own_TBLO + linear(shared_TBLP, self.scale * self.up_OP), routing
+
+    def private(self) -> list[nn.Parameter]:
+        """A_t and B_t, if there are any."""
+        return [self.private_down_TKD, self.private_up_TOJ] if self.knows_tasks else []

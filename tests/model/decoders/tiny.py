@@ -1,0 +1,35 @@
+"""Composed configs, and the tiny networks that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from mtl_ase.config import CONFIGS
+from mtl_ase.config.resolvers import register_resolvers
+from mtl_ase.model import MultiTaskNetwork
+
+
+def composed(*overrides: str) -> DictConfig:
+    """The root config with overrides."""
+    register_resolvers()
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+        return compose("train", list(overrides))
+
+
+def tiny_network(*overrides: str, channels: Mapping[str, int]) -> MultiTaskNetwork:
+    """The network of a config on the scenes' setting, with a tiny ViT for 64 x 64 pixels."""
+    torch.manual_seed(0)
+    config = composed(
+        "setting=scenes",
+        "model.encoder.weights=null",
+        "model.encoder.options={patch_size:16,embed_dim:48,depth:2,num_heads:2}",
+        "data.image_size=[64,64]",
+        *overrides,
+    )
+    network: MultiTaskNetwork = instantiate(config.model, channels=channels)
+    return network
