@@ -58,7 +58,7 @@ class MultiTaskNetwork(nn.Module):
         lora: a second adapter at other sites, plain LoRA as a rule; None for none.
 
     Raises:
-        UserError: an adapter names a site that the encoder has not, or both name the same.
+        UserError: an adapter names no site, one that the encoder has not, or one of the other's.
     """
 
     def __init__(
@@ -88,14 +88,8 @@ class MultiTaskNetwork(nn.Module):
     def _attach(self, makers: Mapping[str, MakeAdapter | None]) -> None:
         wanted = {key: sites_of(make) for key, make in makers.items() if make is not None}
         sites = self.encoder.sites()
-        known = dict.fromkeys(site.name for site in sites)
         for key, names in wanted.items():
-            for name in names:
-                if name not in known:
-                    raise UserError(
-                        f"{key}.sites names {name!r}, but {type(self.encoder).__name__} has the "
-                        f"sites {', '.join(known) or 'none'}; choose among these."
-                    )
+            self._check_sites(key, names, list(dict.fromkeys(site.name for site in sites)))
         for site in sites:
             keys = [key for key, names in wanted.items() if site.name in names]
             if len(keys) > 1:
@@ -106,8 +100,38 @@ class MultiTaskNetwork(nn.Module):
             for key in keys:
                 self.encoder.attach(makers[key](site=site))  # type: ignore[misc]
 
+    def _check_sites(self, key: str, names: Sequence[str], known: Sequence[str]) -> None:
+        encoder = type(self.encoder).__name__
+        if not known:
+            raise UserError(
+                f"{key} is an adapter, but {encoder} has no sites for one; choose "
+                "model/adapter=none."
+            )
+        if not names:
+            raise UserError(
+                f"{key}.sites is empty, so nothing would be trained there; name some of "
+                f"{', '.join(known)}, or set {key}=null."
+            )
+        for name in names:
+            if name not in known:
+                raise UserError(
+                    f"{key}.sites names {name!r}, but {encoder} has the sites {', '.join(known)}; "
+                    "choose among these."
+                )
+
 
 def sites_of(make: MakeAdapter) -> Sequence[str]:
-    """Names of the sites of a block where an adapter is built: its keyword `sites`, as bound."""
-    names: Sequence[str] = inspect.signature(make).parameters["sites"].default
+    """Names of the sites of a block where an adapter is built: its keyword `sites`, as bound.
+
+    Raises:
+        UserError: the constructor has no such keyword, or it has neither a value nor a default.
+    """
+    sites = inspect.signature(make).parameters.get("sites")
+    if sites is None or sites.default is sites.empty:
+        name = getattr(getattr(make, "func", make), "__name__", "the adapter")
+        raise UserError(
+            f"{name} does not say at which sites it is built; give its constructor the keyword "
+            'sites with a default, e.g. ("qkv",).'
+        )
+    names: Sequence[str] = sites.default
     return names

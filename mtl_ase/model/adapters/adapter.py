@@ -87,6 +87,11 @@ class Adapter(nn.Module, ABC):
         Raises:
             UserError: the update depends on the input, or the site is no linear layer.
         """
+        layer, delta_OD = self.mergeable(task, linear)
+        layer.weight += delta_OD.to(layer.weight.dtype)
+
+    def mergeable(self, task: int, linear: nn.Linear | None) -> tuple[nn.Linear, Tensor]:
+        """The layer and the matrix_OD that `merge` adds to its weight; raises what it raises."""
         delta_OD = self.delta_weight(task)
         if delta_OD is None or linear is None:
             reason = "its update depends on the input" if linear else "there is no linear layer"
@@ -94,4 +99,4 @@ class Adapter(nn.Module, ABC):
                 f"{type(self).__name__} at {self.site.name} of layer {self.site.layer} can't be "
                 f"merged: {reason}; keep the adapter."
             )
-        linear.weight += delta_OD.to(linear.weight.dtype)
+        return linear, delta_OD

@@ -166,11 +166,20 @@ class ViTEncoder(Encoder):
         """Merge every adapter into the weights, in place: what is left serves this task only.
 
         Raises:
-            UserError: an adapter's update depends on the input.
+            UserError: an adapter's update depends on the input, or its site is no linear layer;
+                nothing has been merged then.
         """
-        for block in cast(Iterator[ViTBlock], self.blocks):
-            for name, adapter in block.adapters.items():
-                cast(Adapter, adapter).merge(task, block.linears().get(name))
+        blocks = list(cast(Iterator[ViTBlock], self.blocks))
+        places = [
+            (cast(Adapter, adapter), block.linears().get(name))
+            for block in blocks
+            for name, adapter in block.adapters.items()
+        ]
+        for adapter, linear in places:
+            adapter.mergeable(task, linear)
+        for adapter, linear in places:
+            adapter.merge(task, linear)
+        for block in blocks:
             block.adapters.clear()
 
     def components(self) -> dict[str, list[nn.Parameter]]:
