@@ -230,7 +230,7 @@ def test_weights_of_other_bits(dtype: torch.dtype, tiny_network: Callable[..., n
     logits, routing = network(torch.randint(0, 256, (1, 3, 64, 64), dtype=torch.uint8))
     assert all(torch.isfinite(value).all() for value in logits.values())
     assert all(value.dtype in (torch.float32, dtype) for value in logits.values())
-    assert all(torch.isfinite(layer.prob_TE).all() for layer in routing)
+    assert all(torch.isfinite(layer.prob_TE()).all() for layer in routing)
 
 
 @pytest.mark.slow
@@ -285,8 +285,8 @@ def test_a_seed_out_of_range(seed: int, trained: Run) -> None:
     ("key", "value"),
     [
         ("data.augmentation.rotation", "inf"),
-        pytest.param("training.router_weight", "nan", marks=pytest.mark.slow),
-        pytest.param("training.router_weight", "-1", marks=pytest.mark.slow),
+        pytest.param("training.regularisers.mutual_information.weight", "nan", marks=pytest.mark.slow),
+        pytest.param("training.regularisers.mutual_information.weight", "-1", marks=pytest.mark.slow),
     ],
 )
 def test_a_value_that_is_no_number(key: str, value: str, trained: Run) -> None:

@@ -22,7 +22,7 @@ TYPED: dict[str, tuple[list[str], list[str]]] = {
     "value without its key": (["=3"], ["command line"]),
     "spaces around the sign": (["seed = 3"], ["'seed = 3' is no override", "KEY=VALUE"]),
     "option chosen twice": (["+experiment=ase"], ["experiment is chosen already", "leave out"]),
-    "group set to null": (["model/head=null"], ["Config group override"]),
+    "group set to null": (["model/decoder=null"], ["Config group override"]),
     "list without brackets": (["tasks=semseg,edge"], ["[value1,value2]"]),
     "mode of Hydra that is none": (["hydra.mode=foo"], ["hydra.mode=foo", "RUN, MULTIRUN"]),
     "sweep without values": (["-m", "seed=range(0)"], ["no jobs"]),

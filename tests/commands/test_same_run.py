@@ -16,7 +16,7 @@ def saved(composed: Compose, folder: Path, *overrides: str) -> Path:
     """The checkpoint's path in a run folder with this config."""
     config = composed("experiment=ase_finegrained", *overrides)
     content = OmegaConf.to_container(config, resolve=False)
-    keep = {part: content[part] for part in ("seed", "metrics", "tasks", "data", "model")}
+    keep = {part: content[part] for part in ("seed", "metrics", "tasks", "data", "size", "model")}
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(keep), resolve=True))
     return folder / "checkpoints" / "last.ckpt"
 

@@ -45,7 +45,7 @@ def tiny_elsewhere(tiny: list[str]) -> list[str]:
     of_scenes = ("setting", "data.", "optimizer")
     kept = [override for override in tiny if not override.startswith(of_scenes)]
     training = ["data.batch_size=4", "trainer.max_steps=2"]
-    return [*kept, *training, "model/head=light", "model.encoder.pretrained=false"]
+    return [*kept, *training, "model/decoder=light", "model.encoder.pretrained=false"]
 
 
 def load_config(folder: Path) -> DictConfig:

@@ -75,7 +75,7 @@ def test_an_argument_that_does_not_fit_is_named(
         check_part(config, next(iter(change)))
 
 
-@pytest.mark.parametrize("key", ["data.augmentation.flip", "model.head", "tasks.edge.loss"])
+@pytest.mark.parametrize("key", ["data.augmentation.flip", "model.decoder", "tasks.edge.loss"])
 def test_a_missing_argument_is_named(composed: Compose, key: str) -> None:
     part = key.partition(".")[0]
     with pytest.raises(UserError, match=rf"^{key} is missing, but mtl_ase\..* needs it"):

@@ -48,7 +48,7 @@ def config(root: Path, composed: Callable[..., DictConfig]) -> DictConfig:
         f"data.root={root}",
         "data.image_size=[48,64]",
         "data.num_workers=0",
-        "model/head=light",
+        "model/decoder=light",
         "model.encoder.pretrained=false",
         "model.encoder.name=vit_tiny_patch16_224",
         "model.encoder.options={embed_dim:48,depth:2,num_heads:2}",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mtl_ase.losses import MutualInformation
 
-loss = MutualInformation()
+loss = MutualInformation(1.0).of
 
 
 def definition(probability_NTE: torch.Tensor) -> float:

@@ -89,7 +89,7 @@ def quiet(tiny_module, composed, tiny):
 
     def build(*overrides: str) -> tuple[MultiTaskModule, DataModule]:
         overrides = ("optimizer=sgd", "training.optimizer.lr=0", *overrides)
-        module = tiny_module("experiment=ase", "training.router_weight=0", *overrides)
+        module = tiny_module("experiment=ase", "training.regularisers.mutual_information.weight=0", *overrides)
         module.eval()  # no statistics of batches, no noise in the routers
         for parameter in module.parameters():
             if not parameter.any():
@@ -162,7 +162,7 @@ def test_rare_labels_count_as_in_the_joined_batch(quiet) -> None:
 
 def test_what_has_no_counts_is_averaged_over_the_window(quiet) -> None:
     """A loss of somebody else's and the regulariser, in a window of four and one of two."""
-    changes = ("tasks=[normals]", "training.router_weight=1")
+    changes = ("tasks=[normals]", "training.regularisers.mutual_information.weight=1")
     module, data = quiet(*changes, "tasks.normals.loss._target_=torch.nn.L1Loss")
     assert data.counts == {}
     found = train(module, data, accumulate_grad_batches=4)

@@ -39,7 +39,7 @@ def test_the_loss_is_the_weighted_sum_and_the_regulariser(build, experiment):
         for name, weight in weights.items()
     )
     for layer in routing:
-        expected = expected + 0.005 * MutualInformation()(layer.prob_TE[None])
+        expected = expected + 0.005 * MutualInformation(1.0)([layer])
     torch.testing.assert_close(outputs["loss"], expected)
     assert len(outputs["routing"]) == len(routing)
     names = {"train/loss", *(f"train/{name}/loss" for name in weights)}
@@ -49,8 +49,8 @@ def test_the_loss_is_the_weighted_sum_and_the_regulariser(build, experiment):
 
 
 def test_the_regulariser_can_be_switched_off(build):
-    on, batch = build("training.router_weight=1000")
-    off, _ = build("training.router_weight=0")
+    on, batch = build("training.regularisers.mutual_information.weight=1000")
+    off, _ = build("training.regularisers.mutual_information.weight=0")
     a, b = (module.eval().training_step(batch, 0)["loss"] for module in (on, off))
     assert not torch.isclose(a, b)
 
@@ -72,7 +72,7 @@ def halves(batch):
 def test_two_batches_of_two_add_up_to_one_of_four(build, experiment):
     """Where nothing looks at the whole batch, as batch norm or the regulariser do."""
     module, batch = build(
-        f"experiment={experiment}", "tasks=[semseg,normals,edge]", "training.router_weight=0"
+        f"experiment={experiment}", "tasks=[semseg,normals,edge]", "training.regularisers.mutual_information.weight=0"
     )
     module.eval()
     for parameter in module.parameters():
@@ -87,7 +87,7 @@ def test_an_unlabelled_task_gives_its_head_no_gradient(build):
     module, batch = build()
     labels = batch.labels | {"semseg": torch.full_like(batch.labels["semseg"], 255)}
     module.training_step(batch._replace(labels=labels), 0)["loss"].backward()
-    for name, head in module.network.heads.items():
+    for name, head in module.network.decoder.heads.items():
         assert all(p.grad.any() for p in head.classifier.parameters()) == (name != "semseg")
 
 

@@ -62,7 +62,7 @@ class Gate(nn.Module):
         if num_shared and not self.shared_allowed:
             raise UserError(
                 f"model.adapter.num_shared={num_shared}, but the gate {type(self).__name__} has "
-                "no shared experts; set it to 0 or choose model/adapter/gate=adaptive_shared."
+                "no shared experts; set it to 0 or choose the gate AdaptiveShared."
             )
         self.num_experts, self.top_k, self.num_shared = num_experts, top_k, num_shared
         self.num_sparse = num_sparse
