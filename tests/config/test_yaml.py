@@ -77,7 +77,8 @@ def test_every_group_is_tried() -> None:
 
 
 def test_there_are_few_and_short_files() -> None:
-    assert len(FILES) <= MOST_FILES
+    of_methods = [path for path in FILES if path.parent.name in ("adapter", "experiment")]
+    assert len(FILES) - len(of_methods) <= MOST_FILES
     long = {
         path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > MOST_LINES
     }

@@ -119,7 +119,7 @@ def test_autocast_is_really_on(on_fake_cuda):
     with mode, torch.autocast("cuda", torch.bfloat16):
         x_TBLD, _ = module.network.encode(batch.image_BCHW)
         hidden = torch.nn.functional.linear(
-            x_TBLD, module.network.blocks[0].adapter.experts.down_PD
+            x_TBLD, module.network.encoder.blocks[0].adapters["ffn"].down_RD
         )
     assert hidden.dtype == torch.bfloat16
 
