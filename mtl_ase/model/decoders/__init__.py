@@ -1,7 +1,7 @@
 """Decoders: from every task's feature maps to its logits."""
 
 from mtl_ase.model.decoders.decoder import Decoder
-from mtl_ase.model.decoders.heads import SETRPUP, LightHead
+from mtl_ase.model.decoders.heads import SETRPUP, DeepLab, LightHead
 from mtl_ase.model.decoders.one_head_a_task import OneHeadATask
 
-__all__ = ["SETRPUP", "Decoder", "LightHead", "OneHeadATask"]
+__all__ = ["SETRPUP", "Decoder", "DeepLab", "LightHead", "OneHeadATask"]
