@@ -64,8 +64,6 @@ def read_single_task_runs(
         UserError: a folder holds no finished run on one task, its checkpoint can't be read, or
             the runs' tasks are not exactly `tasks`.
     """
-    if len(set(folders)) < len(folders):
-        raise UserError(f"{key} names a run folder twice; give one run for each task.")
     found: dict[str, tuple[str, str]] = {}
     for folder in folders:
         task, encoder = _read_config(folder, key)
