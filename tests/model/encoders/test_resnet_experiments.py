@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 import torch
 from hydra.utils import instantiate
@@ -116,11 +114,3 @@ def test_stl_vit_is_mtl_vit_with_one_task(composed, build):
     network = build("experiment=stl_vit", "size.vit.pretrained=false", "tasks=[edge]")
     assert list(network.decoder.heads) == ["edge"]
     assert network.encoder.components().keys() == {"backbone"}
-
-
-@pytest.mark.parametrize("experiment", [*RESNETS, "stl_vit"])
-def test_the_command_in_its_comment_composes(composed, experiment):
-    text = (CONFIGS / "experiment" / f"{experiment}.yaml").read_text()
-    command = re.search(r"^# python train\.py (.*)$", text, re.MULTILINE)[1].replace("'", "")
-    config = composed(*command.replace(",...", "").split())
-    assert config.experiment_name == experiment
