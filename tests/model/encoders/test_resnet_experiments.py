@@ -7,7 +7,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from mtl_ase.config import CONFIGS, check_targets, check_values
+from mtl_ase.config import check_targets, check_values
 from mtl_ase.config.arguments import check_arguments
 from mtl_ase.model import count_parameters
 
