@@ -95,10 +95,10 @@ class MLoRE(OneHeadATask):
         rest = [p for p in self.parameters() if p not in counted]
         return {"routers": routers, "experts": experts, "decoder": rest} | heads
 
-    def private(self) -> Mapping[str, Sequence[nn.Parameter]]:
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """Every task's path through the blocks, and its head."""
         blocks = list(cast(Iterator[MLoREBlock], self.blocks))
         return {
             name: [p for block in blocks for p in block.paths[name].parameters()] + [*of_head]
-            for name, of_head in super().private().items()
+            for name, of_head in super().of_tasks().items()
         }

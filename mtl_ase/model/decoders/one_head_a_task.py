@@ -61,6 +61,6 @@ class OneHeadATask(Decoder):
         """The parameters of every head."""
         return {f"head.{name}": list(head.parameters()) for name, head in self.heads.items()}
 
-    def private(self) -> Mapping[str, Sequence[nn.Parameter]]:
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """All of them."""
         return {name: list(head.parameters()) for name, head in self.heads.items()}

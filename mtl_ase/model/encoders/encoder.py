@@ -66,6 +66,10 @@ class Encoder(nn.Module, ABC):
         """Parameters whose first axis is the task axis: no other task uses that part."""
         return []
 
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """Parameters by the task that alone uses them."""
+        return {}
+
     def learning_rates(self) -> Mapping[nn.Parameter, float]:
         """Factors on the learning rate, where they are not 1."""
         return {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import cast
 
@@ -39,7 +39,7 @@ class MTAN(Encoder):
         self, tasks: Sequence[str], pretrained: bool = True, weights: str | None = None
     ) -> None:
         super().__init__()
-        self.num_tasks = len(tasks)
+        self.tasks, self.num_tasks = list(tasks), len(tasks)
         self.trunk = DilatedResNet18(pretrained, weights)
         self.source = self.trunk.source
         self.feature_maps = [FeatureMap(WIDTHS[-1], STRIDE)]
@@ -76,6 +76,14 @@ class MTAN(Encoder):
         """The trunk, and the masks with their refinements."""
         attention = [*self.masks.parameters(), *self.refinements.parameters()]
         return {"backbone": list(self.trunk.parameters()), "attention": attention}
+
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """The masks of every task."""
+        by_task = zip(*cast(Iterable[Iterable[nn.Module]], self.masks), strict=True)
+        return {
+            name: [parameter for part in parts for parameter in part.parameters()]
+            for name, parts in zip(self.tasks, by_task, strict=True)
+        }
 
     def backbone_state(self) -> dict[str, Tensor]:
         """The trunk's weights by torchvision's names."""
