@@ -14,7 +14,7 @@ from mtl_ase.base.bounds import Count, Positive
 from mtl_ase.model.decoders.one_head_a_task import MakeHead, OneHeadATask
 from mtl_ase.model.encoders import FeatureMap
 from mtl_ase.model.fine_grained_mlp import FineGrainedMLP
-from mtl_ase.model.routing import Routing
+from mtl_ase.model.routing import DECODER, Routing
 
 
 class FGMoE(OneHeadATask):
@@ -74,7 +74,7 @@ class FGMoE(OneHeadATask):
         for layer, (norm, mlp) in enumerate(zip(self.norms, self.mlps, strict=True)):
             update_TBLD, logits_TBLE, gate_TBLE = mlp(norm(x_TBLD))
             x_TBLD = x_TBLD + update_TBLD
-            routings.append(Routing(layer, "decoder", logits_TBLE, gate_TBLE.detach()))
+            routings.append(Routing(layer, DECODER, logits_TBLE, gate_TBLE.detach()))
         return super().forward([x_TBLD.mT.unflatten(-1, maps[-1].shape[-2:])])[0], routings
 
     def components(self) -> dict[str, list[nn.Parameter]]:

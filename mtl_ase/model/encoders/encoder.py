@@ -54,6 +54,9 @@ class Encoder(nn.Module, ABC):
     def draw_task_embedding(self) -> None:
         """Draw the task embedding, if there is one; called last, as in earlier versions."""
 
+    def after_step(self, routing: Sequence[Routing]) -> None:
+        """Let every adapter see what its router decided in a training step."""
+
     def components(self) -> dict[str, list[nn.Parameter]]:
         """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
         return {"backbone": list(self.parameters())}

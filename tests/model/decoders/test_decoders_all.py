@@ -175,3 +175,15 @@ def test_runs_in_a_network(name, adapter):
     assert len(set(sites)) == len(sites)
     total = sum(count.total for count in count_parameters(network).values())
     assert total == sum(parameter.numel() for parameter in network.parameters())
+
+
+@every_decoder
+def test_a_private_slice_gets_no_gradient_from_other_tasks(name):
+    decoder, maps = build(name), maps_for()
+    assert all(len(parameter) == len(CHANNELS) for parameter in decoder.private())
+    for index, learning in enumerate(CHANNELS):
+        decoder.zero_grad()
+        decoder(maps)[0][learning].square().mean().backward()
+        for parameter in decoder.private():
+            others = [other for other in range(len(CHANNELS)) if other != index]
+            assert not parameter.grad[others].any()
