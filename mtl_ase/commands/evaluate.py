@@ -64,22 +64,25 @@ class Arguments:
     plain: list[str] = field(default_factory=list)
 
 
-def evaluate(arguments: Sequence[str]) -> None:
+def evaluate(arguments: Sequence[str], trusted: tuple[str, ...] = ()) -> None:
     """Evaluate runs or prediction files, write result files and print tables.
 
     Args:
         arguments: overrides as on train.py's command line, including run= or predictions=.
+        trusted: as in `train`.
 
     Raises:
         UserError: nothing to evaluate, a missing checkpoint, or an invalid override.
     """
     silence_libraries()
     given = read_arguments(arguments)
+    require_reference = given.reference is not None
     if given.predictions is not None:
         config = files_config(given)
-        require_reference = given.reference is not None
         scored: list[Scores | None] = [
-            score_files(given.predictions, given.name, config, given.out, require_reference)
+            score_files(
+                given.predictions, given.name, config, given.out, require_reference, trusted
+            )
         ]
     else:
         scored = []
@@ -88,7 +91,7 @@ def evaluate(arguments: Sequence[str]) -> None:
         for folder, checkpoint, config in runs:
             path = folder.path
             name = path.resolve().name if len(given.runs) > 1 else checkpoint.stem
-            scored.append(score_run(folder, name, checkpoint, config, given.reference is not None))
+            scored.append(score_run(folder, name, checkpoint, config, require_reference, trusted))
     if all(scores is not None for scores in scored):  # None on ranks other than 0
         found = [scores for scores in scored if scores is not None]
         print_scores(found)

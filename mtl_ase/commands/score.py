@@ -44,6 +44,7 @@ def score_run(
     checkpoint: Path,
     config: DictConfig,
     require_reference: bool = False,
+    trusted: tuple[str, ...] = (),
 ) -> Scores | None:
     """Score a run's checkpoint, and write the results into its folder.
 
@@ -53,6 +54,7 @@ def score_run(
         checkpoint: the checkpoint to evaluate.
         config: config of the run, with a protocol.
         require_reference: raise if the reference does not match, instead of omitting delta_m.
+        trusted: prefixes of your own code that `_target_`s may name.
 
     Returns:
         The scores; None on ranks other than 0.
@@ -61,7 +63,7 @@ def score_run(
         UserError: the data are missing, or the reference does not match.
     """
     refuse_links(folder.path)
-    protocol, tasks, keys = _scored_tasks(config)
+    protocol, tasks, keys = _scored_tasks(config, trusted)
     data = build_data(config, tasks)
     data.check_root()
     config.logger, config.callbacks = {}, {"progress": config.callbacks.get("progress")}
@@ -96,7 +98,12 @@ def score_run(
 
 
 def score_files(
-    folder: Path, name: str, config: DictConfig, out: Path | None, require_reference: bool = False
+    folder: Path,
+    name: str,
+    config: DictConfig,
+    out: Path | None,
+    require_reference: bool = False,
+    trusted: tuple[str, ...] = (),
 ) -> Scores:
     """Score the prediction files of another framework.
 
@@ -106,12 +113,13 @@ def score_files(
         config: config of data, tasks and protocol.
         out: folder for the results; None: `folder`.
         require_reference: raise if the reference does not match, instead of omitting delta_m.
+        trusted: prefixes of your own code that `_target_`s may name.
 
     Raises:
         UserError: the data or a file is missing, or the reference does not match.
     """
     refuse_links(out or folder)
-    protocol, tasks, keys = _scored_tasks(config)
+    protocol, tasks, keys = _scored_tasks(config, trusted)
     data = build_data(config, tasks)
     data.check_root()
     check_part(config, "training")
@@ -142,12 +150,14 @@ def score_files(
     return scores
 
 
-def _scored_tasks(config: DictConfig) -> tuple[EvalProtocol, dict[str, Task], list[str]]:
+def _scored_tasks(
+    config: DictConfig, trusted: tuple[str, ...]
+) -> tuple[EvalProtocol, dict[str, Task], list[str]]:
     """The protocol, the tasks with its metrics, and the keys of evaluation.json.
 
     The keys are those of metrics.json: the tasks' own metrics, then delta_m.
     """
-    tasks = build_tasks(config)  # first: it checks all targets
+    tasks = build_tasks(config, trusted)  # first: it checks all targets
     check_part(config, "protocol")
     protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]

@@ -154,14 +154,22 @@ def test_the_commands_train(folder, tmp_path, command):
         f"run_dir={tmp_path / 'run'}",
     ]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        [sys.executable, *shlex.split(command), *small],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
+    score = (
+        "import sys; from mtl_ase.commands import evaluate; "
+        "evaluate(sys.argv[1:], trusted=('my_adapters.', 'my_encoders.', 'my_decoders.'))"
     )
-    assert done.returncode == 0, done.stderr
+    for arguments in (
+        [*shlex.split(command), *small],
+        ["-c", score, f"run={tmp_path / 'run'}"],
+    ):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "DONE").exists()
     assert "_target_: my_" in (tmp_path / "run" / "config.yaml").read_text()
