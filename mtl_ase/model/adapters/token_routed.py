@@ -6,7 +6,6 @@ Legend: T tasks, B images, L tokens, D width in, E experts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +72,6 @@ class TokenRouted(LowRankAdapter):
         chosen_TBLE = top_k_mask(logits_TBLE, self.top_k)
         return logits_TBLE.masked_fill(~chosen_TBLE, float("-inf")).softmax(-1)
 
-    def routers(self) -> Sequence[nn.Parameter]:
+    def routers(self) -> list[nn.Parameter]:
         """The router's matrix."""
         return [self.router_ED]
