@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from torch import Tensor
 
+DECODER = "decoder"
+"""Site of a decoder's routers."""
+
 
 class Routing(NamedTuple):
     """The decisions of one router in one forward pass; statistics are computed when asked for.

@@ -22,6 +22,7 @@ from mtl_ase.launch.world import num_processes
 from mtl_ase.losses import Regulariser, WeightedSum
 from mtl_ase.model import MultiTaskNetwork, Routing
 from mtl_ase.tasks import Task
+from mtl_ase.training.after_step import AfterStep
 from mtl_ase.training.checkpoint_fit import check_content, check_fits
 from mtl_ase.training.exact_resume import ExactResume, seed_everything_at, training_steps
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
@@ -88,7 +89,7 @@ class MultiTaskModule(pl.LightningModule):
 
     def configure_callbacks(self) -> list[pl.Callback]:
         """The callbacks that every training needs, in addition to the configured ones."""
-        return [ExactResume()]
+        return [ExactResume(), AfterStep()]
 
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Seed the generators from (seed, batch, rank), independently of earlier batches."""

@@ -20,8 +20,9 @@ def parameter_groups(network: MultiTaskNetwork, decay_all: bool = False) -> list
     matrix with a row per task. Parameters with a factor on the learning rate of their own (key
     `lr_factor`, which the schedule applies) are in groups of their own.
     """
-    embeddings, private = set(network.encoder.embeddings()), set(network.encoder.private())
-    embeddings |= set(network.decoder.embeddings())
+    parts = (network.encoder, network.decoder)
+    embeddings = {parameter for part in parts for parameter in part.embeddings()}
+    private = {parameter for part in parts for parameter in part.private()}
     factors = network.encoder.learning_rates()
     members: dict[tuple[float, int], list[nn.Parameter]] = {}
     for parameter in network.parameters():

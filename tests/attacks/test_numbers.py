@@ -148,7 +148,7 @@ def test_weight_0_of_one_task(module: Callable[..., Any]) -> None:
     built = module("tasks.semseg.weight=0")
     logits, _ = built.network(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8))
     built.weighted_sum({name: value.square().mean() for name, value in logits.items()}).backward()
-    heads = built.network.heads
+    heads = built.network.decoder.heads
     assert not any(p.grad.any() for p in heads["semseg"].parameters())
     assert any(p.grad.any() for p in heads["edge"].parameters())
 
@@ -285,8 +285,12 @@ def test_a_seed_out_of_range(seed: int, trained: Run) -> None:
     ("key", "value"),
     [
         ("data.augmentation.rotation", "inf"),
-        pytest.param("training.regularisers.mutual_information.weight", "nan", marks=pytest.mark.slow),
-        pytest.param("training.regularisers.mutual_information.weight", "-1", marks=pytest.mark.slow),
+        pytest.param(
+            "training.regularisers.mutual_information.weight", "nan", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            "training.regularisers.mutual_information.weight", "-1", marks=pytest.mark.slow
+        ),
     ],
 )
 def test_a_value_that_is_no_number(key: str, value: str, trained: Run) -> None:

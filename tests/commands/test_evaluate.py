@@ -35,7 +35,14 @@ def evaluated(script: Run, finished_run: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.mark.parametrize(
     "place",
-    ["protocol", "callbacks.progress", "data.layout", "model.decoder", "trainer.strategy", "new.part"],
+    [
+        "protocol",
+        "callbacks.progress",
+        "data.layout",
+        "model.decoder",
+        "trainer.strategy",
+        "new.part",
+    ],
 )
 def test_a_strangers_config_runs_nothing(
     finished_run: Path, tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch

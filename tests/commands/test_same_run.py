@@ -28,27 +28,6 @@ def test_the_same_config_may_go_on(composed: Compose, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "did", "does"),
-    [
-        ("model.adapter.granularity", 1, 2),
-        ("model.encoder.position_resampling", "bicubic", "bilinear"),
-    ],
-)
-def test_a_run_of_before_a_key_was_added_may_go_on(
-    composed: Compose, tmp_path: Path, key: str, did: object, does: object
-) -> None:
-    checkpoint = saved(composed, tmp_path)
-    config = tmp_path / "config.yaml"
-    text = config.read_text()
-    config.write_text(text.replace(f"    {key.split('.')[-1]}: {did}\n", ""))
-    assert config.read_text() != text
-    check_same_run(checkpoint, composed("experiment=ase_finegrained"))
-    other = composed("experiment=ase_finegrained", f"{key}={does}")
-    with pytest.raises(UserError, match=f"{key}: {did} -> {does}"):
-        check_same_run(checkpoint, other)
-
-
-@pytest.mark.parametrize(
     ("change", "said"),
     [
         ("model.adapter.rank=8", r"model\.adapter\.rank: 2 -> 8"),

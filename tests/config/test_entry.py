@@ -31,8 +31,8 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
     "group without its path": (["adapter=experts"], ["did you mean model/adapter?"]),
     "unknown experiment": (["experiment=asee"], ["experiment=asee", "mean ase?", "lora_moe"]),
     "unknown option": (
-        ["model/adapter/gate=softmax"],
-        ["model/adapter/gate=softmax is unknown", "did you mean softmax_top_k?", "naive_shared"],
+        ["model/adapter=lora_mo"],
+        ["model/adapter=lora_mo is unknown", "did you mean lora_moe?", "naive_shared"],
     ),
     "unknown setting": (["setting=paperr"], ["did you mean paper?", "scenes"]),
     "unknown task": (["tasks=[semseg,foo]"], ["tasks=foo is unknown", "human_parts"]),
@@ -53,8 +53,8 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["model.adapter.granularity=3 can't split", "divides the rank"],
     ),
     "shared experts of the baseline": (
-        ["model/adapter/gate=softmax_top_k"],
-        ["num_shared=1", "adaptive_shared"],
+        ["model/adapter=lora_moe", "model.adapter.num_shared=1"],
+        ["num_shared=1", "AdaptiveShared"],
     ),
     "missing data": (
         ["data=pascal_context", "data.root=/nowhere"],

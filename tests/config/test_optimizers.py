@@ -16,6 +16,12 @@ RATES: dict[str, tuple[float, float]] = {"adamw": (5e-4, 1e-4), "sgd": (2e-3, 2e
 """For new parts beside a frozen ViT, and for a ViT that is trained as a whole."""
 MUON = {"paper": (2e-3, 5e-4), "scenes": (4e-3, 1e-3), "nyud": (2e-3, 5e-4)}
 PRETRAINING_BY_MUON = 3e-3
+ADAM = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1e-4, "weight_decay": 1e-4}
+MIXING = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.005, "momentum": 0.9}
+RESNETS = dict.fromkeys(("stl_resnet18", "mtl_resnet18"), ADAM) | dict.fromkeys(
+    ("mtan", "nddr_cnn", "cross_stitch"), MIXING | {"weight_decay": 1e-4}
+)
+"""Optimisers of the ResNet baselines, as in the lineage."""
 
 
 def optimizer_of(config: DictConfig) -> dict[str, Any]:
@@ -53,15 +59,19 @@ def test_every_experiment_by_itself_trains_as_before(composed: Compose, experime
     muon = {"_target_": "timm.optim.Muon", "_partial_": True, "lr": 4e-3, "weight_decay": 0.01}
     muon |= {"momentum": 0.95, "nesterov": True, "fallback_lr_scale": 0.2}
     pretraining = muon | {"lr": 3e-3, "weight_decay": 0.05, "fallback_lr_scale": 1.0}
-    special = {"demo": muon, "scenes_pretrain": pretraining, "mtl_vit": adamw | {"lr": 1e-4}}
+    whole = adamw | {"lr": 1e-4}
+    special = {"demo": muon, "scenes_pretrain": pretraining, "mtl_vit": whole, "stl_vit": whole}
+    special |= {"mlore": whole} | RESNETS
     assert optimizer_of(config) == special.get(experiment, adamw)
     schedule = {"_target_": "mtl_ase.training.Poly", "power": 0.9, "warmup": 0.02, "stairs": None}
     if experiment in ("demo", "scenes_pretrain"):
         warmup = 0.05 if experiment == "scenes_pretrain" else 0.02
         schedule = {"_target_": "mtl_ase.training.Cosine", "warmup": warmup, "stairs": None}
+    if experiment in RESNETS:
+        schedule["warmup"] = 0
     assert config.training.schedule == schedule
-    assert config.trainer.gradient_clip_val == 1.0
-    assert config.training.decay_all is False
+    assert config.trainer.gradient_clip_val == (None if experiment in RESNETS else 1.0)
+    assert config.training.decay_all is (experiment in RESNETS)
 
 
 def test_the_command_line_wins(composed: Compose) -> None:

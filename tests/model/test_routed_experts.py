@@ -45,7 +45,9 @@ def test_routing_statistics(gate):
     gate_TBLE = adapter.gate(adapter.router(x_TBLD))
     torch.testing.assert_close(routing.gate_TE(), gate_TBLE.mean((1, 2)))
     torch.testing.assert_close(routing.load_TE(), (gate_TBLE > 0).float().mean((1, 2)))
-    torch.testing.assert_close(routing.load_TE().sum(-1), torch.full((T,), top_k + num_shared + 0.0))
+    torch.testing.assert_close(
+        routing.load_TE().sum(-1), torch.full((T,), top_k + num_shared + 0.0)
+    )
     assert (routing.load_TE()[:, num_experts - num_shared :] == 1).all()
     assert routing.prob_TE().shape == (T, num_experts - num_shared)
     torch.testing.assert_close(routing.prob_TE().sum(-1), torch.ones(T))
@@ -72,7 +74,9 @@ def test_alpha_scales_the_sum(gate):
 def test_granularity_splits_experts_at_the_same_budget(gate):
     num_experts, top_k, num_shared = COUNTS[gate]
     split = make(gate, rank=4, granularity=2)
-    by_hand = RoutedExperts(make_site("ffn", T, D, D), gate, 2 * num_experts, 2 * top_k, 2 * num_shared, rank=2)
+    by_hand = RoutedExperts(
+        make_site("ffn", T, D, D), gate, 2 * num_experts, 2 * top_k, 2 * num_shared, rank=2
+    )
     assert str(split.gate) == str(by_hand.gate)
     assert split.scale == by_hand.scale
     split.load_state_dict(by_hand.state_dict())

@@ -106,7 +106,9 @@ def test_sizes_that_patches_do_not_divide(size):
 
 def test_unknown_option():
     with pytest.raises(UserError, match=r"model\.encoder.*embed_dims"):
-        ViTEncoder(["a"], "vit_tiny_patch16_224", (64, 64), pretrained=False, options={"embed_dims": 8})
+        ViTEncoder(
+            ["a"], "vit_tiny_patch16_224", (64, 64), pretrained=False, options={"embed_dims": 8}
+        )
 
 
 def test_weights_that_cannot_be_downloaded(monkeypatch):

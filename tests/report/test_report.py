@@ -86,13 +86,14 @@ def test_losses_are_drawn_from_the_log(tmp_path: Path) -> None:
 def test_routers_are_drawn_from_the_log(tmp_path: Path) -> None:
     log = tmp_path / "router.csv"
     rows = [
-        f"{step},{task},{layer},{expert},{(expert + layer) / 4},0.5"
+        f"{step},{layer},{site},{task},{expert},{(expert + layer) / 4},0.5"
         for step in (0, 100)
         for task in ("semseg", "human_parts")
         for layer in range(2)
-        for expert in range(3)
+        for site, num_experts in (("fc1", 2), ("ffn", 3))
+        for expert in range(num_experts)
     ]
-    log.write_text("step,task,layer,expert,gate,share\n" + "\n".join(rows) + "\n")
+    log.write_text("step,layer,site,task,expert,gate,share\n" + "\n".join(rows) + "\n")
     draw_routers(log, tmp_path / "routers.png")
     drawn = cv2.imread(str(tmp_path / "routers.png"))
     assert drawn is not None

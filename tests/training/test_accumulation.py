@@ -89,7 +89,9 @@ def quiet(tiny_module, composed, tiny):
 
     def build(*overrides: str) -> tuple[MultiTaskModule, DataModule]:
         overrides = ("optimizer=sgd", "training.optimizer.lr=0", *overrides)
-        module = tiny_module("experiment=ase", "training.regularisers.mutual_information.weight=0", *overrides)
+        module = tiny_module(
+            "experiment=ase", "training.regularisers.mutual_information.weight=0", *overrides
+        )
         module.eval()  # no statistics of batches, no noise in the routers
         for parameter in module.parameters():
             if not parameter.any():

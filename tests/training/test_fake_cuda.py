@@ -15,7 +15,6 @@ from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensor, FakeTensorMo
 from mtl_ase.losses import BalancedBCE
 from mtl_ase.model.adapters import NoisyRouter
 from mtl_ase.training import parameter_groups
-from mtl_ase.training.routing_callback import stack_routing
 from tests.model.batches import make_batch
 from tests.training.backward import backward
 
@@ -95,9 +94,9 @@ def test_a_training_step_stays_on_the_gpu(on_fake_cuda, experiment, dtype):
             assert (parameter.grad is not None) == parameter.requires_grad, name
             assert parameter.grad is None or parameter.grad.device.type == "cuda", name
         if experiment != "mtl_vit":
-            stats_2NTE = stack_routing(outputs["routing"])
-            assert stats_2NTE.device.type == "cuda"
-            assert stats_2NTE.shape[:3] == (2, 2, 5)
+            statistics = [router.gate_TE() for router in outputs["routing"]]
+            assert [gate_TE.device.type for gate_TE in statistics] == ["cuda"] * 2
+            assert [gate_TE.shape[0] for gate_TE in statistics] == [5] * 2
 
 
 @pytest.mark.parametrize("experiment", ["ase", "mtl_vit"])
@@ -117,10 +116,9 @@ def test_backward_by_hand_is_right(tiny_module, experiment):
 def test_autocast_is_really_on(on_fake_cuda):
     mode, module, batch = on_fake_cuda("ase")
     with mode, torch.autocast("cuda", torch.bfloat16):
-        x_TBLD, _ = module.network.encode(batch.image_BCHW)
-        hidden = torch.nn.functional.linear(
-            x_TBLD, module.network.blocks[0].adapter.experts.down_PD
-        )
+        (map_TBDHW,), _ = module.network.encoder(batch.image_BCHW)
+        down_RD = module.network.encoder.blocks[0].adapters["ffn"].down_RD
+        hidden = torch.nn.functional.linear(map_TBDHW.movedim(2, -1), down_RD)
     assert hidden.dtype == torch.bfloat16
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,14 @@ import lightning.pytorch as pl
 import pytest
 import torch
 from omegaconf import DictConfig
+from torch import nn
 from torch.utils.data import DataLoader
 
 from mtl_ase.build import build_module, build_network, build_tasks
 from mtl_ase.data import Batch
+from mtl_ase.model import MultiTaskNetwork
+from mtl_ase.model.encoders import ViTEncoder
+from mtl_ase.model.encoders.vit_block import ViTBlock
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule
 from tests.conftest import Compose
@@ -47,11 +51,31 @@ def fill(module: MultiTaskModule) -> None:
     Normal deviates differ in their last bits from one kind of CPU to another.
     """
     generator = torch.Generator().manual_seed(0)
-    for parameter in module.parameters():
+    for parameter in in_first_order(module.network):
         whole = torch.randint(-(2**20), 2**20, parameter.shape, generator=generator)
         scale = 2.0**-22 if parameter.ndim == 1 else 2.0**-23
         start = parameter.detach() if parameter.ndim == 1 and (parameter == 1).all() else 0.0
         parameter.data = whole.double() * scale + start
+
+
+def in_first_order(network: MultiTaskNetwork) -> Iterator[nn.Parameter]:
+    """All parameters in the order they had when the golden losses were written."""
+    encoder = network.encoder
+    assert isinstance(encoder, ViTEncoder)
+    assert encoder.task_embedding_TD is not None
+    yield encoder.task_embedding_TD
+    yield from encoder.vit.parameters()
+    for block in encoder.blocks:
+        assert isinstance(block, ViTBlock)
+        linears = {id(linear.weight): name for name, linear in block.linears().items()}
+        for parameter in block.block.parameters():
+            if id(parameter) in linears:
+                yield from block.adapters[linears[id(parameter)]].parameters()
+            yield parameter
+        experts = block.adapters["ffn"]
+        yield from experts.router.parameters()  # type: ignore[union-attr]
+        yield from experts.parameters(recurse=False)
+    yield from network.decoder.parameters()
 
 
 def exact_batch(tasks: Mapping[str, Task], seed: int) -> Batch:

@@ -72,7 +72,9 @@ def halves(batch):
 def test_two_batches_of_two_add_up_to_one_of_four(build, experiment):
     """Where nothing looks at the whole batch, as batch norm or the regulariser do."""
     module, batch = build(
-        f"experiment={experiment}", "tasks=[semseg,normals,edge]", "training.regularisers.mutual_information.weight=0"
+        f"experiment={experiment}",
+        "tasks=[semseg,normals,edge]",
+        "training.regularisers.mutual_information.weight=0",
     )
     module.eval()
     for parameter in module.parameters():

@@ -1,4 +1,4 @@
-"""router.csv: what the routers do. N layers, T tasks, E experts."""
+"""router.csv: what the routers do. T tasks, E experts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import torch
 
 from mtl_ase.model import Routing
 from mtl_ase.training import RouterLog
-from mtl_ase.training.routing_callback import stack_routing
 
 TASKS = ["semseg", "human_parts", "saliency", "normals", "edge"]
 SUM_ONE = ["ase", "ase_finegrained", "lora_moe_renormalised"]
@@ -24,9 +23,9 @@ def read(folder):
 
 
 def made(gate, num_layers=2, num_experts=3):
-    """Routing whose gates and shares are all one number."""
-    gate_TE = torch.full((len(TASKS), num_experts), gate)
-    return {"routing": [Routing(gate_TE, gate_TE, 2 * gate_TE) for _ in range(num_layers)]}
+    """Routing whose gates are all one number."""
+    gate_TBLE = torch.full((len(TASKS), 1, 2, num_experts), gate)
+    return {"routing": [Routing(n, "ffn", gate_TBLE, gate_TBLE) for n in range(num_layers)]}
 
 
 def end_batches(log, steps, outputs):
@@ -40,7 +39,8 @@ def test_a_row_per_layer_task_and_expert(tiny_network, tmp_path, experiment):
     routing = network(torch.zeros(2, 3, 64, 64)).routing
     end_batches(RouterLog(str(tmp_path), every_n_steps=1), [1], [{"routing": routing}])
     rows = read(tmp_path)
-    gate = network.blocks[0].adapter.gate
+    gate = network.encoder.blocks[0].adapters["ffn"].gate
+    assert {row["site"] for row in rows} == {"ffn"}
     keys = [(int(row["layer"]), row["task"], int(row["expert"])) for row in rows]
     expected = [(n, t, e) for n in range(2) for t in TASKS for e in range(gate.num_experts)]
     assert keys == expected
@@ -53,23 +53,50 @@ def test_a_row_per_layer_task_and_expert(tiny_network, tmp_path, experiment):
         assert all(float(row["share"]) == 1 for row in layer_and_task[gate.num_sparse :])
 
 
-def test_rows_are_means_since_the_last_ones(tmp_path):
+def test_rows_are_of_the_last_batch_of_a_logged_step_and_of_the_run(tmp_path):
     log = RouterLog(str(tmp_path), every_n_steps=2)
     end_batches(log, range(1, 6), [made(gate) for gate in (0.1, 0.2, 0.3, 0.5, 0.9)])
     log.on_fit_end(SimpleNamespace(global_step=5), MODULE)
     found = {int(row["step"]): float(row["gate"]) for row in read(tmp_path)}
-    assert found == pytest.approx({2: 0.15, 4: 0.4, 5: 0.9})
-    assert {float(row["share"]) for row in read(tmp_path)} == {0.3, 0.8, 1.8}
+    assert found == pytest.approx({2: 0.2, 4: 0.5, 5: 0.9})
+    log.on_fit_end(SimpleNamespace(global_step=5), MODULE)
+    assert len(read(tmp_path)) == 3 * 2 * len(TASKS) * 3
 
 
 def test_summed_gradients_do_not_repeat_rows(tmp_path):
     """With accumulate_grad_batches=2 the step stands still every other batch."""
     log = RouterLog(str(tmp_path), every_n_steps=2)
-    end_batches(log, [0, 1, 1, 2, 2, 3, 3, 4], [made(0.1 * gate) for gate in range(8)])
+    end_batches(log, [0, 1, 1, 2, 2, 3, 3, 4], [made(float(gate)) for gate in range(8)])
     log.on_fit_end(SimpleNamespace(global_step=4), MODULE)
     found = [(int(row["step"]), float(row["gate"])) for row in read(tmp_path)]
-    assert sorted(set(found)) == [(2, 0.15), (4, 0.55)]
+    assert sorted(set(found)) == [(2, 3), (4, 7)]
     assert len(found) == 2 * 2 * len(TASKS) * 3
+
+
+def test_statistics_are_computed_only_on_steps_that_are_logged(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(Routing, "gate_TE", lambda self: asked.append(1) or torch.ones(5, 3))
+    log = RouterLog(str(tmp_path), every_n_steps=10)
+    end_batches(log, range(1, 10), [made(0.1, num_layers=1)] * 9)
+    assert not asked
+    end_batches(log, [10], [made(0.1, num_layers=1)])
+    assert len(asked) == 1
+
+
+def test_a_run_stopped_at_its_end_logs_the_last_batch_before_it(tmp_path):
+    """A checkpoint of the last step, with no step left to train: its statistics are in there."""
+    stopped, resumed = (RouterLog(str(tmp_path), every_n_steps=100) for _ in range(2))
+    end_batches(stopped, [1, 2], [made(0.1), made(0.25)])
+    resumed.load_state_dict(stopped.state_dict())
+    resumed.on_fit_end(SimpleNamespace(global_step=2), MODULE)
+    assert {(row["step"], row["gate"]) for row in read(tmp_path)} == {("2", "0.250000")}
+
+
+def test_a_router_for_all_tasks_has_a_row_for_each(tmp_path):
+    gate_1BLE = torch.full((1, 1, 2, 3), 0.5)
+    outputs = {"routing": [Routing(0, "fc1", gate_1BLE, gate_1BLE)]}
+    end_batches(RouterLog(str(tmp_path), every_n_steps=1), [1], [outputs])
+    assert [row["task"] for row in read(tmp_path)][::3] == TASKS
 
 
 def test_a_resumed_run_appends(tmp_path):
@@ -84,9 +111,3 @@ def test_no_file_without_routers(tmp_path):
     end_batches(log, [1], [{"routing": []}])
     log.on_fit_end(SimpleNamespace(global_step=1), MODULE)
     assert not (tmp_path / "router.csv").exists()
-
-
-def test_stacked_routing():
-    stats_2NTE = stack_routing(made(0.25, num_layers=4)["routing"])
-    assert stats_2NTE.shape == (2, 4, len(TASKS), 3)
-    assert stats_2NTE[:, 0, 0, 0].tolist() == [0.25, 0.5]

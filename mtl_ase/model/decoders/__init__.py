@@ -2,8 +2,8 @@
 
 from mtl_ase.model.decoders.decoder import Decoder
 from mtl_ase.model.decoders.fgmoe import FGMoE
-from mtl_ase.model.decoders.heads import SETRPUP, LightHead
+from mtl_ase.model.decoders.heads import SETRPUP, DeepLab, LightHead
 from mtl_ase.model.decoders.mlore import MLoRE
 from mtl_ase.model.decoders.one_head_a_task import OneHeadATask
 
-__all__ = ["SETRPUP", "Decoder", "FGMoE", "LightHead", "MLoRE", "OneHeadATask"]
+__all__ = ["SETRPUP", "Decoder", "DeepLab", "FGMoE", "LightHead", "MLoRE", "OneHeadATask"]

@@ -33,6 +33,10 @@ class Decoder(nn.Module, ABC):
         """Parameters that are no weights of a layer, and get no weight decay and no Muon."""
         return []
 
-    def private(self) -> Mapping[str, Sequence[nn.Parameter]]:
+    def private(self) -> Sequence[nn.Parameter]:
+        """Parameters whose first axis is the task axis: no other task uses that part."""
+        return []
+
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """Parameters by the task that alone uses them."""
         return {}

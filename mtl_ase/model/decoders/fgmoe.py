@@ -14,7 +14,7 @@ from mtl_ase.base.bounds import Count, Positive
 from mtl_ase.model.decoders.one_head_a_task import MakeHead, OneHeadATask
 from mtl_ase.model.encoders import FeatureMap
 from mtl_ase.model.fine_grained_mlp import FineGrainedMLP
-from mtl_ase.model.routing import Routing
+from mtl_ase.model.routing import DECODER, Routing
 
 
 class FGMoE(OneHeadATask):
@@ -27,8 +27,7 @@ class FGMoE(OneHeadATask):
     Source: FGMoE, arXiv 2507.19077, of which only the abstract was read: three kinds of experts, in
     a decoder that alone is trained (`experiment=fgmoe_decoder`). Ours are the blocks with norm and
     residual, all sizes, the setting's heads, and second layers of zero: training starts with the
-    heads on the encoder's own map. A task's part of the MLPs is a slice of parameters for all
-    tasks, which `private` can't name; it names the heads.
+    heads on the encoder's own map.
 
     Args:
         feature_maps: shapes of the encoder's maps.
@@ -75,7 +74,7 @@ class FGMoE(OneHeadATask):
         for layer, (norm, mlp) in enumerate(zip(self.norms, self.mlps, strict=True)):
             update_TBLD, logits_TBLE, gate_TBLE = mlp(norm(x_TBLD))
             x_TBLD = x_TBLD + update_TBLD
-            routings.append(Routing(layer, "decoder", logits_TBLE, gate_TBLE.detach()))
+            routings.append(Routing(layer, DECODER, logits_TBLE, gate_TBLE.detach()))
         return super().forward([x_TBLD.mT.unflatten(-1, maps[-1].shape[-2:])])[0], routings
 
     def components(self) -> dict[str, list[nn.Parameter]]:
@@ -84,6 +83,10 @@ class FGMoE(OneHeadATask):
         experts = [p for p in self.mlps.parameters() if p not in {*routers}]
         norms = list(self.norms.parameters())
         return {"routers": routers, "experts": experts, "decoder": norms} | super().components()
+
+    def private(self) -> Sequence[nn.Parameter]:
+        """What the MLPs keep for each task."""
+        return [p for mlp in self._mlps() for p in mlp.private()]
 
     def _mlps(self) -> Iterator[FineGrainedMLP]:
         return cast(Iterator[FineGrainedMLP], iter(self.mlps))

@@ -16,7 +16,7 @@ from mtl_ase.model.decoders.heads.layers import ChannelNorm
 from mtl_ase.model.decoders.mlore_block import Kernel, MLoREBlock, TaskPath
 from mtl_ase.model.decoders.one_head_a_task import MakeHead, OneHeadATask
 from mtl_ase.model.encoders import FeatureMap
-from mtl_ase.model.routing import Routing
+from mtl_ase.model.routing import DECODER, Routing
 
 
 class MLoRE(OneHeadATask):
@@ -81,7 +81,7 @@ class MLoRE(OneHeadATask):
         for layer, block in enumerate(self.blocks):
             x_TBDHW, *decided = block(x_TBDHW)
             logits_TBLE, gate_TBLE = (value_TBE[:, :, None] for value_TBE in decided)
-            routings.append(Routing(layer, "decoder", logits_TBLE, gate_TBLE.detach()))
+            routings.append(Routing(layer, DECODER, logits_TBLE, gate_TBLE.detach()))
         return super().forward([x_TBDHW])[0], routings
 
     def components(self) -> dict[str, list[nn.Parameter]]:
@@ -95,10 +95,10 @@ class MLoRE(OneHeadATask):
         rest = [p for p in self.parameters() if p not in counted]
         return {"routers": routers, "experts": experts, "decoder": rest} | heads
 
-    def private(self) -> Mapping[str, Sequence[nn.Parameter]]:
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """Every task's path through the blocks, and its head."""
         blocks = list(cast(Iterator[MLoREBlock], self.blocks))
         return {
             name: [p for block in blocks for p in block.paths[name].parameters()] + [*of_head]
-            for name, of_head in super().private().items()
+            for name, of_head in super().of_tasks().items()
         }

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from mtl_ase.model.decoders.decoder import Decoder
 from mtl_ase.model.encoders import FeatureMap
 from mtl_ase.model.routing import Routing
+from mtl_ase.model.single_task_runs import read_single_task_runs
+
+KEY = "model.decoder.stl"
 
 
 class MakeHead(Protocol):
@@ -26,16 +29,28 @@ class OneHeadATask(Decoder):
         feature_maps: shapes of the encoder's maps.
         channels: output channels by task name; their order is the order of the task axis.
         head: makes a head, given width and channels.
+        stl: run folders of finished single-task runs whose heads these start as, one for each
+            task in any order; None: random heads.
+
+    Raises:
+        UserError: runs that are not one finished run for each task, with the same head.
     """
 
     def __init__(
-        self, feature_maps: Sequence[FeatureMap], channels: Mapping[str, int], head: MakeHead
+        self,
+        feature_maps: Sequence[FeatureMap],
+        channels: Mapping[str, int],
+        head: MakeHead,
+        stl: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         width = feature_maps[-1].width
         self.heads = nn.ModuleDict(
             {name: head(width=width, channels=count) for name, count in channels.items()}
         )
+        if stl is not None:
+            for name, run in read_single_task_runs(stl, list(channels), KEY).items():
+                run.load_part(f"decoder.heads.{name}", self.heads[name], KEY)
 
     def forward(self, maps: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[Routing]]:
         """Logits_BCHW by task; there are no routers."""
@@ -46,6 +61,6 @@ class OneHeadATask(Decoder):
         """The parameters of every head."""
         return {f"head.{name}": list(head.parameters()) for name, head in self.heads.items()}
 
-    def private(self) -> Mapping[str, Sequence[nn.Parameter]]:
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """All of them."""
         return {name: list(head.parameters()) for name, head in self.heads.items()}

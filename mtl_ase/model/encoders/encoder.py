@@ -54,6 +54,9 @@ class Encoder(nn.Module, ABC):
     def draw_task_embedding(self) -> None:
         """Draw the task embedding, if there is one; called last, as in earlier versions."""
 
+    def after_step(self, routing: Sequence[Routing]) -> None:
+        """Let every adapter see what its router decided in a training step."""
+
     def components(self) -> dict[str, list[nn.Parameter]]:
         """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
         return {"backbone": list(self.parameters())}
@@ -65,6 +68,10 @@ class Encoder(nn.Module, ABC):
     def private(self) -> Sequence[nn.Parameter]:
         """Parameters whose first axis is the task axis: no other task uses that part."""
         return []
+
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """Parameters by the task that alone uses them."""
+        return {}
 
     def learning_rates(self) -> Mapping[nn.Parameter, float]:
         """Factors on the learning rate, where they are not 1."""

@@ -20,7 +20,7 @@ from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
 from mtl_ase.model.encoders.plain_vit import create_vit
 from mtl_ase.model.encoders.pretrained import Resampling, load_bilinear_positions, load_weights
 from mtl_ase.model.encoders.vit_block import ViTBlock
-from mtl_ase.model.routing import Routing
+from mtl_ase.model.routing import DECODER, Routing
 
 
 class ViTEncoder(Encoder):
@@ -161,6 +161,13 @@ class ViTEncoder(Encoder):
         """Draw e_t ~ N(0, 0.02^2)."""
         if self.task_embedding_TD is not None:
             self.task_embedding_TD.data = 0.02 * torch.randn(self.num_tasks, self.width)
+
+    def after_step(self, routing: Sequence[Routing]) -> None:
+        """Let every adapter see what its router decided in a training step."""
+        for decided in routing:
+            if decided.site != DECODER:
+                block = cast(ViTBlock, self.blocks[decided.layer])
+                cast(Adapter, block.adapters[decided.site]).after_step(decided)
 
     def merge(self, task: int) -> None:
         """Merge every adapter into the weights, in place: what is left serves this task only.

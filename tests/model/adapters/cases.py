@@ -36,6 +36,8 @@ WIDTHS = {
     "ffn": (WIDTH, WIDTH),
 }
 """Widths in and out of the sites of a tiny ViT."""
+LAYERS = {"qkv": 7, "proj": 0, "fc1": 3, "fc2": 4, "ffn": 5}
+"""Blocks of the sites, of 8: first, last, and both even and odd ones (methods have stages)."""
 CHANNELS = {"a": 3, "b": 1, "c": 2}
 IMAGE_HW = (32, 48)
 TINY = (
@@ -121,6 +123,8 @@ class Case:
             width_out,
             GRID_HW,
             NUM_PREFIX,
+            layer=LAYERS[self.site],
+            num_layers=8,
             weight_OD=None if self.site == "ffn" else width_in**-0.5 * weight_OD,
         )
 

@@ -125,6 +125,12 @@ def test_a_network_with_parts_of_the_page_learns(config_of, overrides):
     assert all(parameter.grad.isfinite().all() for parameter in trained)
 
 
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_commands_compose(config_of, command):
+    overrides = [word for word in shlex.split(command)[1:] if not word.startswith("-")]
+    assert "_target_" in config_of(*(re.sub(",.*", "", word) for word in overrides)).model
+
+
 def test_the_table_names_what_an_adapter_has():
     names = set(re.findall(r"[a-z_]+", "".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))))
     public = {name for name in vars(Adapter) if not name.startswith("_")}
@@ -158,4 +164,4 @@ def test_the_commands_train(folder, tmp_path, command):
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "DONE").exists()
-    assert (tmp_path / "run" / "metrics.json").exists()
+    assert "_target_: my_" in (tmp_path / "run" / "config.yaml").read_text()

@@ -237,7 +237,7 @@ def test_a_task_owns_its_paths_and_head():
     decoder = make()
     shared = [decoder.project, *(m for b in decoder.blocks for m in (b.experts, b.shared))]
     expected = set(decoder.parameters()) - {p for module in shared for p in module.parameters()}
-    assert {p for parameters in decoder.private().values() for p in parameters} == expected
+    assert {p for parameters in decoder.of_tasks().values() for p in parameters} == expected
 
 
 @pytest.mark.parametrize("keep", [0, 5])

@@ -103,7 +103,7 @@ def test_private_parameters_get_no_gradient_from_other_tasks(name):
     for learning in CHANNELS:
         decoder.zero_grad()
         decoder(maps)[0][learning].square().mean().backward()
-        for task, parameters in decoder.private().items():
+        for task, parameters in decoder.of_tasks().items():
             learnt = [p for p in parameters if p.grad is not None and p.grad.any()]
             assert bool(learnt) == (task == learning)
 
@@ -111,8 +111,8 @@ def test_private_parameters_get_no_gradient_from_other_tasks(name):
 @every_decoder
 def test_private_parameters_belong_to_one_task(name):
     decoder = build(name)
-    private = [p for parameters in decoder.private().values() for p in parameters]
-    assert set(decoder.private()) <= set(CHANNELS)
+    private = [p for parameters in decoder.of_tasks().values() for p in parameters]
+    assert set(decoder.of_tasks()) <= set(CHANNELS)
     assert len(set(private)) == len(private)
     assert set(private) <= set(decoder.parameters())
 
@@ -175,3 +175,15 @@ def test_runs_in_a_network(name, adapter):
     assert len(set(sites)) == len(sites)
     total = sum(count.total for count in count_parameters(network).values())
     assert total == sum(parameter.numel() for parameter in network.parameters())
+
+
+@every_decoder
+def test_a_private_slice_gets_no_gradient_from_other_tasks(name):
+    decoder, maps = build(name), maps_for()
+    assert all(len(parameter) == len(CHANNELS) for parameter in decoder.private())
+    for index, learning in enumerate(CHANNELS):
+        decoder.zero_grad()
+        decoder(maps)[0][learning].square().mean().backward()
+        for parameter in decoder.private():
+            others = [other for other in range(len(CHANNELS)) if other != index]
+            assert not parameter.grad[others].any()
