@@ -19,12 +19,12 @@ class Adapter(nn.Module, ABC):
     A method is a subclass and one YAML of the group `model/adapter`. It adds nothing at step 0,
     unless its method replaces a part of the frozen weight.
 
-    The docstrings of the methods leave out the arguments that mean the same in all of them:
+    Docstrings of subclasses leave out the arguments that mean the same in all of them:
 
-    - `site`: where this adapter stands; the only argument of this class.
+    - `site`: where this adapter stands (here, the only one).
     - `sites`: names of the sites of a block where one is built; a keyword with a default, which
       `model.adapter.sites=[...]` overrides. It is read off the signature, not by the constructor.
-    - `alpha`: the update is scaled by alpha / r, where r is the argument `rank`.
+    - `alpha`: the update is scaled by alpha / r, where r is their `rank`.
     - `dropout`: share of the input of A that is set to 0 in training.
 
     Attributes:

@@ -18,18 +18,16 @@ from mtl_ase.model.routing import Routing
 
 
 class LowRankAdapter(Adapter):
-    """y = scale * B mix(A x, g(x)): what most methods are, apart from one of the four steps.
+    """y = scale * B mix(A x, g(x)), in the steps `gates`, `down`, `mix`, `up`.
 
-    The experts' A_e are stacked to `down_RD`, their B_e to `up_OP`, and all are computed at once;
-    an expert's weight multiplies its ranks. Initial values: A Kaiming-uniform, B zero (LoRA, arXiv
-    2106.09685).
+    Most methods are this but for a step or two. The experts' A_e are stacked to `down_RD`, their
+    B_e to `up_OP`, and all are computed at once; an expert's weight multiplies its ranks. Initial
+    values: A Kaiming-uniform, B zero (LoRA, arXiv 2106.09685).
 
     Args:
-        site: where this adapter stands.
         rank: R, rows of A.
         scale: factor on the update.
         rank_out: P, columns of B; None: R.
-        dropout: on the input of A, in training.
     """
 
     def __init__(

@@ -20,12 +20,10 @@ class PrivateLowRank(LowRankAdapter):
     without computing these.
 
     Args:
-        site: where this adapter stands.
         private_rank: J, columns of B_t; 0: a plain low-rank product, the same for all tasks.
         shared_rank: P, columns of B.
         scale: factor on the update.
         rows_per_rank: rows of A and A_t for a column of B and B_t; `down` joins them if not 1.
-        dropout: on the input of A and A_t, in training.
     """
 
     def __init__(

@@ -27,13 +27,11 @@ class TokenRouted(LowRankAdapter):
     k largest and divided by its sum. W_r: Kaiming-uniform, no bias, as in the released codes.
 
     Args:
-        site: where this adapter stands.
         num_experts: E.
         rank: rows of A, all experts together.
         scale: factor on the update.
         top_k: experts of a token; None: all.
         rank_out: columns of B; None: rank.
-        dropout: on the input of A, in training.
 
     Raises:
         UserError: top_k is not from 1 to num_experts.
