@@ -14,16 +14,21 @@ class Bounds:
     Attributes:
         least: the least.
         most: the greatest; infinity: any finite number.
+        above: whether the number must be greater than `least`.
     """
 
     least: float = -math.inf
     most: float = math.inf
+    above: bool = False
 
     def hold(self, number: float) -> bool:
         """Whether a number lies in them; infinity and NaN never do."""
-        return math.isfinite(number) and self.least <= number <= self.most
+        inside = math.isfinite(number) and self.least <= number <= self.most
+        return inside and not (self.above and number == self.least)
 
     def __str__(self) -> str:
+        if self.above:
+            return f"above {self.least:.10g}"
         if self.most == math.inf:
             return f"from {self.least:.10g} on"
         return f"from {self.least:.10g} to {self.most:.10g}"
@@ -35,3 +40,4 @@ Count = Annotated[int, Bounds(0)]
 Seed = Annotated[int, Bounds(0, 2**32 - 1)]
 Share = Annotated[float, Bounds(0, 1)]
 Weight = Annotated[float, Bounds(0)]
+AboveZero = Annotated[float, Bounds(0, above=True)]

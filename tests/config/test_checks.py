@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_ase.base.bounds import Positive, Seed, Weight
+from mtl_ase.base.bounds import AboveZero, Positive, Seed, Weight
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_tasks
 from mtl_ase.config import check_targets, check_values
@@ -89,6 +89,7 @@ def test_nothing_is_built_before_the_check(composed: Callable[..., DictConfig]) 
         (Literal["a", 1], ["a", 1], ["b", 2, True, None]),
         (Literal["a"] | None, ["a", None], ["b"]),
         (Positive, [1, 10**9], [0, -1, 1.5, "a", True]),
+        (AboveZero, [1e-9, 3], [0, 0.0, -1, float("inf"), "a"]),
         (Weight | None, [0, 0.5, None], [-1, float("inf"), float("nan"), "a"]),
         (Seed, [0, 2**32 - 1], [-1, 2**32]),
     ],
@@ -114,7 +115,7 @@ def test_types(hint: Any, good: list[object], bad: list[object]) -> None:
             r"image_size=\[64\] .* \[int from 1 on, int",
         ),
         ("training", "training.nonfinite=ignore", r"nonfinite=ignore .* it takes raise or skip\."),
-        ("model", "model.adapter.rank=[1,2]", r"model\.adapter\.rank=\[1, 2\] .* int\."),
+        ("model", "model.adapter.rank=[1,2]", r"model\.adapter\.rank=\[1, 2\] .* int from 1 on\."),
         ("trainer", "trainer.max_epochs=2.5", r"trainer\.max_epochs=2\.5 .* int or null\."),
         (
             "tasks",

@@ -12,20 +12,20 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.model.adapters.site import Site
 from mtl_ase.model.routing import Routing
 
-LINEARS = ("qkv", "proj", "fc1", "fc2")
-"""Sites of all linear layers of a transformer block."""
-
 
 class Adapter(nn.Module, ABC):
     """Trained parameters at one site of a frozen encoder.
 
-    A method is a subclass and one YAML of the group `model/adapter`. Its constructor takes the
-    keyword `site` and, by a keyword `sites` with a default, says at which sites of a block one is
-    built: `model.adapter.sites=[...]` overrides them. It adds nothing at step 0, unless its method
-    replaces a part of the frozen weight.
+    A method is a subclass and one YAML of the group `model/adapter`. It adds nothing at step 0,
+    unless its method replaces a part of the frozen weight.
 
-    Args:
-        site: where this adapter stands.
+    Docstrings of subclasses leave out the arguments that mean the same in all of them:
+
+    - `site`: where this adapter stands (here, the only one).
+    - `sites`: names of the sites of a block where one is built; a keyword with a default, which
+      `model.adapter.sites=[...]` overrides. It is read off the signature, not by the constructor.
+    - `alpha`: the update is scaled by alpha / r, where r is their `rank`.
+    - `dropout`: share of the input of A that is set to 0 in training.
 
     Attributes:
         component: name under which its parameters are counted, routers apart.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 
 from mtl_ase.base.bounds import Count, Positive
 from mtl_ase.model.adapters.adapter import Adapter
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import Site, Sites
 from mtl_ase.model.fine_grained_mlp import FineGrainedMLP
 from mtl_ase.model.routing import Routing
 
@@ -21,13 +19,11 @@ class FGMoE(Adapter):
     place and these widths are ours.
 
     Args:
-        site: where this adapter stands.
         hidden: hidden units of all routed experts of a task together.
         num_experts: routed experts of a task, among which they are split.
         top_k: routed experts of a token.
         shared_hidden: hidden units of a task's shared expert; 0: there is none.
         global_hidden: hidden units of the expert that serves all tasks; 0: there is none.
-        sites: where a block gets one.
     """
 
     def __init__(
@@ -38,7 +34,7 @@ class FGMoE(Adapter):
         top_k: Positive,
         shared_hidden: Count,
         global_hidden: Count,
-        sites: Sequence[str] = ("ffn",),
+        sites: Sites = ("ffn",),
     ) -> None:
         super().__init__(site)
         shape = (site.num_tasks, site.width_in, site.width_out)
@@ -51,10 +47,10 @@ class FGMoE(Adapter):
         y_TBLO, logits_TBLE, gate_TBLE = self.mlp(x_TBLD)
         return y_TBLO, self.routing(logits_TBLE, gate_TBLE)
 
-    def routers(self) -> Sequence[nn.Parameter]:
+    def routers(self) -> list[nn.Parameter]:
         """The routers of the tasks, and what weighs the global expert."""
         return self.mlp.routers()
 
-    def private(self) -> Sequence[nn.Parameter]:
+    def private(self) -> list[nn.Parameter]:
         """All but the global expert."""
         return self.mlp.private()

@@ -5,12 +5,10 @@ Legend: T tasks, B images, L tokens, E experts, R rank, P = E * R.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from mtl_ase.base.bounds import Positive, Share, Weight
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import Site, Sites
 from mtl_ase.model.adapters.token_routed import TokenRouted
 
 
@@ -21,27 +19,22 @@ class HydraLoRA(TokenRouted):
     zero) are those of its released training script. No balance loss.
 
     Args:
-        site: where this adapter stands.
         num_experts: E, number of B's.
         rank: r, rank of A and of every B.
-        alpha: the update is scaled by alpha / r.
-        dropout: on the input, in training.
-        sites: where a block gets one.
     """
 
     def __init__(
         self,
         site: Site,
         num_experts: Positive = 4,
-        rank: int = 4,
+        rank: Positive = 4,
         alpha: Weight = 32.0,
         dropout: Share = 0.05,
-        sites: Sequence[str] = ("fc1", "fc2"),
+        sites: Sites = ("fc1", "fc2"),
     ) -> None:
-        scale = alpha / max(rank, 1)
-        super().__init__(site, num_experts, rank, scale, None, num_experts * rank, dropout)
+        rank_out = num_experts * rank
+        super().__init__(site, num_experts, rank, alpha / rank, None, rank_out, dropout)
 
-    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor | None) -> Tensor:
-        """A x once for every expert, times its gate, (T, B, L, P)."""
-        assert gate_TBLE is not None
+    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor) -> Tensor:
+        """A x once for every expert, times its weight, (T, B, L, P)."""
         return (gate_TBLE.to(z_TBLR.dtype).unsqueeze(-1) * z_TBLR.unsqueeze(-2)).flatten(-2)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
-from mtl_ase.base.bounds import Share, Weight
-from mtl_ase.model.adapters.adapter import LINEARS
+from mtl_ase.base.bounds import Positive, Share, Weight
 from mtl_ase.model.adapters.low_rank import LowRankAdapter
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import LINEARS, Site, Sites
 
 
 class LoRA(LowRankAdapter):
@@ -18,11 +15,7 @@ class LoRA(LowRankAdapter):
     Source: LoRA, arXiv 2106.09685.
 
     Args:
-        site: where this adapter stands.
         rank: r, rank of the update.
-        alpha: the update is scaled by alpha / r.
-        dropout: on the input, in training.
-        sites: where a block gets one.
     """
 
     component = "lora"
@@ -31,12 +24,12 @@ class LoRA(LowRankAdapter):
     def __init__(
         self,
         site: Site,
-        rank: int,
+        rank: Positive,
         alpha: Weight,
         dropout: Share = 0.0,
-        sites: Sequence[str] = LINEARS,
+        sites: Sites = LINEARS,
     ) -> None:
-        super().__init__(site, rank, alpha / max(rank, 1), dropout=dropout)
+        super().__init__(site, rank, alpha / rank, dropout=dropout)
 
     def delta_weight(self, task: int) -> Tensor:
         """The update as a matrix_OD, the same for every task."""

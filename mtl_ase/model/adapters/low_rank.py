@@ -1,7 +1,7 @@
 """The shared form of the adapters: a low-rank product with gates in its rank space.
 
 Legend: T tasks, B images, L tokens, D width in, O width out, E experts, R rows of A (ranks of all
-experts), P columns of B (= R unless `mix` changes it).
+experts), P columns of B (= R unless `down` or `mix` changes it).
 """
 
 from __future__ import annotations
@@ -12,25 +12,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from mtl_ase.base.errors import UserError
 from mtl_ase.model.adapters.adapter import Adapter
 from mtl_ase.model.adapters.site import Site
 from mtl_ase.model.routing import Routing
 
 
 class LowRankAdapter(Adapter):
-    """y = scale * B mix(A x, gate(x)): what most methods are, apart from their gate or mix.
+    """y = scale * B mix(A x, g(x)), in the steps `gates`, `down`, `mix`, `up`.
 
-    The experts' A_e are stacked to `down_RD`, their B_e to `up_OP`, and all are computed at once;
-    by default `mix` multiplies each expert's ranks by its gate. Initial values: A Kaiming-uniform,
-    B zero (LoRA, arXiv 2106.09685).
+    Most methods are this but for a step or two. The experts' A_e are stacked to `down_RD`, their
+    B_e to `up_OP`, and all are computed at once; an expert's weight multiplies its ranks. Initial
+    values: A Kaiming-uniform, B zero (LoRA, arXiv 2106.09685).
 
     Args:
-        site: where this adapter stands.
         rank: R, rows of A.
         scale: factor on the update.
         rank_out: P, columns of B; None: R.
-        dropout: on the input, in training.
     """
 
     def __init__(
@@ -42,8 +39,6 @@ class LowRankAdapter(Adapter):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(site)
-        if rank < 1:
-            raise UserError(f"{type(self).__name__}: rank={rank} is not a rank; choose 1 or more.")
         self.scale = scale
         self.dropout = nn.Dropout(dropout)
         self.down_RD = nn.Parameter(torch.empty(rank, site.width_in))
@@ -53,16 +48,24 @@ class LowRankAdapter(Adapter):
     def forward(self, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
         """The update (T, B, L, O) that is added at the site, and the router's decisions."""
         gate_TBLE, routing = self.gates(x_TBLD)
-        z_TBLR = linear(self.dropout(x_TBLD), self.down_RD)
-        return linear(self.mix(z_TBLR, gate_TBLE), self.scale * self.up_OP), routing
+        z_TBLR = self.down(self.dropout(x_TBLD))
+        if gate_TBLE is not None:
+            z_TBLR = self.mix(z_TBLR, gate_TBLE)
+        return self.up(z_TBLR), routing
 
     def gates(self, x_TBLD: Tensor) -> tuple[Tensor | None, Routing | None]:
         """Weights of the experts, and the router's decisions; by default there are none."""
         return None, None
 
-    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor | None) -> Tensor:
-        """What becomes of A x, (T, B, L, R), in front of B; by default experts of equal rank."""
-        if gate_TBLE is None:
-            return z_TBLR
+    def down(self, x_TBLD: Tensor) -> Tensor:
+        """A x, (T, B, L, R)."""
+        return linear(x_TBLD, self.down_RD)
+
+    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor) -> Tensor:
+        """The experts' ranks by their weights, (T, B, L, P); by default experts of equal rank."""
         rank = z_TBLR.shape[-1] // gate_TBLE.shape[-1]
         return z_TBLR * gate_TBLE.to(z_TBLR.dtype).repeat_interleave(rank, -1)
+
+    def up(self, z_TBLP: Tensor) -> Tensor:
+        """B z, scaled, (T, B, L, O)."""
+        return linear(z_TBLP, self.scale * self.up_OP)

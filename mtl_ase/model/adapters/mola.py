@@ -6,8 +6,7 @@ from collections.abc import Sequence
 
 from mtl_ase.base.bounds import Positive, Share, Weight
 from mtl_ase.base.errors import UserError
-from mtl_ase.model.adapters.adapter import LINEARS
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import LINEARS, Site, Sites
 from mtl_ase.model.adapters.token_routed import TokenRouted
 
 
@@ -19,13 +18,9 @@ class MoLA(TokenRouted):
     we drop once for all.
 
     Args:
-        site: where this adapter stands.
         num_experts: E of each of equally long stretches of the depth, from the first block on.
         top_k: k, experts of a token.
         rank: r, rank of one expert.
-        alpha: the update is scaled by alpha / r.
-        dropout: on the input, in training.
-        sites: where a block gets one.
 
     Raises:
         UserError: num_experts is empty, or a layer has fewer experts than top_k.
@@ -36,10 +31,10 @@ class MoLA(TokenRouted):
         site: Site,
         num_experts: Sequence[Positive] = (2, 4, 6, 8),
         top_k: Positive = 2,
-        rank: int = 8,
+        rank: Positive = 8,
         alpha: Weight = 16.0,
         dropout: Share = 0.05,
-        sites: Sequence[str] = LINEARS,
+        sites: Sites = LINEARS,
     ) -> None:
         if not num_experts:
             raise UserError(
@@ -47,4 +42,4 @@ class MoLA(TokenRouted):
                 "depth, e.g. [2, 4, 6, 8]."
             )
         count = num_experts[site.layer * len(num_experts) // site.num_layers]
-        super().__init__(site, count, count * rank, alpha / max(rank, 1), top_k, dropout=dropout)
+        super().__init__(site, count, count * rank, alpha / rank, top_k, dropout=dropout)

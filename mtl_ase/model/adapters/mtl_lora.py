@@ -6,16 +6,14 @@ Legend: T tasks, B images, L tokens, O width out, E up-projections, R S ranks, P
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.base.bounds import Positive, Share, Weight
-from mtl_ase.base.errors import UserError
+from mtl_ase.base.bounds import AboveZero, Positive, Share, Weight
 from mtl_ase.base.numerics import at_least_float32
 from mtl_ase.model.adapters.low_rank import LowRankAdapter
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import Site, Sites
 from mtl_ase.model.routing import Routing
 
 
@@ -28,38 +26,27 @@ class MTLLoRA(LowRankAdapter):
     B's. The update doesn't depend on the input, so that every task's can be merged.
 
     Args:
-        site: where this adapter stands.
         num_up: E, number of B's.
         rank: r.
-        alpha: the update is scaled by alpha / r.
         temperature: tau; the lower, the more a task keeps to one B.
         diagonal: only the diagonals of Lambda are trained, the rest is 0.
-        dropout: on the input, in training.
-        sites: where a block gets one.
-
-    Raises:
-        UserError: the temperature is not positive.
     """
 
     def __init__(
         self,
         site: Site,
         num_up: Positive = 3,
-        rank: int = 8,
+        rank: Positive = 8,
         alpha: Weight = 16.0,
-        temperature: Weight = 0.1,
+        temperature: AboveZero = 0.1,
         diagonal: bool = False,
         dropout: Share = 0.05,
-        sites: Sequence[str] = ("qkv", "proj"),
+        sites: Sites = ("qkv", "proj"),
     ) -> None:
-        if not temperature > 0:
-            raise UserError(
-                f"model.adapter.temperature={temperature} is not positive; choose e.g. 0.1."
-            )
-        super().__init__(site, rank, alpha / max(rank, 1), num_up * rank, dropout)
+        super().__init__(site, rank, alpha / rank, num_up * rank, dropout)
         self.temperature = temperature
-        start_RR = torch.ones(rank) if diagonal else torch.eye(rank)
-        self.task_core = nn.Parameter(start_RR.expand(site.num_tasks, *start_RR.shape).clone())
+        start = torch.ones(rank) if diagonal else torch.eye(rank)
+        self.task_core = nn.Parameter(start.expand(site.num_tasks, *start.shape).clone())
         self.choice_TE = nn.Parameter(torch.empty(site.num_tasks, num_up))
         nn.init.kaiming_uniform_(self.choice_TE, a=math.sqrt(5))
 
@@ -69,31 +56,32 @@ class MTLLoRA(LowRankAdapter):
         gate_TBLE = logits_TBLE.softmax(-1)
         return gate_TBLE, self.routing(logits_TBLE, gate_TBLE)
 
-    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor | None) -> Tensor:
+    def down(self, x_TBLD: Tensor) -> Tensor:
+        """Lambda_t A x, (T, B, L, R)."""
+        return torch.einsum("tblr,tsr->tbls", super().down(x_TBLD), self._lambda_TSR())
+
+    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor) -> Tensor:
         """Lambda_t A x once for every B, times its weight, (T, B, L, P)."""
-        assert gate_TBLE is not None
-        core_TPR = self._core(gate_TBLE[:, 0, 0]).to(z_TBLR.dtype)
-        return torch.einsum("tblr,tpr->tblp", z_TBLR, core_TPR)
+        return (gate_TBLE.to(z_TBLR.dtype).unsqueeze(-1) * z_TBLR.unsqueeze(-2)).flatten(-2)
 
     def delta_weight(self, task: int) -> Tensor:
         """The update of a task as a matrix_OD."""
-        weight_TE = (self.choice_TE / self.temperature).softmax(-1)
-        return self.scale * self.up_OP @ self._core(weight_TE)[task] @ self.down_RD
+        weight_E = (self.choice_TE[task] / self.temperature).softmax(-1)
+        up_OR = torch.einsum("e,oer->or", weight_E, self.up_OP.unflatten(-1, (len(weight_E), -1)))
+        return self.scale * up_OR @ self._lambda_TSR()[task] @ self.down_RD
 
-    def _core(self, weight_TE: Tensor) -> Tensor:
-        """The matrices_TPR between A and the B's: weights (x) Lambda."""
+    def _lambda_TSR(self) -> Tensor:
         diagonal = self.task_core.ndim == 2
-        lambda_TSR = torch.diag_embed(self.task_core) if diagonal else self.task_core
-        return torch.einsum("te,tsr->tesr", weight_TE, lambda_TSR).flatten(1, 2)
+        return torch.diag_embed(self.task_core) if diagonal else self.task_core
 
-    def routers(self) -> Sequence[nn.Parameter]:
+    def routers(self) -> list[nn.Parameter]:
         """What weighs the B's."""
         return [self.choice_TE]
 
-    def private(self) -> Sequence[nn.Parameter]:
+    def private(self) -> list[nn.Parameter]:
         """Every task's Lambda and weights."""
         return [self.task_core, self.choice_TE]
 
-    def embeddings(self) -> Sequence[nn.Parameter]:
+    def embeddings(self) -> list[nn.Parameter]:
         """The same two: decay would pull Lambda from the identity to 0."""
-        return [self.task_core, self.choice_TE]
+        return self.private()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from torch import Tensor
 
 from mtl_ase.base.bounds import Positive, Share, Weight
-from mtl_ase.model.adapters.adapter import LINEARS
 from mtl_ase.model.adapters.private_low_rank import PrivateLowRank
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import LINEARS, Site, Sites
 from mtl_ase.model.adapters.stages import ends_stage
 
 
@@ -24,14 +21,11 @@ class MTLoRA(PrivateLowRank):
     has an A and B each for q, k and v, and trains norms too.
 
     Args:
-        site: where this adapter stands.
         shared_rank: of B A.
         private_rank: of B_t A_t.
         scale: factor on both updates, as it is: not divided by the rank.
         num_stages: equal stages into which the blocks are split; as many as blocks: every block has
             a task-specific update.
-        dropout: on the input, in training.
-        sites: where a block gets one.
     """
 
     def __init__(
@@ -42,7 +36,7 @@ class MTLoRA(PrivateLowRank):
         scale: Weight,
         num_stages: Positive = 4,
         dropout: Share = 0.0,
-        sites: Sequence[str] = LINEARS,
+        sites: Sites = LINEARS,
     ) -> None:
         private_rank = private_rank if ends_stage(site, num_stages) else 0
         super().__init__(site, private_rank, shared_rank, scale, dropout=dropout)

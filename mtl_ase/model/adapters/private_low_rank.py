@@ -8,26 +8,22 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
 
 from mtl_ase.model.adapters.low_rank import LowRankAdapter
 from mtl_ase.model.adapters.site import Site
-from mtl_ase.model.routing import Routing
 
 
 class PrivateLowRank(LowRankAdapter):
-    """y_t = scale * [B_t, B] mix([A_t; A] x, gate_t(x)), where A_t, B_t serve the task t only.
+    """y_t = scale * [B_t, B] mix([A_t; A] x, g_t(x)), where A_t, B_t serve the task t only.
 
     Equal to a low-rank product over the blocks of all tasks whose mask is 0 for the other tasks',
     without computing these.
 
     Args:
-        site: where this adapter stands.
         private_rank: J, columns of B_t; 0: a plain low-rank product, the same for all tasks.
         shared_rank: P, columns of B.
         scale: factor on the update.
-        rows_per_rank: rows of A and A_t for a column of B and B_t; `mix` joins them if not 1.
-        dropout: on the input, in training.
+        rows_per_rank: rows of A and A_t for a column of B and B_t; `down` joins them if not 1.
     """
 
     def __init__(
@@ -40,25 +36,36 @@ class PrivateLowRank(LowRankAdapter):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(site, shared_rank * rows_per_rank, scale, shared_rank, dropout)
-        self.knows_tasks = private_rank > 0
+        self.private_rank, self.knows_tasks = private_rank, private_rank > 0
         if self.knows_tasks:
             bound, rows = site.width_in**-0.5, private_rank * rows_per_rank
             down_TKD = torch.empty(site.num_tasks, rows, site.width_in).uniform_(-bound, bound)
             up_TOJ = torch.zeros(site.num_tasks, site.width_out, private_rank)
             self.private_down_TKD, self.private_up_TOJ = map(nn.Parameter, (down_TKD, up_TOJ))
 
-    def forward(self, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
-        """The update (T, B, L, O) that is added at the site, and the router's decisions."""
+    def down(self, x_TBLD: Tensor) -> Tensor:
+        """[A_t; A] x."""
+        z_TBLR = super().down(x_TBLD)
         if not self.knows_tasks:
-            return super().forward(x_TBLD)
-        gate_TBLE, routing = self.gates(x_TBLD)
-        x_TBLD = self.dropout(x_TBLD)
+            return z_TBLR
         own_TBLK = torch.einsum("tbld,tkd->tblk", x_TBLD, self.private_down_TKD)
-        z_TBLR = torch.cat([own_TBLK, linear(x_TBLD, self.down_RD)], -1)
-        m_TBLP = self.mix(z_TBLR, gate_TBLE)
-        own_TBLJ, shared_TBLP = m_TBLP.tensor_split([self.private_up_TOJ.shape[-1]], -1)
+        return torch.cat([own_TBLK, z_TBLR], -1)
+
+    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor) -> Tensor:
+        """The ranks by their weights: the task's own expert, then shared experts of equal rank."""
+        if not self.knows_tasks:
+            return super().mix(z_TBLR, gate_TBLE)
+        own_TBLJ, z_TBLR = z_TBLR.tensor_split([self.private_rank], -1)
+        own_TBL1, gate_TBLE = gate_TBLE.tensor_split([1], -1)
+        return torch.cat([super().mix(own_TBLJ, own_TBL1), super().mix(z_TBLR, gate_TBLE)], -1)
+
+    def up(self, z_TBLP: Tensor) -> Tensor:
+        """[B_t, B] z, scaled, (T, B, L, O)."""
+        if not self.knows_tasks:
+            return super().up(z_TBLP)
+        own_TBLJ, z_TBLP = z_TBLP.tensor_split([self.private_rank], -1)
         own_TBLO = torch.einsum("tblj,toj->tblo", own_TBLJ, self.scale * self.private_up_TOJ)
-        return own_TBLO + linear(shared_TBLP, self.scale * self.up_OP), routing
+        return own_TBLO + super().up(z_TBLP)
 
     def private(self) -> list[nn.Parameter]:
         """A_t and B_t, if there are any."""

@@ -1,11 +1,10 @@
 """The paper's adapter: LoRA experts with a router per task.
 
-Legend: T tasks, B images, L tokens, D width, E experts.
+Legend: T tasks, B images, L tokens, D width in, E experts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.model.adapters.gates import Gate
 from mtl_ase.model.adapters.low_rank import LowRankAdapter
 from mtl_ase.model.adapters.router import NoisyRouter
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import Site, Sites
 from mtl_ase.model.routing import Routing
 
 
@@ -29,10 +28,10 @@ class MakeGate(Protocol):
 class RoutedExperts(LowRankAdapter):
     """Task-routed LoRA experts, y = sum_e g_e(x, t) B_e A_e x (arXiv 2510.00570, Eq. 3-4, Fig. 1).
 
-    The paper writes the settings as N/k/S/r: num_experts/top_k/num_shared/rank.
+    In the paper they stand beside the FFN; it writes the settings as N/k/S/r:
+    num_experts/top_k/num_shared/rank.
 
     Args:
-        site: where this adapter stands; in the paper beside the FFN.
         gate: makes the gate, which turns router logits into expert weights (the method).
         num_experts: N, all experts, shared ones included.
         top_k: k, sparse experts per token, shared ones excluded.
@@ -41,7 +40,6 @@ class RoutedExperts(LowRankAdapter):
         alpha_per_rank: LoRA's alpha divided by r (the paper is silent; docs/paper.md: alpha = 2 r).
         granularity: g, every expert is split into g experts of rank r / g at the same parameter
             count, as in the paper's fine-grained settings: g N / g k / g S / (r / g).
-        sites: where a block gets one.
 
     Raises:
         UserError: a count is out of range, or g does not divide the rank.
@@ -54,13 +52,11 @@ class RoutedExperts(LowRankAdapter):
         num_experts: Positive,
         top_k: int,
         num_shared: Count,
-        rank: int,
+        rank: Positive,
         alpha_per_rank: Weight = 2.0,
         granularity: int = 1,
-        sites: Sequence[str] = ("ffn",),
+        sites: Sites = ("ffn",),
     ) -> None:
-        if rank < 1:
-            raise UserError(f"model.adapter.rank={rank} is not a rank; choose 1 or more.")
         if granularity < 1 or rank % granularity:
             raise UserError(
                 f"model.adapter.granularity={granularity} can't split experts of "
@@ -79,10 +75,10 @@ class RoutedExperts(LowRankAdapter):
         gate_TBLE = self.gate(logits_TBLE)
         return gate_TBLE, self.routing(logits_TBLE[..., : self.gate.num_sparse], gate_TBLE)
 
-    def routers(self) -> Sequence[nn.Parameter]:
+    def routers(self) -> list[nn.Parameter]:
         """Logits and noise of the task routers."""
         return list(self.router.parameters())
 
-    def private(self) -> Sequence[nn.Parameter]:
+    def private(self) -> list[nn.Parameter]:
         """The routers: every task has its own."""
         return self.routers()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mtl_ase.base.bounds import Positive, Share, Weight
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import Site, Sites
 from mtl_ase.model.adapters.token_routed import TokenRouted
 
 
@@ -19,22 +17,17 @@ class SAME(TokenRouted):
     us: the scale alpha = 2 r and dropout of the code, and LoRA's initial values.
 
     Args:
-        site: where this adapter stands.
         num_experts: E.
         rank: r, rank of one expert.
-        alpha: the update is scaled by alpha / r.
-        dropout: on the input, in training.
-        sites: where a block gets one.
     """
 
     def __init__(
         self,
         site: Site,
         num_experts: Positive = 8,
-        rank: int = 8,
+        rank: Positive = 8,
         alpha: Weight = 16.0,
         dropout: Share = 0.05,
-        sites: Sequence[str] = ("fc1", "fc2"),
+        sites: Sites = ("fc1", "fc2"),
     ) -> None:
-        scale = alpha / max(rank, 1)
-        super().__init__(site, num_experts, num_experts * rank, scale, dropout=dropout)
+        super().__init__(site, num_experts, num_experts * rank, alpha / rank, dropout=dropout)

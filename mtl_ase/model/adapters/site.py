@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
+
+Sites = Sequence[str]
+"""Names of the sites of a block where an adapter is built."""
+
+LINEARS = ("qkv", "proj", "fc1", "fc2")
+"""Sites of all linear layers of a transformer block."""
 
 
 @dataclass(frozen=True)

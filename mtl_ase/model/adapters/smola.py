@@ -6,8 +6,6 @@ shared ones), K slots of an expert, S = E * K slots, R ranks of all experts, Q r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -15,7 +13,7 @@ from torch.nn.functional import pad
 from mtl_ase.base.bounds import Positive, Weight
 from mtl_ase.base.numerics import at_least_float32
 from mtl_ase.model.adapters.private_low_rank import PrivateLowRank
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import Site, Sites
 from mtl_ase.model.routing import Routing
 
 
@@ -34,13 +32,11 @@ class SMoLA(PrivateLowRank):
     a layer norm.
 
     Args:
-        site: where this adapter stands.
         num_experts: experts of each task.
         num_shared: experts of all tasks.
         num_slots: K, slots of an expert.
         rank: Q, of one expert.
         alpha_per_rank: the update is scaled by it.
-        sites: where a block gets one.
     """
 
     mixes_tokens = True
@@ -53,15 +49,14 @@ class SMoLA(PrivateLowRank):
         num_slots: Positive,
         rank: Positive,
         alpha_per_rank: Weight = 2.0,
-        sites: Sequence[str] = ("ffn",),
+        sites: Sites = ("ffn",),
     ) -> None:
         super().__init__(site, num_experts * rank, num_shared * rank, alpha_per_rank)
         self.rank, self.num_slots = rank, num_slots
         own, shared, std = num_experts * num_slots, num_shared * num_slots, site.width_in**-0.5
-        self.private_router_TDS = nn.Parameter(
-            std * torch.randn(site.num_tasks, site.width_in, own)
-        )
-        self.router_DS = nn.Parameter(std * torch.randn(site.width_in, shared))
+        phi_TDS = std * torch.randn(site.num_tasks, site.width_in, own)
+        phi_DS = std * torch.randn(site.width_in, shared)
+        self.private_router_TDS, self.router_DS = map(nn.Parameter, (phi_TDS, phi_DS))
 
     def gates(self, x_TBLD: Tensor) -> tuple[Tensor, Routing]:
         """Slot logits_TBLS; an expert's weight is C summed over its slots, 0 for prefix tokens."""
@@ -73,11 +68,10 @@ class SMoLA(PrivateLowRank):
         weights_TBLE = pad(weights_TBPE, (0, 0, self.site.num_prefix, 0))
         return logits_TBLS, self.routing(log_weights_TBLE, weights_TBLE)
 
-    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor | None) -> Tensor:
+    def mix(self, z_TBLR: Tensor, logits_TBLS: Tensor) -> Tensor:
         """C_e (D_e^T Z_e) for every expert, by the slot logits; 0 for prefix tokens."""
-        assert gate_TBLE is not None
         num_prefix, slots = self.site.num_prefix, (-1, self.num_slots)
-        logits_TBPS = gate_TBLE[:, :, num_prefix:]
+        logits_TBPS = logits_TBLS[:, :, num_prefix:]
         with torch.autocast(z_TBLR.device.type, enabled=False):
             z_TBPR = z_TBLR[:, :, num_prefix:].to(logits_TBPS.dtype)
             dispatch_TBPEK = logits_TBPS.softmax(2).unflatten(-1, slots)
@@ -87,7 +81,7 @@ class SMoLA(PrivateLowRank):
             y_TBPEQ = torch.einsum("tbpek,tbekq->tbpeq", combine_TBPEK, slots_TBEKQ)
         return pad(y_TBPEQ.flatten(-2).to(z_TBLR.dtype), (0, 0, num_prefix, 0))
 
-    def routers(self) -> Sequence[nn.Parameter]:
+    def routers(self) -> list[nn.Parameter]:
         """Phi of the tasks and of the shared set."""
         return [self.private_router_TDS, self.router_DS]
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, distributed
 
 from mtl_ase.base.bounds import Positive, Share, Weight
 from mtl_ase.base.errors import UserError
-from mtl_ase.model.adapters.adapter import LINEARS
 from mtl_ase.model.adapters.gates import top_k_mask
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.site import LINEARS, Site, Sites
 from mtl_ase.model.adapters.token_routed import TokenRouted
 from mtl_ase.model.routing import Routing
 
@@ -29,14 +26,11 @@ class SMoRA(TokenRouted):
     paper's; sites are all linear layers.
 
     Args:
-        site: where this adapter stands.
         rank: R, all ranks.
         top_k: k, ranks of a token.
         rank_partition: neighbouring ranks that are chosen together, p; 1: each alone.
         alpha: the update is scaled by alpha / k.
         bias_rate: size of the steps of b.
-        dropout: on the input, in training.
-        sites: where a block gets one.
 
     Raises:
         UserError: the blocks don't divide rank and top_k, or top_k is not from 1 to rank.
@@ -51,7 +45,7 @@ class SMoRA(TokenRouted):
         alpha: Weight = 16.0,
         bias_rate: Weight = 1e-5,
         dropout: Share = 0.0,
-        sites: Sequence[str] = LINEARS,
+        sites: Sites = LINEARS,
     ) -> None:
         if rank % rank_partition or top_k % rank_partition:
             raise UserError(

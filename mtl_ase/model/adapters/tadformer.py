@@ -1,21 +1,21 @@
 """LoRA with a filter on the image grid in its rank space, made for each image and task.
 
-Legend: T tasks, B images, L tokens, R ranks, K taps of a filter, S = R * K, H W grid.
+Legend: T tasks, B images, L tokens, D width in, R ranks, K taps of a filter, S = R * K.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import conv2d, linear
+from torch.nn.functional import linear
 
 from mtl_ase.base.bounds import Positive, Share, Weight
 from mtl_ase.base.numerics import at_least_float32
 from mtl_ase.model.adapters.low_rank import LowRankAdapter
-from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.patch_grid import filter_patches
+from mtl_ase.model.adapters.site import Site, Sites
 from mtl_ase.model.adapters.stages import ends_stage
 
 KERNEL = 3
@@ -38,13 +38,10 @@ class TADFormer(LowRankAdapter):
     normal distributions.
 
     Args:
-        site: where this adapter stands.
         rank: of the update.
         scale: factor on the update, as it is: not divided by the rank.
         num_stages: equal stages into which the blocks are split; as many as blocks: every block has
             filters.
-        dropout: on the input, in training.
-        sites: where a block gets one.
     """
 
     def __init__(
@@ -54,7 +51,7 @@ class TADFormer(LowRankAdapter):
         scale: Weight,
         num_stages: Positive = 4,
         dropout: Share = 0.0,
-        sites: Sequence[str] = ("proj", "fc1", "fc2"),
+        sites: Sites = ("proj", "fc1", "fc2"),
     ) -> None:
         super().__init__(site, rank, scale, dropout=dropout)
         self.knows_tasks = self.mixes_tokens = ends_stage(site, num_stages)
@@ -68,28 +65,26 @@ class TADFormer(LowRankAdapter):
             self.mean_RK = nn.Parameter(torch.zeros(rank, taps))
             self.mean_RK.data[:, taps // 2] = 1
 
-    def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor | None) -> Tensor:
-        """The patch tokens filtered on their grid, the prefix tokens as they are."""
+    def down(self, x_TBLD: Tensor) -> Tensor:
+        """F_t * A x."""
+        z_TBLR = super().down(x_TBLD)
         if not self.knows_tasks:
             return z_TBLR
-        prefix_TBLR, patches_TBLR = z_TBLR.tensor_split([self.site.num_prefix], 2)
-        filters = self._filters(patches_TBLR).reshape(-1, 1, KERNEL, KERNEL).to(z_TBLR.dtype)
-        grid_1CHW = patches_TBLR.mT.reshape(1, filters.shape[0], *self.site.grid_hw)
-        grid_1CHW = conv2d(grid_1CHW, filters, padding=KERNEL // 2, groups=filters.shape[0])
-        return torch.cat([prefix_TBLR, grid_1CHW.reshape(patches_TBLR.mT.shape).mT], 2)
+        filter_TBRK = self.filters(z_TBLR[:, :, self.site.num_prefix :])
+        return filter_patches(z_TBLR, filter_TBRK, self.site)
 
-    def _filters(self, patches_TBLR: Tensor) -> Tensor:
-        """Filters_TBRK of every image and task."""
+    def filters(self, patches_TBLR: Tensor) -> Tensor:
+        """Filter_TBRK of every image, task and rank."""
         taps_TBS = linear(patches_TBLR.mean(2), self.generator_SR) + self.task_TS[:, None]
         taps_TBRK = at_least_float32(taps_TBS).unflatten(-1, (-1, KERNEL**2))
         taps_TBRK = taps_TBRK - taps_TBRK.mean(-1, keepdim=True)
         taps_TBRK = taps_TBRK / (taps_TBRK.std(-1, keepdim=True) + 1e-10)
         return taps_TBRK * self.std_RK + self.mean_RK
 
-    def private(self) -> Sequence[nn.Parameter]:
+    def private(self) -> list[nn.Parameter]:
         """The bias of the filters' generator, where there are filters."""
         return [self.task_TS] if self.knows_tasks else []
 
-    def embeddings(self) -> Sequence[nn.Parameter]:
+    def embeddings(self) -> list[nn.Parameter]:
         """What shapes the filters but is no layer's weight; a decay would pull them off 1."""
         return [self.task_TS, self.std_RK, self.mean_RK] if self.knows_tasks else []

@@ -6,7 +6,6 @@ Legend: T tasks, B images, L tokens, D width in, E experts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -28,13 +27,11 @@ class TokenRouted(LowRankAdapter):
     k largest and divided by its sum. W_r: Kaiming-uniform, no bias, as in the released codes.
 
     Args:
-        site: where this adapter stands.
         num_experts: E.
         rank: rows of A, all experts together.
         scale: factor on the update.
         top_k: experts of a token; None: all.
         rank_out: columns of B; None: rank.
-        dropout: on the input of A, in training.
 
     Raises:
         UserError: top_k is not from 1 to num_experts.
@@ -73,6 +70,6 @@ class TokenRouted(LowRankAdapter):
         chosen_TBLE = top_k_mask(logits_TBLE, self.top_k)
         return logits_TBLE.masked_fill(~chosen_TBLE, float("-inf")).softmax(-1)
 
-    def routers(self) -> Sequence[nn.Parameter]:
+    def routers(self) -> list[nn.Parameter]:
         """The router's matrix."""
         return [self.router_ED]

@@ -96,11 +96,12 @@ def keeps_a_task_s_loss_from_other_tasks_parameters(config):
     for task, name in enumerate(CHANNELS):
         network.zero_grad()
         losses_of(network)[name].backward()
-        for parameter in network.encoder.private():
-            own = torch.arange(len(CHANNELS)) == task
-            assert parameter.grad is None or not parameter.grad[~own].any()
-        for other, parameters in network.decoder.private().items():
-            assert other == name or all(parameter.grad is None for parameter in parameters)
+        others = torch.arange(len(CHANNELS)) != task
+        for part in (network.encoder, network.decoder):
+            for parameter in part.private():
+                assert parameter.grad is None or not parameter.grad[others].any()
+            for other, parameters in part.of_tasks().items():
+                assert other == name or all(parameter.grad is None for parameter in parameters)
 
 
 @prop

@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config.value_types import check_value, hints_of
+from mtl_ase.model.adapters import GOAT
 from tests.model.adapters.networks import gradients, shipped, tiny_network, tokens, trained
 from tests.model.adapters.sites import make_site
 
@@ -88,10 +90,10 @@ def test_more_ranks_than_a_segment_has(rank, num_experts):
         make(rank, num_experts)
 
 
-@pytest.mark.parametrize("change", [{"rho": 0.0}, {"eta": 0.0}])
-def test_numbers_that_are_not_positive(change):
-    with pytest.raises(UserError, match=r"rho=.* and model\.adapter\.eta=.* must be positive"):
-        make(**change)
+@pytest.mark.parametrize("name", ["rho", "eta"])
+def test_numbers_that_are_not_positive(name):
+    with pytest.raises(UserError, match=rf"{name}=0\.0 does not fit; it takes float above 0\."):
+        check_value(hints_of(GOAT)[name], 0.0, f"model.adapter.{name}")
 
 
 def test_a_network_with_it_learns_from_the_first_step():

@@ -7,6 +7,7 @@ import torch
 from torch.nn.functional import conv2d
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config.value_types import check_value, hints_of
 from mtl_ase.model.adapters import MMoLRE
 from tests.model.adapters.oracles import mmolre as oracle
 from tests.model.adapters.sites import make_site
@@ -88,5 +89,8 @@ def test_the_first_ranks_have_the_same_size_with_and_without_kernel():
 
 @pytest.mark.parametrize("kernel", [2, 4])
 def test_a_kernel_without_middle_is_refused(kernel):
-    with pytest.raises(UserError, match=rf"spatial_kernel={kernel} has no middle; choose 1 or 3"):
-        MMoLRE(make_site(), N, RANK, spatial_kernel=kernel)
+    hint = hints_of(MMoLRE)["spatial_kernel"]
+    with pytest.raises(
+        UserError, match=rf"={kernel} does not fit; it takes 1 or 3 or 5"
+    ):
+        check_value(hint, kernel, "model.adapter.spatial_kernel")

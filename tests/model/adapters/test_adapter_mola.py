@@ -56,11 +56,6 @@ def test_more_experts_of_a_token_than_a_layer_has(top_k):
         shipped("mola", top_k=top_k)(site=make_site())
 
 
-def test_a_rank_of_none():
-    with pytest.raises(UserError, match="rank=0 is not a rank"):
-        shipped("mola", rank=0)(site=make_site())
-
-
 def test_a_network_with_it_runs_at_all_linear_layers():
     prediction = tiny_network(shipped("mola"))(images())
     sizes = [routing.gate_TBLE.shape[-1] for routing in prediction.routing]

@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config.value_types import check_value, hints_of
+from mtl_ase.model.adapters import MTLLoRA
 from tests.model.adapters.networks import images, shipped, tiny_network, tokens, trained
 from tests.model.adapters.sites import make_site
 
@@ -73,8 +75,9 @@ def test_the_transformation_starts_as_the_identity():
 
 
 def test_temperature_that_is_not_positive():
-    with pytest.raises(UserError, match=r"model\.adapter\.temperature=0 is not positive"):
-        shipped("mtl_lora", temperature=0)(site=make_site())
+    hint = hints_of(MTLLoRA)["temperature"]
+    with pytest.raises(UserError, match=r"temperature=0 does not fit; it takes float above 0\."):
+        check_value(hint, 0, "model.adapter.temperature")
 
 
 def test_a_network_with_it_runs_and_merges():

@@ -71,7 +71,7 @@ def test_every_filter_has_mean_zero_and_deviation_one_before_scale_and_shift():
     with torch.no_grad():
         adapter.std_RK.fill_(1)
         adapter.mean_RK.zero_()
-    filters_TBRK = adapter._filters(torch.randn(T, B, 12, RANK, dtype=torch.float64))
+    filters_TBRK = adapter.filters(torch.randn(T, B, 12, RANK, dtype=torch.float64))
     assert filters_TBRK.shape == (T, B, RANK, 9)
     zeros_TBR = torch.zeros(T, B, RANK, dtype=torch.float64)
     torch.testing.assert_close(filters_TBRK.mean(-1), zeros_TBR)
@@ -80,7 +80,7 @@ def test_every_filter_has_mean_zero_and_deviation_one_before_scale_and_shift():
 
 def test_filters_differ_between_images_and_between_tasks_with_the_same_input():
     patches_TBLR = torch.randn(1, B, 12, RANK, dtype=torch.float64).expand(T, B, 12, RANK)
-    filters_TBRK = make()._filters(patches_TBLR)
+    filters_TBRK = make().filters(patches_TBLR)
     assert not torch.allclose(filters_TBRK[:, 0], filters_TBRK[:, 1])
     assert not torch.allclose(filters_TBRK[0], filters_TBRK[1])
 
