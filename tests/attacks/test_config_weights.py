@@ -80,7 +80,7 @@ def test_weights_are_read_as_weights_only_whatever_timm_would(
         asked.append(options)
         raise ValueError("stop here")
 
-    monkeypatch.setattr("mtl_ase.model.pretrained.load_state_dict", load)
+    monkeypatch.setattr("mtl_ase.model.encoders.pretrained.load_state_dict", load)
     (tmp_path / "w.pth").touch()
     with pytest.raises(UserError, match="stop here"):
         vit(weights=str(tmp_path / "w.pth"))

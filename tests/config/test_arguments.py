@@ -46,16 +46,18 @@ def make(speed: float, size: int, colour: str = "red") -> None:
     [
         (
             {"model": {"adapter": {"rankk": 3}}},
-            r"^model\.adapter\.rankk is no argument of mtl_ase\.model\.ExpertAdapter; did you mean "
-            r"rank\?$",
+            r"^model\.adapter\.rankk is no argument of mtl_ase\.model\.adapters\.RoutedExperts; "
+            r"did you mean rank\?$",
         ),
         ({"tasks": {"edge": {"loss": {"weight": 3}}}}, r"^tasks\.edge\.loss\.weight .* mean pos_w"),
         ({"tasks": {"edge": {"loss": {"foo": 3}}}}, r"loss\.foo .*; it takes pos_weight, ignore_"),
         ({"trainer": {"max_epoch": 3}}, r"^trainer\.max_epoch .* did you mean max_epochs\?$"),
         ({"data": {"tasks": ["edge"]}}, r"^data\.tasks is passed by the code"),
-        ({"model": {"head": {"width": 3}}}, r"^model\.head\.width is passed"),
+        ({"model": {"decoder": {"channels": {}}}}, r"^model\.decoder\.channels is passed"),
+        ({"model": {"decoder": {"head": {"width": 3}}}}, r"^model\.decoder\.head\.width is passed"),
+        ({"model": {"encoder": {"tasks": []}}}, r"^model\.encoder\.tasks is passed"),
         ({"model": {"adapter": {"gate": {"top_k": 3}}}}, r"^model\.adapter\.gate\.top_k is passed"),
-        ({"model": {"lora": {"block": 3}}}, r"^model\.lora\.block is passed"),
+        ({"model": {"lora": {"site": 3}}}, r"^model\.lora\.site is passed"),
         ({"training": {"optimizer": {"params": 3}}}, r"^training\.optimizer\.params is passed"),
         ({"tasks": {"edge": {"activation": {"logits_CHW": 3}}}}, r"activation\.logits_CHW is pass"),
         ({"data": {"labels": {"edge": {"_args_": [1]}}}}, r"^data\.labels\.edge\._args_ gives"),

@@ -52,7 +52,7 @@ def test_a_choice_is_read_as_hydra_reads_its_values(options: list[str]) -> None:
     dimension = read_dimension("key", f"choice({','.join(options)})")
     assert isinstance(dimension, Choice)
     for option, typed in zip(dimension.options, options, strict=True):
-        assert override_value(f"key={option}") == override_value(f"key={typed}")
+        assert repr(override_value(f"key={option}")) == repr(override_value(f"key={typed}"))
 
 
 @settings(deadline=None)

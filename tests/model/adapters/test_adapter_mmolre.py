@@ -90,7 +90,5 @@ def test_the_first_ranks_have_the_same_size_with_and_without_kernel():
 @pytest.mark.parametrize("kernel", [2, 4])
 def test_a_kernel_without_middle_is_refused(kernel):
     hint = hints_of(MMoLRE)["spatial_kernel"]
-    with pytest.raises(
-        UserError, match=rf"={kernel} does not fit; it takes 1 or 3 or 5"
-    ):
+    with pytest.raises(UserError, match=rf"={kernel} does not fit; it takes 1 or 3 or 5"):
         check_value(hint, kernel, "model.adapter.spatial_kernel")
