@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.adapters.site import Site
+from mtl_ase.model.adapters.stage_memory import StageMemory
 from mtl_ase.model.routing import Routing
 
 
@@ -71,6 +72,13 @@ class Adapter(nn.Module, ABC):
         Args:
             routing: what this adapter's router decided in the step, on this process.
         """
+
+    def begin_stages(self) -> StageMemory | None:
+        """What protects the tasks of earlier stages from here on; None for nothing, the default.
+
+        Called once, after the adapter is built, if tasks are learned one after another.
+        """
+        return None
 
     def routing(self, logits_TBLE: Tensor, gate_TBLE: Tensor) -> Routing:
         """Decisions of this adapter's router."""

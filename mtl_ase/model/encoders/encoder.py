@@ -51,6 +51,10 @@ class Encoder(nn.Module, ABC):
         """
         raise UserError(f"{type(self).__name__} takes no adapters; choose model/adapter=none.")
 
+    def adapters(self) -> list[Adapter]:
+        """The attached adapters."""
+        return [module for module in self.modules() if isinstance(module, Adapter)]
+
     def draw_task_embedding(self) -> None:
         """Draw the task embedding, if there is one; called last, as in earlier versions."""
 
