@@ -22,6 +22,8 @@ class RunFiles:
         checkpoints: folder of the checkpoints.
         last: the checkpoint from which the run is resumed.
         best: the checkpoint with the lowest validation loss.
+        stages: scores at the end of every stage of a continual training (CSV).
+        forgetting: what every task lost after its own stage (JSON).
         metrics: scores of the final validation (JSON).
         trivial_metrics: scores of the best constant prediction (JSON, same keys as `metrics`).
         predictions: folder of contact sheets.
@@ -44,6 +46,8 @@ class RunFiles:
         self.checkpoints = folder / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.best = self.checkpoints / "best.ckpt"
+        self.stages = folder / "stages.csv"
+        self.forgetting = folder / "forgetting.json"
         self.metrics = folder / "metrics.json"
         self.trivial_metrics = folder / "metrics_trivial.json"
         self.predictions = folder / "predictions"
@@ -53,6 +57,10 @@ class RunFiles:
         self.details = self.evaluation / "details.json"
         self.done = folder / "DONE"
         self.failed = folder / "FAILED"
+
+    def stage_end(self, number: int) -> Path:
+        """The checkpoint at the end of a stage, counted from 0, but the last."""
+        return self.checkpoints / f"stage_{number}.ckpt"
 
     @property
     def losses_figure(self) -> Path:

@@ -9,6 +9,7 @@ import lightning.pytorch as pl
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from mtl_ase.commands.run_folder import RunFolder
+from mtl_ase.commands.stage_scores import StageCheckpoints
 from mtl_ase.data import DataModule
 from mtl_ase.training import LastCheckpoint, MultiTaskModule
 from mtl_ase.training.checkpoint_files import copy_checkpoint
@@ -62,7 +63,8 @@ def fit(
         checkpoint: checkpoint to resume from, or None.
     """
     done = Done()
-    trainer.callbacks.insert(0, done)  # type: ignore[attr-defined]
+    first = [done, StageCheckpoints(module, folder)] if module.plan.several else [done]
+    trainer.callbacks[:0] = first  # type: ignore[attr-defined]
     trainer.fit(module, datamodule=data, ckpt_path=checkpoint, weights_only=True)
     count_last_epoch(trainer)
     if done.steps or checkpoint is None:

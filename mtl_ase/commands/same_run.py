@@ -48,12 +48,21 @@ def run_identity(config: DictConfig) -> dict[str, Any]:
     """Values that may not change on resuming, by dotted key: network, data, task order, seed."""
     content = {
         "model": OmegaConf.to_container(config.model, resolve=True),
-        "data": {"name": config.data.name, "image_size": list(config.data.image_size)},
+        "data": {
+            "name": config.data.name,
+            "image_size": list(config.data.image_size),
+            "stages": _stages(config),
+        },
         "tasks": {name: {"channels": task.channels} for name, task in config.tasks.items()},
         "task axis": list(map(str, config.tasks)),
         "seed": config.get("seed"),
     }
     return {key: value for key, value in _flat(content, "") if key not in MAY_DIFFER}
+
+
+def _stages(config: DictConfig) -> Any:
+    stages = config.data.get("stages")
+    return None if stages is None else OmegaConf.to_container(stages)
 
 
 def _flat(content: Any, path: str) -> Iterator[tuple[str, Any]]:

@@ -26,6 +26,7 @@ from mtl_ase.commands.run_checks import (
 )
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import check_same_run
+from mtl_ase.commands.stage_scores import stage_results, write_stages
 from mtl_ase.config import silence_libraries
 from mtl_ase.data import DataModule, collate_training
 from mtl_ase.evaluation import ConstantPredictor
@@ -76,10 +77,13 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
         folder.write_start(config, data)
 
     fit(trainer, module, data, folder, checkpoint)
+    by_stage = stage_results(trainer, module, data, folder)
     columns = {config.experiment_name: module.results}
     if config.report.trivial:
         columns["trivial"] = trivial_results(trainer, module, data)
     if trainer.is_global_zero:
+        if module.plan.several:
+            write_stages(folder, module, by_stage)
         _report(config, folder, module, data, columns)
         folder.done.touch()
 

@@ -68,6 +68,8 @@ class DataModule(pl.LightningDataModule):
         on_bad_sample: "raise" on a file that can't be read, or "skip" it and report it.
         counts: function that counts a batch's labels, by task (`CountedLoss.counts`); used where
             one optimiser step covers several batches (gradient accumulation, several processes).
+        stages: tasks whose labels are trained on together, stage by stage; None: all at once. The
+            training module takes the same value: here it only says how the data are used.
 
     Raises:
         UserError: a task has no label in this data set, or the batch size is below 1.
@@ -94,6 +96,7 @@ class DataModule(pl.LightningDataModule):
         pack: Packing = "use",
         on_bad_sample: OnBadSample = "raise",
         counts: Mapping[str, CountLabels] | None = None,
+        stages: Sequence[Sequence[str]] | None = None,
     ) -> None:
         super().__init__()
         for task in tasks or ():
@@ -118,7 +121,7 @@ class DataModule(pl.LightningDataModule):
         self.layout = layout
         self.packing: Packing = pack
         self.on_bad_sample: OnBadSample = on_bad_sample
-        self.counts = dict(counts or {})
+        self.counts, self.stages = dict(counts or {}), stages
         self.start = (0, 0)  # epoch, and number of its samples that are already trained on
         self._packs: dict[str, Pack | None] = {}
         self._coverage: dict[str, dict[str, int]] = {}

@@ -15,7 +15,7 @@ from mtl_ase.launch.world import num_processes
 
 
 def task_losses(
-    losses: nn.ModuleDict, logits: Mapping[str, Tensor], batch: Batch
+    losses: Mapping[str, nn.Module], logits: Mapping[str, Tensor], batch: Batch
 ) -> dict[str, Tensor]:
     """Every task's loss of a batch; its mean over a step's batches equals the large batch's loss.
 

@@ -6,6 +6,7 @@ Legend: T tasks, B images, C channels, H W pixels, E experts, N layers.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import lightning.pytorch as pl
@@ -15,6 +16,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from mtl_ase.base.bounds import Count, Seed
+from mtl_ase.base.errors import UserError
 from mtl_ase.data import Batch
 from mtl_ase.evaluation import EvalProtocol, Reference
 from mtl_ase.evaluation.scorer import TRAINING, Scorer
@@ -28,16 +30,28 @@ from mtl_ase.training.exact_resume import ExactResume, seed_everything_at, train
 from mtl_ase.training.finite_losses import FiniteLosses, Nonfinite
 from mtl_ase.training.frozen_weights import FrozenWeights
 from mtl_ase.training.joined_losses import no_cost, task_losses
+from mtl_ase.training.other_tasks import (
+    Kept,
+    kept_weights,
+    labelled_for,
+    rest_norms,
+    routed_for,
+    unchanged,
+)
 from mtl_ase.training.parameter_groups import parameter_groups
+from mtl_ase.training.stage_statistics import Memories, begin_stages, due, observe_inputs
+from mtl_ase.training.stages import Stage, StagePlan, Stages
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
 
 
 class MultiTaskModule(pl.LightningModule):
-    """Joint training of a network on several tasks.
+    """Training of a network on several tasks: all at once, or one stage of tasks after another.
 
     Loss: sum_t w_t L_t + sum_r w_r L_r over tasks t and regularisers r of the routers; the paper
-    (arXiv 2510.00570) has one of them, mutual information.
+    (arXiv 2510.00570) has one of them, mutual information. With stages the sums are over the tasks
+    of the stage at hand, the schedule and the optimiser begin anew in each, and what no task of it
+    uses stays as it is (docs/continual.md).
 
     Args:
         network: the network to train.
@@ -54,6 +68,7 @@ class MultiTaskModule(pl.LightningModule):
         max_skipped: most batches that may be skipped in a row.
         full_checkpoints: also save frozen weights that a weights file contains.
         decay_all: apply weight decay to norms, biases and embeddings too.
+        stages: tasks that are learned together, stage by stage; None: all at once.
     """
 
     def __init__(
@@ -72,6 +87,7 @@ class MultiTaskModule(pl.LightningModule):
         max_skipped: Count = 10,
         full_checkpoints: bool = False,
         decay_all: bool = False,
+        stages: Stages | None = None,
     ) -> None:
         super().__init__()
         self.network, self.tasks = network, tasks
@@ -86,6 +102,13 @@ class MultiTaskModule(pl.LightningModule):
         self.seed = seed
         self.guard = FiniteLosses(nonfinite, max_skipped)
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints
+        self.stages, self.plan = stages, StagePlan(list(tasks), stages)
+        self.sums = [self.weighted_sum]
+        if self.plan.several:
+            weights = [{task: tasks[task].weight for task in s.tasks} for s in self.plan.stages]
+            self.sums = [WeightedSum(of_stage) for of_stage in weights]
+        self.planned_steps: int | None = None  # of the checkpoint that is resumed from
+        self.memories: Memories = begin_stages(network.encoder) if self.plan.several else []
 
     def configure_callbacks(self) -> list[pl.Callback]:
         """The callbacks that every training needs, in addition to the configured ones."""
@@ -94,9 +117,13 @@ class MultiTaskModule(pl.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_index: int) -> None:
         """Seed the generators from (seed, batch, rank), independently of earlier batches."""
         seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
+        if self.plan.several:
+            self._turn_to_stage()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out frozen weights that a weights file contains."""
+        """Leave out frozen weights that a weights file contains; add what stages depend on."""
+        if self.plan.several:
+            checkpoint["planned_steps"] = self.plan.num_steps
         if not self.full_checkpoints:
             self.frozen.leave_out(checkpoint)
 
@@ -109,6 +136,12 @@ class MultiTaskModule(pl.LightningModule):
         check_content(checkpoint)
         self.frozen.put_back(checkpoint)
         check_fits(checkpoint, self.state_dict())
+        self.planned_steps = checkpoint.get("planned_steps")
+
+    @property
+    def stage(self) -> Stage:
+        """The stage of the optimiser step at hand; without stages, the only one."""
+        return self.plan.at(self.global_step)
 
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
         """The batch's loss, and its routing for callbacks; None skips the batch.
@@ -120,14 +153,20 @@ class MultiTaskModule(pl.LightningModule):
             NonfiniteLoss: the loss is NaN or infinite, and `nonfinite` is "raise", or too many
                 batches were skipped in a row.
         """
+        stage = self.stage
+        if looking := due(self.memories, stage, self.global_step):
+            observe_inputs(self.network.encoder, looking, batch.image_BCHW, stage)
         logits, routing = self.network(batch.image_BCHW)
-        losses = task_losses(self.losses, logits, batch)
-        total = self.weighted_sum(losses)
+        learned = {task: self.losses[task] for task in stage.tasks}
+        losses = task_losses(learned, logits, labelled_for(batch, stage))
+        total = self.sums[stage.number](losses)
         if routing and self.regularisers:
-            total = total + self._regularisation(routing)
+            total = total + self._regularisation(routed_for(routing, stage, len(self.tasks)))
         self._log_losses(total, losses)
         if not self.guard.accepts(total, losses, self.global_step, batch.image_ids):
             return None if num_processes() == 1 else {"loss": no_cost(self), "routing": []}
+        if self.plan.several and num_processes() > 1:
+            total = total + no_cost(self)  # the all-reduce waits for the other tasks' parameters
         return {"loss": total * batch.window.correction, "routing": routing}
 
     def on_validation_epoch_start(self) -> None:
@@ -147,17 +186,74 @@ class MultiTaskModule(pl.LightningModule):
         self.log_dict({"val/loss": self.scorer.loss.compute(), **known}, sync_dist=True)
         self.scorer.reset()
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """From the second stage on, let adapters protect what earlier stages learned.
+
+        In Lightning 2.6 this comes after the last backward pass of the step, with its all-reduce,
+        and after the gradients are unscaled, but before they are clipped.
+        """
+        if self.stage.number:
+            for _, memory in self.memories:
+                memory.shape_gradients()
+
+    def optimizer_step(
+        self,
+        epoch: int,
+        batch_idx: int,
+        optimizer: Any,
+        optimizer_closure: Callable[[], Any] | None = None,
+    ) -> None:
+        """A step of the optimiser; with stages, one that starts anew in each, on its tasks only."""
+        step = partial(super().optimizer_step, epoch, batch_idx, optimizer, optimizer_closure)
+        if not self.plan.several:
+            step()
+            return
+        stage, number = self.stage, self.global_step
+        if number == stage.begin:
+            optimizer.optimizer.state.clear()
+        with unchanged([*kept_weights(self.network, stage), *self._frozen_experts(stage)]):
+            step()
+        if number + 1 == stage.end:
+            for _, memory in self.memories:
+                memory.end_stage()
+
     def configure_optimizers(self) -> Any:
-        """The optimiser over `parameter_groups`, with the schedule applied at every step."""
+        """The optimiser over `parameter_groups`, with the schedule applied at every step.
+
+        Raises:
+            UserError: there are more stages than steps, or not as many steps as before resuming.
+        """
         groups = parameter_groups(self.network, self.decay_all)
         optimizer = self.make_optimizer(groups)
-        num_steps = training_steps(self.trainer)
+        self.plan = StagePlan(list(self.tasks), self.stages, training_steps(self.trainer))
+        self._check_same_steps()
 
         def factor_of(group: dict[str, Any]) -> Callable[[int], float]:
-            return lambda step: group["lr_factor"] * self.schedule(step, num_steps)
+            return lambda step: group["lr_factor"] * self.schedule(*self.plan.within(step))
 
         scheduler = LambdaLR(optimizer, [factor_of(group) for group in groups])
         return [optimizer], [{"scheduler": scheduler, "interval": "step"}]
+
+    def _turn_to_stage(self) -> None:
+        """Rest other tasks' norms; at the begin of a stage, log no losses of the one before.
+
+        Lightning repeats a value that is no longer logged in every row until its epoch ends.
+        """
+        rest_norms(self.network, self.stage)
+        if self.global_step == self.stage.begin:
+            self.trainer.fit_loop.epoch_loop._results.clear()
+
+    def _check_same_steps(self) -> None:
+        before, now = self.planned_steps, self.plan.num_steps
+        if self.plan.several and before not in (None, now):
+            raise UserError(
+                f"the checkpoint's stages divide {before} steps, but now there are {now}; resume "
+                "with the same trainer.max_epochs and trainer.max_steps."
+            )
+
+    def _frozen_experts(self, stage: Stage) -> Kept:
+        memories = [memory for _, memory in self.memories] if stage.number else []
+        return [pair for memory in memories for pair in memory.kept(stage.rows)]
 
     def _regularisation(self, routing: Sequence[Routing]) -> Tensor:
         """Weighted sum of the regularisers; logs their unweighted sum, and each one of several."""
