@@ -57,6 +57,8 @@ class RoutedExperts(LowRankAdapter):
         granularity: int = 1,
         sites: Sites = ("ffn",),
     ) -> None:
+        if rank < 1:
+            raise UserError(f"model.adapter.rank={rank} is not a rank; choose 1 or more.")
         if granularity < 1 or rank % granularity:
             raise UserError(
                 f"model.adapter.granularity={granularity} can't split experts of "
