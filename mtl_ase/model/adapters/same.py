@@ -24,11 +24,7 @@ class SAME(TokenRouted):
     Args:
         num_experts: E.
         rank: r, rank of one expert.
-        delta: stages: share of the past inputs' squared eigenvalues that is protected.
-        mu: stages: added to the eigenvalues before they are inverted.
-        tau: stages: least score of an expert that is not frozen; -1 or less freezes none.
-        router_floor: stages: least factor on the router's gradient in the protected subspace.
-        statistics_every_n_steps: stages: optimiser steps between two looks at the inputs.
+        delta, mu, tau, router_floor, statistics_every_n_steps: see `SAMEMemory`.
     """
 
     def __init__(
