@@ -64,8 +64,8 @@ def test_every_experiment_by_itself_trains_as_before(composed: Compose, experime
     special |= {"mlore": whole} | RESNETS
     assert optimizer_of(config) == special.get(experiment, adamw)
     schedule = {"_target_": "mtl_ase.training.Poly", "power": 0.9, "warmup": 0.02, "stairs": None}
-    if experiment in ("demo", "scenes_pretrain"):
-        warmup = 0.05 if experiment == "scenes_pretrain" else 0.02
+    cosine = {"demo": 0.02, "scenes_pretrain": 0.05, "same_continual": 0.03}
+    if warmup := cosine.get(experiment):
         schedule = {"_target_": "mtl_ase.training.Cosine", "warmup": warmup, "stairs": None}
     if experiment in RESNETS:
         schedule["warmup"] = 0
