@@ -6,9 +6,11 @@ import pytest
 import timm
 import torch
 from timm.data import resolve_model_data_config
+from timm.models.vision_transformer import Block
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.encoders import FeatureMap, ViTEncoder
+from mtl_ase.model.encoders.vit_block import ViTBlock
 
 SMALL = {"embed_dim": 48, "depth": 2, "num_heads": 2}
 PLAIN = {
@@ -118,3 +120,14 @@ def test_weights_that_cannot_be_downloaded(monkeypatch):
     monkeypatch.setattr(timm, "create_model", offline)
     with pytest.raises(UserError, match=r"model\.encoder\.weights=FILE"):
         ViTEncoder(["a"], "vit_tiny_patch16_224", (64, 64))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_attention_is_computed_as_timm_s_settings_say(monkeypatch, fused):
+    """Bit for bit: on CPUs training switches the fused function off."""
+    monkeypatch.setattr("timm.layers.config._USE_FUSED_ATTN", int(fused))
+    block = Block(48, 2, qkv_bias=True, init_values=0.1).eval()
+    assert block.attn.fused_attn == fused
+    x_TBLD = torch.randn(2, 3, 17, 48)
+    y_TBLD, _ = ViTBlock(block)(x_TBLD)
+    assert torch.equal(y_TBLD.flatten(0, 1), block(x_TBLD.flatten(0, 1)))

@@ -26,7 +26,7 @@ class ViTBlock(nn.Module):
     stands beside the FFN adds to the residual stream without layer scale and drop path.
 
     Args:
-        block: the block; its attention is computed by PyTorch's fused function.
+        block: the block; its attention is PyTorch's fused function or not, as timm's settings say.
 
     Attributes:
         adapters: by name of their sites.
@@ -83,14 +83,23 @@ def _attention(attn: Attention, u_MLD: Tensor, adapted: _Adapted) -> Tensor:
     qkv_MLD = adapted.linear("qkv", attn.qkv, u_MLD)
     qkv_3MALK = qkv_MLD.unflatten(-1, (3, attn.num_heads, -1)).permute(2, 0, 3, 1, 4)
     query_MALK, key_MALK, value_MALK = qkv_3MALK.unbind(0)
-    heads_MALK = scaled_dot_product_attention(
-        attn.q_norm(query_MALK),
-        attn.k_norm(key_MALK),
-        value_MALK,
-        dropout_p=attn.attn_drop.p if attn.training else 0.0,
-    )
+    query_MALK, key_MALK = attn.q_norm(query_MALK), attn.k_norm(key_MALK)
+    product = _fused_product if attn.fused_attn else _plain_product
+    heads_MALK = product(attn, query_MALK, key_MALK, value_MALK)
     joined_MLD = attn.norm(heads_MALK.transpose(1, 2).flatten(2))
     return cast(Tensor, attn.proj_drop(adapted.linear("proj", attn.proj, joined_MLD)))
+
+
+def _fused_product(attn: Attention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """softmax(Q K^T / sqrt K) V by PyTorch's function, (M, A, L, K)."""
+    dropout = attn.attn_drop.p if attn.training else 0.0
+    return scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+
+
+def _plain_product(attn: Attention, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    """The same by matrix products, which is faster on CPUs (`prepare_device`)."""
+    weights_MALL = (query * attn.scale) @ key.transpose(-2, -1)
+    return cast(Tensor, attn.attn_drop(weights_MALL.softmax(dim=-1)) @ value)
 
 
 def _ffn(mlp: Mlp, u_MLD: Tensor, adapted: _Adapted) -> Tensor:
