@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mtl_ase.model.part import NetworkPart
 from mtl_ase.model.routing import Routing
 
 
-class Decoder(nn.Module, ABC):
+class Decoder(NetworkPart):
     """From every task's feature maps to its logits, at any resolution.
 
     A decoder's constructor takes the keywords `feature_maps`, shapes of the encoder's maps, and
@@ -28,15 +29,3 @@ class Decoder(nn.Module, ABC):
     def components(self) -> dict[str, list[nn.Parameter]]:
         """All parameters by component."""
         return {"decoder": list(self.parameters())}
-
-    def embeddings(self) -> Sequence[nn.Parameter]:
-        """Parameters that are no weights of a layer, and get no weight decay and no Muon."""
-        return []
-
-    def private(self) -> Sequence[nn.Parameter]:
-        """Parameters whose first axis is the task axis: no other task uses that part."""
-        return []
-
-    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
-        """Parameters by the task that alone uses them."""
-        return {}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from abc import abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.adapters import Adapter, Site
+from mtl_ase.model.part import NetworkPart
 from mtl_ase.model.routing import Routing
 
 
@@ -20,7 +21,7 @@ class FeatureMap(NamedTuple):
     stride: int  #: pixels of the image per cell
 
 
-class Encoder(nn.Module, ABC):
+class Encoder(NetworkPart):
     """From images to every task's feature maps.
 
     Attributes:
@@ -52,8 +53,8 @@ class Encoder(nn.Module, ABC):
         raise UserError(f"{type(self).__name__} takes no adapters; choose model/adapter=none.")
 
     def adapters(self) -> list[Adapter]:
-        """The attached adapters."""
-        return [module for module in self.modules() if isinstance(module, Adapter)]
+        """The attached adapters, in the order of the forward pass."""
+        return []
 
     def draw_task_embedding(self) -> None:
         """Draw the task embedding, if there is one; called last, as in earlier versions."""
@@ -64,22 +65,6 @@ class Encoder(nn.Module, ABC):
     def components(self) -> dict[str, list[nn.Parameter]]:
         """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
         return {"backbone": list(self.parameters())}
-
-    def embeddings(self) -> Sequence[nn.Parameter]:
-        """Parameters that are no weights of a layer, and get no weight decay and no Muon."""
-        return []
-
-    def private(self) -> Sequence[nn.Parameter]:
-        """Parameters whose first axis is the task axis: no other task uses that part."""
-        return []
-
-    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
-        """Parameters by the task that alone uses them."""
-        return {}
-
-    def learning_rates(self) -> Mapping[nn.Parameter, float]:
-        """Factors on the learning rate, where they are not 1."""
-        return {}
 
     def backbone_state(self) -> dict[str, Tensor]:
         """The backbone's weights by the names of the library it came from, without adapters."""

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck  # type: ignore[import-untyped]
 
-from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
-from mtl_ase.model.encoders.resnet import STRIDE, WIDTHS, DilatedResNet18
+from mtl_ase.model.encoders.resnet import WIDTHS
+from mtl_ase.model.encoders.resnet_encoder import ResNetEncoder
 from mtl_ase.model.routing import Routing
 
 
-class MTAN(Encoder):
+class MTAN(ResNetEncoder):
     """A shared ResNet-18 from which every task picks features by masks at every stage.
 
     With u the map before a stage's last block, v the map after it and a_t the task's map of the
@@ -38,11 +38,8 @@ class MTAN(Encoder):
     def __init__(
         self, tasks: Sequence[str], pretrained: bool = True, weights: str | None = None
     ) -> None:
-        super().__init__()
-        self.tasks, self.num_tasks = list(tasks), len(tasks)
-        self.trunk = DilatedResNet18(pretrained, weights)
-        self.source = self.trunk.source
-        self.feature_maps = [FeatureMap(WIDTHS[-1], STRIDE)]
+        super().__init__(tasks, pretrained, weights)
+        self.tasks = list(tasks)
         widths = WIDTHS[1:]
         self.masks = nn.ModuleList(
             nn.ModuleList(
@@ -84,10 +81,6 @@ class MTAN(Encoder):
             name: [parameter for part in parts for parameter in part.parameters()]
             for name, parts in zip(self.tasks, by_task, strict=True)
         }
-
-    def backbone_state(self) -> dict[str, Tensor]:
-        """The trunk's weights by torchvision's names."""
-        return self.trunk.backbone_state()
 
 
 def mask(width: int, out: int) -> nn.Sequential:

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.base.bounds import Share, Weight
-from mtl_ase.model.encoders.one_trunk_a_task import OneTrunkATask, mixture_TS
+from mtl_ase.model.encoders.one_trunk_a_task import OneTrunkATask
 from mtl_ase.model.encoders.resnet import WIDTHS
 
 
@@ -18,16 +17,15 @@ class NDDRUnit(nn.Module):
     The tasks' convolutions, T D channels to D each, are computed as one to T D channels.
 
     Args:
-        num_tasks: T.
+        mixture_TS: what it starts as, each task's shares of all tasks' maps.
         width: D, channels of the maps.
-        own: a task's share of its own map at the start.
     """
 
-    def __init__(self, num_tasks: int, width: int, own: float) -> None:
+    def __init__(self, mixture_TS: Tensor, width: int) -> None:
         super().__init__()
-        joined = num_tasks * width
+        joined = len(mixture_TS) * width
         self.conv = nn.Conv2d(joined, joined, 1, bias=False)
-        weight_OI = torch.kron(mixture_TS(num_tasks, own), torch.eye(width))
+        weight_OI = torch.kron(mixture_TS, torch.eye(width))
         self.conv.weight = nn.Parameter(weight_OI[:, :, None, None])
         self.norm = nn.BatchNorm2d(joined, momentum=0.05)
 
@@ -43,8 +41,7 @@ class NDDRCNN(OneTrunkATask):
 
     Source: NDDR-CNN, arXiv 1801.08297. Places of the units, start (own share 0.8, 0.05 of each of
     four others; gamma 1, beta 0), batch norm's momentum 0.05 and the factor 100 on the units'
-    learning rate are those of the ResNet baselines of arXiv 2004.13379. For other numbers of tasks
-    we divide the rest equally.
+    learning rate are those of the ResNet baselines of arXiv 2004.13379.
 
     At the start, equal trunks pass the units unchanged in evaluation, where batch norm divides by
     sqrt(1 + eps) and stage outputs are not negative. In training it takes the batch's own mean and
@@ -53,26 +50,11 @@ class NDDRCNN(OneTrunkATask):
     The units' convolutions are matrices that act on features, and decay as such: NDDR derives the
     weight decay from its formulation of dimensionality reduction.
 
-    Args:
-        tasks: names of the tasks; their order is the order of the task axis.
-        pretrained: load torchvision's published weights into every trunk.
-        weights: a local checkpoint instead.
-        stl: run folders of finished single-task runs instead, one for each task in any order.
-        own: a task's share of its own map at the start.
-        unit_lr_factor: factor on the learning rate of the units.
-
-    Raises:
-        UserError: see `OneTrunkATask`.
+    The arguments are those of `OneTrunkATask`.
     """
 
-    def __init__(
-        self,
-        tasks: Sequence[str],
-        pretrained: bool = True,
-        weights: str | None = None,
-        stl: Sequence[str] | None = None,
-        own: Share = 0.8,
-        unit_lr_factor: Weight = 100,
-    ) -> None:
-        units = [NDDRUnit(len(tasks), width, own) for width in WIDTHS]
-        super().__init__(tasks, units, "nddr", pretrained, weights, stl, unit_lr_factor)
+    component = "nddr"
+
+    def make_units(self, mixture_TS: Tensor) -> Sequence[nn.Module]:
+        """A unit after the stem and after each of layer1 to layer4."""
+        return [NDDRUnit(mixture_TS, width) for width in WIDTHS]

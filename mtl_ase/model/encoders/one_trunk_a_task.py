@@ -5,12 +5,14 @@ Legend: T tasks, S tasks mixed from, B images, C channels, D width, H W pixels o
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from mtl_ase.base.bounds import Share, Weight
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
 from mtl_ase.model.encoders.resnet import STRIDE, WIDTHS, DilatedResNet18
@@ -26,27 +28,31 @@ class OneTrunkATask(Encoder):
 
     Args:
         tasks: names of the tasks; their order is the order of the task axis.
-        units: one a stage (stem, layer1 to layer4), from maps_TBDHW to maps_TBDHW.
-        component: what the units are called in counts of parameters.
         pretrained: load torchvision's published weights into every trunk.
         weights: a local checkpoint instead.
         stl: run folders of finished single-task runs instead, one for each task in any order.
+        own: a task's share of its own map at the start; the others' share the rest equally, so that
+            mixtures keep the scale of the maps.
         unit_lr_factor: factor on the learning rate of the units.
+
+    Attributes:
+        component: what the units are called in counts of parameters.
 
     Raises:
         UserError: weights that can't be downloaded, read, or don't match; `stl` together with
             `weights`; runs that are not one finished run of a `ResNetEncoder` for each task.
     """
 
+    component: str
+
     def __init__(
         self,
         tasks: Sequence[str],
-        units: Sequence[nn.Module],
-        component: str,
-        pretrained: bool,
-        weights: str | None,
-        stl: Sequence[str] | None,
-        unit_lr_factor: float,
+        pretrained: bool = True,
+        weights: str | None = None,
+        stl: Sequence[str] | None = None,
+        own: Share = 0.8,
+        unit_lr_factor: Weight = 100,
     ) -> None:
         super().__init__()
         if stl is not None and weights is not None:
@@ -57,9 +63,17 @@ class OneTrunkATask(Encoder):
         self.source = cast(DilatedResNet18, self.trunks[0]).source
         if stl is not None:
             self._load(tasks, stl)
-        self.units = nn.ModuleList(units)
-        self.component, self.unit_lr_factor = component, unit_lr_factor
+        self.units = nn.ModuleList(self.make_units(mixture_TS(len(tasks), own)))
+        self.unit_lr_factor = unit_lr_factor
         self.feature_maps = [FeatureMap(WIDTHS[-1], STRIDE)]
+
+    @abstractmethod
+    def make_units(self, mixture_TS: Tensor) -> Sequence[nn.Module]:
+        """One unit a stage (stem, layer1 to layer4), from maps_TBDHW to maps_TBDHW.
+
+        Args:
+            mixture_TS: what the units start as, each task's shares of all tasks' maps.
+        """
 
     def _load(self, tasks: Sequence[str], stl: Sequence[str]) -> None:
         runs = read_single_task_runs(stl, tasks, KEY)

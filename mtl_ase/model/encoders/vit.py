@@ -124,7 +124,7 @@ class ViTEncoder(Encoder):
     @property
     def shares_pass(self) -> bool:
         """Whether all tasks share one forward pass."""
-        known = any(adapter.knows_tasks for adapter in self._adapters())
+        known = any(adapter.knows_tasks for adapter in self.adapters())
         return self.task_embedding_TD is None and not known
 
     def sites(self) -> Sequence[Site]:
@@ -156,6 +156,11 @@ class ViTEncoder(Encoder):
         """Add an adapter at its site."""
         block = cast(ViTBlock, self.blocks[adapter.site.layer])
         block.adapters[adapter.site.name] = adapter
+
+    def adapters(self) -> list[Adapter]:
+        """The attached adapters, in the order of the forward pass."""
+        blocks = cast(Iterator[ViTBlock], self.blocks)
+        return [cast(Adapter, adapter) for block in blocks for adapter in block.adapters.values()]
 
     def draw_task_embedding(self) -> None:
         """Draw e_t ~ N(0, 0.02^2)."""
@@ -197,7 +202,7 @@ class ViTEncoder(Encoder):
             counted["backbone"] += block.block.parameters()
         if self.task_embedding_TD is not None:
             counted["task_embedding"].append(self.task_embedding_TD)
-        for adapter in self._adapters():
+        for adapter in self.adapters():
             counted["routers"] += adapter.routers()
             routers = set(adapter.routers())
             counted[adapter.component] += [p for p in adapter.parameters() if p not in routers]
@@ -206,13 +211,13 @@ class ViTEncoder(Encoder):
     def embeddings(self) -> Sequence[nn.Parameter]:
         """Position embedding, class and register tokens, and the adapters' tables."""
         own = (self.vit.pos_embed, self.vit.cls_token, self.vit.reg_token)
-        of_adapters = [table for adapter in self._adapters() for table in adapter.embeddings()]
+        of_adapters = [table for adapter in self.adapters() for table in adapter.embeddings()]
         return [parameter for parameter in own if parameter is not None] + of_adapters
 
     def private(self) -> Sequence[nn.Parameter]:
         """The task embedding, and what the adapters keep for each task."""
         own = [] if self.task_embedding_TD is None else [self.task_embedding_TD]
-        return own + [table for adapter in self._adapters() for table in adapter.private()]
+        return own + [table for adapter in self.adapters() for table in adapter.private()]
 
     def backbone_state(self) -> dict[str, Tensor]:
         """The backbone's weights by timm's names, without adapters and task embedding."""
@@ -234,7 +239,3 @@ class ViTEncoder(Encoder):
             for name, value in block.block.named_parameters()
             if not value.requires_grad
         }
-
-    def _adapters(self) -> Iterator[Adapter]:
-        for block in cast(Iterator[ViTBlock], self.blocks):
-            yield from cast(Iterator[Adapter], block.adapters.values())

@@ -126,7 +126,7 @@ def test_mixtures_start_with_rows_that_sum_to_1(num_tasks, rest):
 
 
 def test_a_stitch_mixes_channel_by_channel():
-    unit, x_TBDHW = CrossStitchUnit(3, 4, 0.8), torch.randn(3, 2, 4, 5, 6)
+    unit, x_TBDHW = CrossStitchUnit(mixture_TS(3, 0.8), 4), torch.randn(3, 2, 4, 5, 6)
     nn.init.normal_(unit.weight_TSD)
     expected = torch.zeros_like(x_TBDHW)
     for t in range(3):
@@ -138,7 +138,7 @@ def test_a_stitch_mixes_channel_by_channel():
 
 def test_an_nddr_unit_is_a_convolution_a_task_over_all_channels():
     """Each with a batch norm of its own, as the paper writes them."""
-    unit, x_TBDHW = NDDRUnit(3, 4, 0.8), torch.rand(3, 2, 4, 5, 6)
+    unit, x_TBDHW = NDDRUnit(mixture_TS(3, 0.8), 4), torch.rand(3, 2, 4, 5, 6)
     nn.init.normal_(unit.conv.weight)
     y_TBDHW = unit(x_TBDHW)
     joined_BCHW = torch.cat(list(x_TBDHW), 1)
@@ -150,7 +150,7 @@ def test_an_nddr_unit_is_a_convolution_a_task_over_all_channels():
 
 
 def test_an_nddr_unit_starts_with_shares():
-    unit = NDDRUnit(5, 2, 0.8)
+    unit = NDDRUnit(mixture_TS(5, 0.8), 2)
     y_TBDHW = unit.eval()(torch.eye(5)[:, :, None, None, None].expand(5, 5, 2, 1, 1))
     torch.testing.assert_close(
         y_TBDHW[..., 0, 0, 0].detach(), mixture_TS(5, 0.8), rtol=1e-4, atol=1e-6
@@ -191,9 +191,9 @@ def test_in_training_nddr_normalises_by_the_batch_at_once():
     trunk = single_task_networks(equal_trunks=True)["semseg"].encoder.trunk
     map_BDHW = trunk.layer1(trunk.stem(make_images()))
     x_TBDHW = map_BDHW.expand(3, *map_BDHW.shape)
-    y_TBDHW = NDDRUnit(3, 64, 0.8).train()(x_TBDHW)
+    y_TBDHW = NDDRUnit(mixture_TS(3, 0.8), 64).train()(x_TBDHW)
     assert (y_TBDHW - x_TBDHW).abs().mean() > 0.2 * x_TBDHW.abs().mean()
-    torch.testing.assert_close(CrossStitchUnit(3, 64, 0.8)(x_TBDHW), x_TBDHW)
+    torch.testing.assert_close(CrossStitchUnit(mixture_TS(3, 0.8), 64)(x_TBDHW), x_TBDHW)
 
 
 def test_masks_lie_between_0_and_1_and_differ_between_tasks():

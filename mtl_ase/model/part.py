@@ -1,0 +1,35 @@
+"""What the two parts of a network tell about their parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+
+from torch import nn
+
+
+class NetworkPart(nn.Module, ABC):
+    """An encoder or a decoder: it says what each of its parameters is for.
+
+    Counts, optimiser groups and checkpoints ask here; nothing looks at names.
+    """
+
+    @abstractmethod
+    def components(self) -> dict[str, list[nn.Parameter]]:
+        """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
+
+    def embeddings(self) -> Sequence[nn.Parameter]:
+        """Parameters that are no weights of a layer, and get no weight decay and no Muon."""
+        return []
+
+    def private(self) -> Sequence[nn.Parameter]:
+        """Parameters whose first axis is the task axis: no other task uses that part."""
+        return []
+
+    def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
+        """Parameters by the task that alone uses them."""
+        return {}
+
+    def learning_rates(self) -> Mapping[nn.Parameter, float]:
+        """Factors on the learning rate, where they are not 1."""
+        return {}
