@@ -14,6 +14,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.config.refusals import is_unknown_name
 
 ROOMS = (
+    "mtl_ase.balance",
     "mtl_ase.data",
     "mtl_ase.data.labels",
     "mtl_ase.evaluation",

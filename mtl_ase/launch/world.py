@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from torch import distributed
+from torch import distributed, nn
 
 
 def num_processes() -> int:
     """The world size; 1 without `torch.distributed`."""
     started = distributed.is_available() and distributed.is_initialized()
     return distributed.get_world_size() if started else 1
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Broadcast the buffers of the first process."""
+    if num_processes() > 1:
+        for buffer in module.buffers():
+            distributed.broadcast(buffer, src=0)

@@ -1,4 +1,4 @@
-"""The task losses, the regularisers of the routers and the weighted sum of losses."""
+"""The task losses and the regularisers of the routers."""
 
 from mtl_ase.losses.balanced_bce import BalancedBCE
 from mtl_ase.losses.counted_loss import CountedLoss
@@ -8,7 +8,6 @@ from mtl_ase.losses.masked_l1 import MaskedL1
 from mtl_ase.losses.mutual_information import MutualInformation
 from mtl_ase.losses.regulariser import Regulariser
 from mtl_ase.losses.unit_l1 import UnitL1
-from mtl_ase.losses.weighted_sum import WeightedSum
 from mtl_ase.losses.z_loss import ZLoss
 
 __all__ = [
@@ -20,6 +19,5 @@ __all__ = [
     "MutualInformation",
     "Regulariser",
     "UnitL1",
-    "WeightedSum",
     "ZLoss",
 ]

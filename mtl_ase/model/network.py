@@ -75,9 +75,20 @@ class MultiTaskNetwork(nn.Module):
         self.decoder = decoder(feature_maps=self.encoder.feature_maps, channels=channels)
         self.encoder.draw_task_embedding()
 
-    def forward(self, image_BCHW: Tensor) -> Prediction:
-        """Logits of all tasks, resized bilinearly to the images' size, and the routing."""
-        maps, routing = self.encoder(image_BCHW)
+    def forward(
+        self, image_BCHW: Tensor, by_task: Mapping[str, Tensor] | None = None
+    ) -> Prediction:
+        """Logits of all tasks, resized bilinearly to the images' size, and the routing.
+
+        Args:
+            image_BCHW: bytes or floats in 0..255.
+            by_task: weights of each task in place of the encoder's shared ones, for their
+                gradients by task; see `Encoder.used_in_passes`.
+        """
+        if by_task:
+            maps, routing = self.encoder.forward_by_task(image_BCHW, by_task)
+        else:
+            maps, routing = self.encoder(image_BCHW)
         logits, of_decoder = self.decoder(maps)
         resized = {
             name: interpolate(at_least_float32(value), image_BCHW.shape[-2:], mode="bilinear")

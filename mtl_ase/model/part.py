@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import nn
 
+from mtl_ase.model.routing import Routing
+
 
 class NetworkPart(nn.Module, ABC):
     """An encoder or a decoder: it says what each of its parameters is for.
@@ -29,6 +31,10 @@ class NetworkPart(nn.Module, ABC):
     def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """Parameters by the task that alone uses them."""
         return {}
+
+    def routers_of(self, routed: Routing) -> Sequence[nn.Parameter]:
+        """The parameters that only weigh experts, of the router that made these decisions."""
+        return []
 
     def learning_rates(self) -> Mapping[nn.Parameter, float]:
         """Factors on the learning rate, where they are not 1."""

@@ -1,4 +1,4 @@
-"""What adapters do after a training step."""
+"""What adapters and the balancing rule do after a training step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import lightning.pytorch as pl
 
 
 class AfterStep(pl.Callback):
-    """Lets every adapter see what its router decided, on all processes.
+    """Calls the module's `after_step` on all processes.
 
     Not a hook of the module: Lightning calls those after the callbacks that write checkpoints.
     """
@@ -21,6 +21,6 @@ class AfterStep(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Pass the routing to the encoder; a batch that is left out has none."""
-        if outputs and outputs["routing"]:
-            pl_module.network.encoder.after_step(outputs["routing"])  # type: ignore[union-attr, operator]
+        """Pass the batch on, unless it was left out."""
+        if outputs and "losses" in outputs:
+            pl_module.after_step(batch, outputs)  # type: ignore[operator]

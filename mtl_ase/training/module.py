@@ -5,23 +5,26 @@ Legend: T tasks, B images, C channels, H W pixels, E experts, N layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, cast
 
 import lightning.pytorch as pl
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from mtl_ase.balance import Balance, FixedWeights, GradientRule, joined_mean
 from mtl_ase.base.bounds import Count, Seed
 from mtl_ase.base.errors import UserError
 from mtl_ase.data import Batch
 from mtl_ase.evaluation import EvalProtocol, Reference
 from mtl_ase.evaluation.scorer import TRAINING, Scorer
-from mtl_ase.launch.world import num_processes
-from mtl_ase.losses import Regulariser, WeightedSum
+from mtl_ase.launch.world import num_processes, share_buffers
+from mtl_ase.losses import Regulariser
 from mtl_ase.model import MultiTaskNetwork, Routing
 from mtl_ase.tasks import Task
 from mtl_ase.training.after_step import AfterStep
@@ -41,23 +44,36 @@ from mtl_ase.training.other_tasks import (
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.stage_statistics import Memories, begin_stages, due, observe_inputs
 from mtl_ase.training.stages import Stage, StagePlan, Stages
+from mtl_ase.training.task_gradients import TaskGradients, loss_scale
 
 MakeOptimizer = Callable[[list[dict[str, Any]]], Optimizer]
+
+
+class MakeBalance(Protocol):
+    """A balancing rule with all but the tasks' weights bound."""
+
+    def __call__(self, *, weights: Mapping[str, float]) -> Balance:
+        """Build the rule for these tasks."""
 
 
 class MultiTaskModule(pl.LightningModule):
     """Training of a network on several tasks: all at once, or one stage of tasks after another.
 
     Loss: sum_t w_t L_t + sum_r w_r L_r over tasks t and regularisers r of the routers; the paper
-    (arXiv 2510.00570) has one of them, mutual information. With stages the sums are over the tasks
+    (arXiv 2510.00570) has one of them, mutual information. Other balancing rules replace the first
+    sum or combine the tasks' gradients (docs/balancing.md). With stages the sums are over the tasks
     of the stage at hand, the schedule and the optimiser begin anew in each, and what no task of it
     uses stays as it is (docs/continual.md).
+
+    A step is: `training_step`, forward pass and losses; the backward pass; for rules that combine
+    gradients `on_before_optimizer_step`; clipping; the optimiser; `after_step`.
 
     Args:
         network: the network to train.
         tasks: tasks by name, in the order of the task axis.
         optimizer: function from parameter groups to the optimiser.
         schedule: function of (step, number of steps): factor on the learning rate.
+        balance: makes the rule that balances the tasks, given their weights.
         regularisers: losses on the routers' decisions, by name.
         reference: single-task results for delta_m.
         dataset: name of the data set.
@@ -77,6 +93,7 @@ class MultiTaskModule(pl.LightningModule):
         tasks: Mapping[str, Task],
         optimizer: MakeOptimizer,
         schedule: Callable[[int, int], float],
+        balance: MakeBalance = FixedWeights,
         regularisers: Mapping[str, Regulariser] | None = None,
         reference: Reference | None = None,
         dataset: str = "",
@@ -92,7 +109,6 @@ class MultiTaskModule(pl.LightningModule):
         super().__init__()
         self.network, self.tasks = network, tasks
         self.losses = nn.ModuleDict({name: task.loss for name, task in tasks.items()})
-        self.weighted_sum = WeightedSum({name: task.weight for name, task in tasks.items()})
         used = {name: part for name, part in (regularisers or {}).items() if part.weight}
         self.regularisers = nn.ModuleDict(used)
         self.scorer = Scorer(tasks, reference, dataset, protocol, evaluating, evaluating)
@@ -103,10 +119,17 @@ class MultiTaskModule(pl.LightningModule):
         self.guard = FiniteLosses(nonfinite, max_skipped)
         self.frozen, self.full_checkpoints = FrozenWeights(network), full_checkpoints
         self.stages, self.plan = stages, StagePlan(list(tasks), stages)
-        self.sums = [self.weighted_sum]
-        if self.plan.several:
-            weights = [{task: tasks[task].weight for task in s.tasks} for s in self.plan.stages]
-            self.sums = [WeightedSum(of_stage) for of_stage in weights]
+        weights = [{task: tasks[task].weight for task in s.tasks} for s in self.plan.stages]
+        self.balances = nn.ModuleList(balance(weights=of_stage) for of_stage in weights)
+        self.gradients = TaskGradients(network, list(tasks), in_passes=not self.plan.several)
+        for rule in cast(Iterable[Balance], self.balances):
+            if rule.uses_gradients and not self.gradients.shared:
+                raise UserError(
+                    f"{type(rule).__name__} combines the gradients of what all tasks share, but "
+                    "nothing that is trained is shared here; choose an adapter with "
+                    "model/adapter=NAME, or balance=fixed."
+                )
+            rule.allocate(self.gradients.num_elements)
         self.planned_steps: int | None = None  # of the checkpoint that is resumed from
         self.memories: Memories = begin_stages(network.encoder) if self.plan.several else []
 
@@ -143,6 +166,15 @@ class MultiTaskModule(pl.LightningModule):
         """The stage of the optimiser step at hand; without stages, the only one."""
         return self.plan.at(self.global_step)
 
+    @property
+    def balance(self) -> Balance:
+        """The balancing rule of the stage at hand."""
+        return self.balance_at(self.global_step)
+
+    def balance_at(self, step: int) -> Balance:
+        """The balancing rule of an optimiser step, counted from 0."""
+        return cast(Balance, self.balances[self.plan.at(step).number])
+
     def training_step(self, batch: Batch, batch_index: int) -> dict[str, Any] | None:
         """The batch's loss, and its routing for callbacks; None skips the batch.
 
@@ -153,27 +185,40 @@ class MultiTaskModule(pl.LightningModule):
             NonfiniteLoss: the loss is NaN or infinite, and `nonfinite` is "raise", or too many
                 batches were skipped in a row.
         """
-        stage = self.stage
+        stage, balance = self.stage, self.balance
         if looking := due(self.memories, stage, self.global_step):
             observe_inputs(self.network.encoder, looking, batch.image_BCHW, stage)
-        logits, routing = self.network(batch.image_BCHW)
-        learned = {task: self.losses[task] for task in stage.tasks}
-        losses = task_losses(learned, logits, labelled_for(batch, stage))
-        total = self.sums[stage.number](losses)
+        views = None
+        if balance.uses_gradients:
+            views = self.gradients.begin(batch_index % self.trainer.accumulate_grad_batches == 0)
+        logits, routing = self.network(batch.image_BCHW, views)
+        losses = self._losses(logits, batch, stage)
+        total = balance(losses)
+        extra = total.new_zeros(())
         if routing and self.regularisers:
-            total = total + self._regularisation(routed_for(routing, stage, len(self.tasks)))
-        self._log_losses(total, losses)
-        if not self.guard.accepts(total, losses, self.global_step, batch.image_ids):
+            extra = self._regularisation(routed_for(routing, stage, len(self.tasks)))
+        self._log_losses(total + extra, losses)
+        if not self.guard.accepts(total + extra, losses, self.global_step, batch.image_ids):
             return None if num_processes() == 1 else {"loss": no_cost(self), "routing": []}
-        if self.plan.several and num_processes() > 1:
-            total = total + no_cost(self)  # the all-reduce waits for the other tasks' parameters
-        return {"loss": total * batch.window.correction, "routing": routing}
+        if balance.uses_gradients:
+            share = loss_scale(self.trainer) / batch.window.batches
+            self.gradients.add_losses(share * balance.weighted(losses), stage.rows)
+            self.gradients.add_regularisers(share * extra, routing)
+        else:
+            total = total + extra
+            self._log_weights(total, losses)
+        if num_processes() > 1 and (self.plan.several or balance.uses_gradients):
+            total = total + no_cost(self)  # the all-reduce waits for all parameters
+        return {"loss": total * batch.window.correction, "routing": routing, "losses": losses}
+
+    def on_after_backward(self) -> None:
+        """Let a loss scaler see the gradients that a rule is going to combine."""
+        if self.balance.uses_gradients and loss_scale(self.trainer) != 1:
+            self.gradients.put_sum()
 
     def on_validation_epoch_start(self) -> None:
         """Broadcast rank 0's buffers (e.g. BatchNorm statistics), which checkpoints contain."""
-        if self.trainer.world_size > 1:
-            for buffer in self.network.buffers():
-                torch.distributed.broadcast(buffer, src=0)
+        share_buffers(self.network)
 
     def validation_step(self, batch: Batch, batch_index: int) -> None:
         """Add a batch to the scorer."""
@@ -185,13 +230,23 @@ class MultiTaskModule(pl.LightningModule):
         known = {f"val/{key}": value for key, value in self.results.items() if value is not None}
         self.log_dict({"val/loss": self.scorer.loss.compute(), **known}, sync_dist=True)
         self.scorer.reset()
+        if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
+            rule = self.balance_at(self.global_step - 1)
+            rule.end_validation(self.results)
+            share_buffers(rule)
+
+    def on_train_epoch_end(self) -> None:
+        """Let the balancing rule see that an epoch ends."""
+        self.balance_at(self.global_step - 1).end_epoch()
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """From the second stage on, let adapters protect what earlier stages learned.
+        """Combine the tasks' gradients; let adapters protect what earlier stages learned.
 
         In Lightning 2.6 this comes after the last backward pass of the step, with its all-reduce,
         and after the gradients are unscaled, but before they are clipped.
         """
+        if self.balance.uses_gradients:
+            self._combine_gradients(cast(GradientRule, self.balance))
         if self.stage.number:
             for _, memory in self.memories:
                 memory.shape_gradients()
@@ -216,6 +271,20 @@ class MultiTaskModule(pl.LightningModule):
         if number + 1 == stage.end:
             for _, memory in self.memories:
                 memory.end_stage()
+
+    def after_step(self, batch: Batch, outputs: dict[str, Any]) -> None:
+        """Let adapters see what their routers decided, and the rule how the step changed losses.
+
+        Called by `AfterStep`. A second look at a batch draws the same dropout and noise as the
+        first; with accumulation it is at the last batch of the step.
+        """
+        if outputs["routing"]:
+            self.network.encoder.after_step(outputs["routing"])
+        if (
+            self.balance_at(self.global_step - 1).looks_again
+            and not self.trainer.fit_loop._should_accumulate()
+        ):
+            self._look_again(batch, outputs["losses"])
 
     def configure_optimizers(self) -> Any:
         """The optimiser over `parameter_groups`, with the schedule applied at every step.
@@ -264,6 +333,34 @@ class MultiTaskModule(pl.LightningModule):
         weights = [part.weight for part in self.regularisers.values()]
         weighted = [weight * loss for weight, loss in zip(weights, losses.values(), strict=True)]
         return torch.stack(weighted).sum()
+
+    def _losses(
+        self, logits: Mapping[str, Tensor], batch: Batch, stage: Stage
+    ) -> dict[str, Tensor]:
+        """The losses of the tasks that are learned in a stage."""
+        learned = {task: self.losses[task] for task in stage.tasks}
+        return task_losses(learned, logits, labelled_for(batch, stage))
+
+    def _combine_gradients(self, rule: GradientRule) -> None:
+        weights_T = self.gradients.put(rule, loss_scale(self.trainer))
+        for name, weight in zip(self.tasks, weights_T.tolist(), strict=True):
+            if not math.isnan(weight):
+                self.log(f"train/{name}/weight", weight * self.tasks[name].weight)
+
+    @torch.no_grad()
+    def _look_again(self, batch: Batch, before: Mapping[str, Tensor]) -> None:
+        seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
+        stage, rule = self.plan.at(self.global_step - 1), self.balance_at(self.global_step - 1)
+        after = self._losses(self.network(batch.image_BCHW).logits, batch, stage)
+        values = (rule.weighted(losses).detach() for losses in (before, after))
+        rule.look_again(*map(joined_mean, values))
+
+    def _log_weights(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
+        """Log the slope of the total in every loss, where the rule's weights may change."""
+        if not self.balance.adds_up:
+            slopes = torch.autograd.grad(total, list(losses.values()), retain_graph=True)
+            for name, slope in zip(losses, slopes, strict=True):
+                self.log(f"train/{name}/weight", slope)
 
     def _log_losses(self, total: Tensor, losses: Mapping[str, Tensor]) -> None:
         self.log("train/loss", total.detach(), prog_bar=True)

@@ -147,7 +147,7 @@ def test_weight_0_of_one_task(module: Callable[..., Any]) -> None:
     """Its head learns nothing, the others do."""
     built = module("tasks.semseg.weight=0")
     logits, _ = built.network(torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8))
-    built.weighted_sum({name: value.square().mean() for name, value in logits.items()}).backward()
+    built.balance({name: value.square().mean() for name, value in logits.items()}).backward()
     heads = built.network.decoder.heads
     assert not any(p.grad.any() for p in heads["semseg"].parameters())
     assert any(p.grad.any() for p in heads["edge"].parameters())

@@ -30,6 +30,7 @@ GROUPS = {
     "model/decoder": "model/decoder",
     "model/adapter": "model/adapter",
     "reference": "reference",
+    "balance": "balance",
 }
 OPTIONS = [
     f"{key}={path.stem}"
@@ -78,7 +79,7 @@ def test_every_group_is_tried() -> None:
 
 def test_there_are_few_and_short_files() -> None:
     of_methods = [
-        path for path in FILES if path.parent.name in ("adapter", "experiment")
+        path for path in FILES if path.parent.name in ("adapter", "balance", "experiment")
     ]  # one each
     assert len(FILES) - len(of_methods) <= MOST_FILES
     long = {

@@ -7,8 +7,9 @@ import timm
 import torch
 from safetensors.torch import save_file
 
+from mtl_ase.balance import FixedWeights
 from mtl_ase.build import build_tasks
-from mtl_ase.losses import MutualInformation, WeightedSum
+from mtl_ase.losses import MutualInformation
 from mtl_ase.model import count_parameters
 from tests.model.batches import make_batch
 
@@ -34,7 +35,7 @@ def total_loss(network, tasks, batch):
     """The loss that training minimises."""
     logits, routing = network(batch.image_BCHW)
     losses = {name: t.loss(logits[name], batch.labels[name]) for name, t in tasks.items()}
-    total = WeightedSum({name: task.weight for name, task in tasks.items()})(losses)
+    total = FixedWeights({name: task.weight for name, task in tasks.items()})(losses)
     if routing:
         total = total + 0.005 * MutualInformation(1.0)(routing)
     return total
@@ -211,7 +212,7 @@ def test_token_maps_have_rows_and_columns_where_images_have_them(tiny_network):
     encoder = tiny_network("data.image_size=[64,96]", "experiment=mtl_vit").encoder
     encoder.blocks = torch.nn.ModuleList()
     tokens_L = torch.arange(1 + 4 * 6).float()
-    encoder.embed = lambda _: tokens_L[None, :, None]
+    encoder.embed = lambda *_: tokens_L[None, None, :, None]
     (map_TBDHW,), _ = encoder(None)
     assert torch.equal(map_TBDHW[0, 0, 0], tokens_L[1:].view(4, 6))
 

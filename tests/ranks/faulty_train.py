@@ -19,9 +19,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from mtl_ase.balance import FixedWeights
 from mtl_ase.commands import train
 from mtl_ase.config import run_main
-from mtl_ase.losses import WeightedSum
 from mtl_ase.training import MultiTaskModule
 
 
@@ -41,7 +41,7 @@ def send_signal(rank: int, step: int) -> None:
 
 def spoil_loss(rank: int, batch: int) -> None:
     """Make a process's loss of a batch something that is not a number."""
-    add_up, warn = WeightedSum.forward, warnings.warn
+    add_up, warn = FixedWeights.forward, warnings.warn
     mine, batches = os.environ.get("LOCAL_RANK", "0"), itertools.count()
 
     def spoilt(self, losses):
@@ -53,7 +53,7 @@ def spoil_loss(rank: int, batch: int) -> None:
             print(f"rank {mine}: {message}", file=sys.stderr)
         warn(message, *arguments, **options)
 
-    WeightedSum.forward, warnings.warn = spoilt, say
+    FixedWeights.forward, warnings.warn = spoilt, say
 
 
 def keep_quiet() -> None:

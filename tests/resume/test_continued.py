@@ -203,7 +203,7 @@ class Poison(pl.Callback):
             bad = trainer.fit_loop.total_batch_idx in self.batches
             return arguments[-1] * float("nan") if bad else None
 
-        pl_module.weighted_sum.register_forward_hook(poison)  # type: ignore[union-attr, operator]
+        pl_module.balance.register_forward_hook(poison)  # type: ignore[union-attr, operator]
 
 
 @pytest.mark.filterwarnings("ignore:step 3. the loss of the router is not finite")

@@ -28,7 +28,7 @@ def plain_loop(module: MultiTaskModule, batches: list[Batch]) -> None:
             module.zero_grad()
             logits = module.network(batch.image_BCHW).logits
             losses = {n: loss(logits[n], batch.labels[n]) for n, loss in module.losses.items()}
-            module.weighted_sum(losses).backward()
+            module.balance(losses).backward()
             with torch.no_grad():
                 for parameter, speed in zip(module.network.parameters(), velocity, strict=True):
                     assert parameter.grad is not None

@@ -84,6 +84,10 @@ class FGMoE(OneHeadATask):
         norms = list(self.norms.parameters())
         return {"routers": routers, "experts": experts, "decoder": norms} | super().components()
 
+    def routers_of(self, routed: Routing) -> Sequence[nn.Parameter]:
+        """The routers of a block's MLP."""
+        return cast(FineGrainedMLP, self.mlps[routed.layer]).routers()
+
     def private(self) -> Sequence[nn.Parameter]:
         """What the MLPs keep for each task."""
         return [p for mlp in self._mlps() for p in mlp.private()]

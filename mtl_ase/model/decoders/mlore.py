@@ -88,12 +88,15 @@ class MLoRE(OneHeadATask):
         """The experts for all tasks, the routers, every head; all the rest is "decoder"."""
         blocks = list(cast(Iterator[MLoREBlock], self.blocks))
         experts = [p for block in blocks for p in block.experts.parameters()]
-        paths = cast(list[TaskPath], [path for block in blocks for path in block.paths.values()])
-        routers = [p for path in paths for p in path.router.parameters()]
+        routers = [p for block in blocks for p in _routers(block)]
         heads = super().components()
         counted = {*experts, *routers, *self.heads.parameters()}
         rest = [p for p in self.parameters() if p not in counted]
         return {"routers": routers, "experts": experts, "decoder": rest} | heads
+
+    def routers_of(self, routed: Routing) -> Sequence[nn.Parameter]:
+        """The routers of all tasks in a block."""
+        return _routers(cast(MLoREBlock, self.blocks[routed.layer]))
 
     def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """Every task's path through the blocks, and its head."""
@@ -102,3 +105,8 @@ class MLoRE(OneHeadATask):
             name: [p for block in blocks for p in block.paths[name].parameters()] + [*of_head]
             for name, of_head in super().of_tasks().items()
         }
+
+
+def _routers(block: MLoREBlock) -> list[nn.Parameter]:
+    paths = cast(Iterator[TaskPath], iter(block.paths.values()))
+    return [parameter for path in paths for parameter in path.router.parameters()]

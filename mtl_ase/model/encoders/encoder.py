@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -39,6 +39,24 @@ class Encoder(NetworkPart):
         Args:
             image_BCHW: bytes or floats in 0..255.
         """
+
+    def forward_by_task(
+        self, image_BCHW: Tensor, by_task: Mapping[str, Tensor]
+    ) -> tuple[list[Tensor], list[Routing]]:
+        """What `forward` gives, with weights of each task in place of shared ones.
+
+        Args:
+            image_BCHW: bytes or floats in 0..255.
+            by_task: for every name in `used_in_passes` a tensor (T, ...).
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no passes of single tasks")
+
+    def used_in_passes(self) -> dict[str, nn.Parameter]:
+        """Trainable parameters that all tasks share, but use in passes of their own, by name.
+
+        Their gradients by task come from one backward pass; see `forward_by_task`.
+        """
+        return {}
 
     def sites(self) -> Sequence[Site]:
         """Where adapters can stand, in the order of the forward pass."""

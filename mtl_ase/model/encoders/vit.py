@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 import torch
@@ -19,6 +20,7 @@ from mtl_ase.model.adapters import Adapter, Site
 from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
 from mtl_ase.model.encoders.plain_vit import create_vit
 from mtl_ase.model.encoders.pretrained import Resampling, load_bilinear_positions, load_weights
+from mtl_ase.model.encoders.task_passes import below, embed_by_task, run_by_task
 from mtl_ase.model.encoders.vit_block import ViTBlock
 from mtl_ase.model.routing import DECODER, Routing
 
@@ -90,31 +92,43 @@ class ViTEncoder(Encoder):
 
     def forward(self, image_BCHW: Tensor) -> tuple[list[Tensor], list[Routing]]:
         """One feature map_TBDHW of the patch tokens after the last block, and the routings."""
-        x_BLD = self.embed(image_BCHW)
-        x_TBLD = x_BLD.expand(1 if self.shares_pass else self.num_tasks, *x_BLD.shape)
+        return self.forward_by_task(image_BCHW, {})
+
+    def forward_by_task(
+        self, image_BCHW: Tensor, by_task: Mapping[str, Tensor]
+    ) -> tuple[list[Tensor], list[Routing]]:
+        """The same, with weights of each task (T, ...) in place of shared ones."""
+        x_TBLD = self.embed(image_BCHW, below(by_task, "vit."))
         if self.task_embedding_TD is not None:
             x_TBLD = x_TBLD + self.task_embedding_TD[:, None, None]
         routings: list[Routing] = []
-        for block in self.blocks:
-            x_TBLD, of_block = self._run(block, x_TBLD)
+        for index, block in enumerate(cast(Iterator[ViTBlock], self.blocks)):
+            x_TBLD, of_block = self._run(block, below(by_task, f"blocks.{index}."), x_TBLD)
             routings += of_block
-        patches_TBLD = x_TBLD.expand(self.num_tasks, *x_BLD.shape)[:, :, self.num_prefix :]
+        patches_TBLD = x_TBLD.expand(self.num_tasks, -1, -1, -1)[:, :, self.num_prefix :]
         return [patches_TBLD.mT.unflatten(-1, self.grid_hw)], routings
 
-    def embed(self, image_BCHW: Tensor) -> Tensor:
-        """Tokens x_BLD before the first block: patches, prefix tokens, position embeddings."""
+    def embed(self, image_BCHW: Tensor, by_task: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Tokens x_TBLD before task embedding and blocks: patches, prefix tokens, positions.
+
+        T is 1 where all tasks share one pass.
+        """
         x_BCHW = (image_BCHW.float() - self.mean_C11) / self.std_C11
         weight = self.vit.patch_embed.proj.weight
         x_BCHW = x_BCHW.to(weight.dtype)  # 16-bit with the trainer's "*-true" precisions
-        tokens = self.vit._pos_embed(self.vit.patch_embed(x_BCHW))
-        x_BLD: Tensor = self.vit.norm_pre(tokens)
-        return x_BLD
+        if by_task:
+            return embed_by_task(self.vit, by_task, x_BCHW)
+        x_BLD: Tensor = self.vit(x_BCHW)  # its blocks are in `self.blocks`
+        return x_BLD.expand(1 if self.shares_pass else self.num_tasks, *x_BLD.shape)
 
-    def _run(self, block: nn.Module, x_TBLD: Tensor) -> tuple[Tensor, list[Routing]]:
+    def _run(
+        self, block: ViTBlock, by_task: Mapping[str, Tensor], x_TBLD: Tensor
+    ) -> tuple[Tensor, list[Routing]]:
+        run = partial(run_by_task, block, by_task, block.private()) if by_task else block
         if self.activation_checkpointing and torch.is_grad_enabled():
-            result: tuple[Tensor, list[Routing]] = checkpoint(block, x_TBLD, use_reentrant=False)
+            result: tuple[Tensor, list[Routing]] = checkpoint(run, x_TBLD, use_reentrant=False)
             return result
-        return block(x_TBLD)
+        return run(x_TBLD)
 
     @property
     def num_prefix(self) -> int:
@@ -126,6 +140,17 @@ class ViTEncoder(Encoder):
         """Whether all tasks share one forward pass."""
         known = any(adapter.knows_tasks for adapter in self.adapters())
         return self.task_embedding_TD is None and not known
+
+    def used_in_passes(self) -> dict[str, nn.Parameter]:
+        """All trainable parameters but the private ones, unless all tasks share one pass."""
+        if self.shares_pass:
+            return {}
+        private = set(self.private())
+        return {
+            name: parameter
+            for name, parameter in self.named_parameters()
+            if parameter.requires_grad and parameter not in private
+        }
 
     def sites(self) -> Sequence[Site]:
         """The linear layers and the FFN of every block."""
@@ -171,8 +196,15 @@ class ViTEncoder(Encoder):
         """Let every adapter see what its router decided in a training step."""
         for decided in routing:
             if decided.site != DECODER:
-                block = cast(ViTBlock, self.blocks[decided.layer])
-                cast(Adapter, block.adapters[decided.site]).after_step(decided)
+                self._adapter_of(decided).after_step(decided)
+
+    def routers_of(self, routed: Routing) -> Sequence[nn.Parameter]:
+        """The router of the adapter that made these decisions."""
+        return self._adapter_of(routed).routers()
+
+    def _adapter_of(self, routed: Routing) -> Adapter:
+        block = cast(ViTBlock, self.blocks[routed.layer])
+        return cast(Adapter, block.adapters[routed.site])
 
     def merge(self, task: int) -> None:
         """Merge every adapter into the weights, in place: what is left serves this task only.

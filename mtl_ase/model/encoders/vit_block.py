@@ -6,6 +6,7 @@ of attention, K width of a head.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import cast
 
 from timm.layers.attention import Attention
@@ -56,6 +57,12 @@ class ViTBlock(nn.Module):
         if "ffn" in self.adapters:
             y_MLD = y_MLD + adapted.update("ffn", u_MLD)
         return y_MLD.unflatten(0, (adapted.num_tasks, -1)), adapted.routings
+
+    def private(self) -> dict[str, nn.Parameter]:
+        """What the adapters keep for each task, by name."""
+        adapters = cast(Iterable[Adapter], self.adapters.values())
+        private = {parameter for adapter in adapters for parameter in adapter.private()}
+        return {name: value for name, value in self.named_parameters() if value in private}
 
 
 class _Adapted:

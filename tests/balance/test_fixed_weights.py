@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mtl_ase.balance import FixedWeights
 from mtl_ase.base.errors import UserError
-from mtl_ase.losses import WeightedSum
 
 
 def test_adds_each_loss_times_its_weight():
     losses = {
         name: torch.tensor(value, requires_grad=True) for name, value in [("a", 3.0), ("b", 5.0)]
     }
-    total = WeightedSum({"b": 10, "a": 0.5})(losses)
+    total = FixedWeights({"b": 10, "a": 0.5})(losses)
     total.backward()
     assert total.shape == ()
     assert total.item() == 51.5
@@ -24,4 +24,4 @@ def test_adds_each_loss_times_its_weight():
 def test_other_names_are_refused(names):
     losses = {name: torch.tensor(1.0) for name in names}
     with pytest.raises(UserError, match="give each task one weight"):
-        WeightedSum({"a": 1.0, "b": 1.0})(losses)
+        FixedWeights({"a": 1.0, "b": 1.0})(losses)
