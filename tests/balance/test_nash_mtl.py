@@ -1,0 +1,49 @@
+"""Nash-MTL: the bargaining solution."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mtl_ase.balance import NashMTL
+from mtl_ase.balance.nash_mtl import RIDGE, bargain
+
+
+def random_gramian(number: int) -> torch.Tensor:
+    """Of 2 to 12 gradients: any scale, some ill-conditioned, some of lower rank."""
+    generator = torch.Generator().manual_seed(number)
+    count = 2 + number % 11
+    size = int(torch.randint(1, 2 * count, (), generator=generator))
+    jacobian_TP = torch.randn(count, size, generator=generator, dtype=torch.float64)
+    if number % 3 == 0:
+        jacobian_TP *= 10.0 ** torch.linspace(-3, 3, count, dtype=torch.float64)[:, None]
+    if number % 5 == 0:
+        jacobian_TP = jacobian_TP[0] + 1e-5 * jacobian_TP  # nearly the same gradient
+    return jacobian_TP @ jacobian_TP.mT
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_the_solution_is_stationary(block):
+    for number in range(100 * block, 100 * block + 100):
+        gramian_TS = random_gramian(number)
+        gramian_TS /= gramian_TS.norm()
+        a_T = bargain(gramian_TS)
+        ridged_TS = gramian_TS + RIDGE * torch.eye(len(gramian_TS), dtype=torch.float64)
+        assert (a_T > 0).all()
+        assert (a_T * (ridged_TS @ a_T) - 1).abs().max() < 1e-8, number
+
+
+def test_orthogonal_gradients_count_by_their_length():
+    """G a = 1 / a: every a is 1 / |g|, so the scale of a loss cancels."""
+    rule = NashMTL({"a": 1.0, "b": 1.0})
+    weights_T = rule.weigh(torch.diag(torch.tensor([4.0, 9.0]).double()), torch.ones(2), [0, 1])
+    lengths_T = torch.tensor([2.0, 3.0]).double()
+    torch.testing.assert_close(weights_T * lengths_T, (weights_T * lengths_T)[[1, 0]])
+
+
+def test_every_task_gains_where_it_can():
+    """The direction has a positive product with each of three conflicting gradients."""
+    jacobian_TP = torch.tensor([[1.0, 0.2], [-0.8, 1.0], [0.3, 2.0]]).double()
+    rule = NashMTL({"a": 1.0, "b": 1.0, "c": 1.0})
+    direction_P, _ = rule.combine(jacobian_TP, torch.ones(3), [0, 1, 2])
+    assert (jacobian_TP @ direction_P > 0).all()
