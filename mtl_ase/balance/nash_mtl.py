@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mtl_ase.balance.gradient_rule import GramianRule
 
-RIDGE = 1e-9
+FLOOR = 1e-6
+"""Smallest eigenvalue of a normalised Gramian; gradients in 32 bits tell no smaller one."""
 TOLERANCE = 1e-12
 MAX_STEPS = 200
 
@@ -20,8 +21,8 @@ class NashMTL(GramianRule):
     Source: Nash-MTL, arXiv 2202.01017. There a comes from a sequence of 20 convex programmes; it is
     also the only minimum of 1/2 a^T G a - sum_t log a_t, a > 0, which Newton's method finds
     exactly. As in the official code G is divided by its norm first, so that the scale of the
-    losses cancels. Where no direction helps all tasks, e.g. two opposite gradients, the product
-    has no maximum; a small ridge keeps a finite and favours none of them.
+    losses cancels. Where no direction helps all tasks, e.g. two opposite gradients, no a is the
+    solution; a ridge that raises the smallest eigenvalue to 1e-6 keeps a finite.
 
     Args:
         weigh_private: multiply the gradients of what only one task uses by its weight, too, as the
@@ -30,24 +31,28 @@ class NashMTL(GramianRule):
 
     def weigh(self, gramian_TS: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Tensor:
         """The bargaining solution's weights_T."""
-        return bargain(gramian_TS / gramian_TS.norm())
+        return bargain(ridged(gramian_TS / gramian_TS.norm()))
 
 
-def bargain(gramian_TS: Tensor, ridge: float = RIDGE) -> Tensor:
-    """The only a > 0 with (G + ridge I) a = 1 / a, by Newton's method.
+def ridged(gramian_TS: Tensor) -> Tensor:
+    """G plus a multiple of I, where its smallest eigenvalue is below `FLOOR`."""
+    ridge = (FLOOR - torch.linalg.eigvalsh(gramian_TS)[0]).clamp(min=0)
+    return gramian_TS + ridge * torch.eye(len(gramian_TS), dtype=gramian_TS.dtype)
+
+
+def bargain(gramian_TS: Tensor) -> Tensor:
+    """The only a > 0 with G a = 1 / a, by Newton's method.
 
     The objective is self-concordant, so steps of length 1 / (1 + decrement) stay in a > 0 and
     converge from anywhere, and full steps do quadratically once the decrement is below 1/4.
 
     Args:
-        gramian_TS: positive semidefinite, in 64 bits.
-        ridge: added to the diagonal, since a singular G may have no solution.
+        gramian_TS: positive definite, in 64 bits.
     """
     eye_TS = torch.eye(len(gramian_TS), dtype=gramian_TS.dtype)
-    ridged_TS = gramian_TS + ridge * eye_TS
-    a_T = ridged_TS.diagonal().rsqrt()
+    a_T = gramian_TS.diagonal().rsqrt()
     for _ in range(MAX_STEPS):
-        scaled_TS = a_T[:, None] * ridged_TS * a_T
+        scaled_TS = a_T[:, None] * gramian_TS * a_T
         excess_T = scaled_TS.sum(1) - 1  # a (G a) - 1: 0 at the solution
         if excess_T.abs().max() < TOLERANCE:
             break

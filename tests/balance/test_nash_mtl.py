@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from mtl_ase.balance import NashMTL
-from mtl_ase.balance.nash_mtl import RIDGE, bargain
+from mtl_ase.balance.nash_mtl import bargain, ridged
 
 
 def random_gramian(number: int) -> torch.Tensor:
@@ -26,9 +26,8 @@ def random_gramian(number: int) -> torch.Tensor:
 def test_the_solution_is_stationary(block):
     for number in range(100 * block, 100 * block + 100):
         gramian_TS = random_gramian(number)
-        gramian_TS /= gramian_TS.norm()
-        a_T = bargain(gramian_TS)
-        ridged_TS = gramian_TS + RIDGE * torch.eye(len(gramian_TS), dtype=torch.float64)
+        ridged_TS = ridged(gramian_TS / gramian_TS.norm())
+        a_T = bargain(ridged_TS)
         assert (a_T > 0).all()
         assert (a_T * (ridged_TS @ a_T) - 1).abs().max() < 1e-8, number
 
@@ -47,3 +46,17 @@ def test_every_task_gains_where_it_can():
     rule = NashMTL({"a": 1.0, "b": 1.0, "c": 1.0})
     direction_P, _ = rule.combine(jacobian_TP, torch.ones(3), [0, 1, 2])
     assert (jacobian_TP @ direction_P > 0).all()
+
+
+def test_a_gramian_of_full_rank_is_left_as_it_is():
+    gramian_TS = torch.tensor([[2.0, 0.3], [0.3, 0.5]]).double()
+    assert torch.equal(ridged(gramian_TS), gramian_TS)
+
+
+def test_agrees_with_the_equation_of_two_tasks():
+    """For two tasks a_1 |g_1| = a_2 |g_2|, and both follow from the cosine."""
+    cosine = 0.4
+    gramian_TS = torch.tensor([[1.0, 3 * cosine], [3 * cosine, 9.0]]).double()
+    a = (1 + cosine) ** -0.5
+    expected_T = torch.tensor([a, a / 3]).double()
+    torch.testing.assert_close(bargain(gramian_TS), expected_T, rtol=1e-10, atol=0)
