@@ -56,7 +56,7 @@ def test_a_gramian_of_full_rank_is_left_as_it_is():
 def test_agrees_with_the_equation_of_two_tasks():
     """For two tasks a_1 |g_1| = a_2 |g_2|, and both follow from the cosine."""
     cosine = 0.4
-    gramian_TS = torch.tensor([[1.0, 3 * cosine], [3 * cosine, 9.0]]).double()
+    gramian_TS = torch.tensor([[1, 3 * cosine], [3 * cosine, 9]], dtype=torch.float64)
     a = (1 + cosine) ** -0.5
-    expected_T = torch.tensor([a, a / 3]).double()
+    expected_T = torch.tensor([a, a / 3], dtype=torch.float64)
     torch.testing.assert_close(bargain(gramian_TS), expected_T, rtol=1e-10, atol=0)
