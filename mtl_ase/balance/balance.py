@@ -27,6 +27,7 @@ class Balance(nn.Module, ABC):
         uses_gradients: whether the shared parameters' gradients are combined task by task; see
             `GradientRule`.
         looks_again: whether the rule compares the losses of a batch before and after its step.
+        lr_factor: factor on the learning rate of the rule's own parameters.
 
     Raises:
         UserError: all weights are 0.
@@ -35,6 +36,7 @@ class Balance(nn.Module, ABC):
     adds_up = False
     uses_gradients = False
     looks_again = False
+    lr_factor = 1.0
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()
