@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import math
 from functools import partial
 
@@ -37,7 +38,7 @@ def named(values, names="abc"):
 def trained(make, rows=LOSSES, names="abc", kept=range(3)):
     """A rule that has seen epochs of one batch each, and what its steps changed."""
     rule = make(weights=weights(names))
-    for before, after in zip(rows, rows[1:], strict=False):
+    for before, after in itertools.pairwise(rows):
         rule({n: torch.tensor(before[i]) for n, i in zip(names, kept, strict=True)})
         rule.look_again(*(torch.tensor([row[i] for i in kept]) for row in (before, after)))
         rule.end_epoch()
@@ -165,7 +166,7 @@ def test_random_weights_add_up_to_the_tasks_that_are_present():
 
 
 def test_random_weights_are_a_softmax_of_normal_numbers():
-    """log w_a - log w_b is the difference of two of them: mean 0, variance 2."""
+    """The difference log w_a - log w_b is that of two of them: mean 0, variance 2."""
     rule = RLW(weights("ab"))
     slopes_NT = torch.stack([slopes_of(rule, [1.0, 1.0]) for _ in range(2000)])
     difference_N = slopes_NT.log() @ torch.tensor([1.0, -1.0])
