@@ -1,5 +1,6 @@
 """Balancing rules: from the losses of the tasks, or their gradients, to one step."""
 
+from mtl_ase.balance.achievement import Achievement
 from mtl_ase.balance.balance import Balance, joined_mean
 from mtl_ase.balance.dwa import DWA
 from mtl_ase.balance.famo import FAMO
@@ -19,6 +20,7 @@ __all__ = [
     "IMTLL",
     "RLW",
     "STCH",
+    "Achievement",
     "Balance",
     "Combined",
     "FixedWeights",

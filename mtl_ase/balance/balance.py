@@ -84,8 +84,10 @@ class Balance(nn.Module, ABC):
     def end_epoch(self) -> None:
         """Called when an epoch ends."""
 
-    def end_validation(self, scores: Mapping[str, float | None]) -> None:
-        """See the scores of a validation, by names such as `semseg/miou`."""
+    def end_validation(
+        self, scores: Mapping[str, float | None], higher_is_better: Mapping[str, bool]
+    ) -> None:
+        """See the scores of a validation and their directions, by names such as `semseg/miou`."""
 
     def look_again(self, before_T: Tensor, after_T: Tensor) -> None:
         """See the losses of a batch before and after its step, times the tasks' weights."""

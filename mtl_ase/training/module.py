@@ -232,7 +232,7 @@ class MultiTaskModule(pl.LightningModule):
         self.scorer.reset()
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             rule = self.balance_at(self.global_step - 1)
-            rule.end_validation(self.results)
+            rule.end_validation(self.results, self.scorer.higher_is_better())
             share_buffers(rule)
 
     def on_train_epoch_end(self) -> None:
