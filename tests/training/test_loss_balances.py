@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import pytest
-
-from mtl_ase.base.errors import UserError
+from hydra.errors import InstantiationException
 
 SCENES = (
     "training.reference.dataset=scenes",
