@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Literal, Protocol
 
@@ -69,9 +68,10 @@ class Achievement(Balance):
         self.margin, self.gamma, self.memory = margin, gamma, memory
         self.score_T: Tensor
         self.raw_T: Tensor
-        unknown_T = torch.full((len(weights),), math.nan, dtype=torch.float64)
-        self.register_buffer("score_T", unknown_T)
-        self.register_buffer("raw_T", torch.zeros_like(unknown_T))
+        self.count_T: Tensor
+        self.register_buffer("score_T", torch.zeros(len(weights), dtype=torch.float64))
+        self.register_buffer("raw_T", torch.zeros(len(weights), dtype=torch.float64))
+        self.register_buffer("count_T", torch.zeros(len(weights), dtype=torch.int64))
 
     def total(self, losses_T: Tensor, present_T: Tensor) -> Tensor:
         """The product or sum over the tasks that are present; 0 without any."""
@@ -98,14 +98,13 @@ class Achievement(Balance):
             if score is not None:
                 self._remember(row, score)
                 self.raw_T[row] = self._raw(float(self.score_T[row]), result, higher_is_better[key])
-        unknown_T = self.score_T.isnan()
-        mean = self.raw_T[~unknown_T].mean().nan_to_num()
-        self.raw_T.copy_(self.raw_T.where(~unknown_T, mean))
+        known_T = self.count_T > 0
+        self.raw_T.copy_(self.raw_T.where(known_T, self.raw_T[known_T].mean().nan_to_num()))
 
     def _remember(self, row: int, score: float) -> None:
-        before = float(self.score_T[row])
-        first = math.isnan(before)
-        self.score_T[row] = score if first else self.memory * before + (1 - self.memory) * score
+        kept = self.memory if self.count_T[row] else 0.0
+        self.score_T[row] = kept * self.score_T[row] + (1 - kept) * score
+        self.count_T[row] += 1
 
     def _raw(self, score: float, result: float, higher_is_better: bool) -> float:
         """How far a score is from its potential, (1 - a)^gamma."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -34,9 +33,8 @@ class DWA(Balance):
         self.epoch = EpochMeans(len(weights))
         self.last_T: Tensor
         self.ratio_T: Tensor
-        unknown_T = torch.full((len(weights),), math.nan, dtype=torch.float64)
-        self.register_buffer("last_T", unknown_T)
-        self.register_buffer("ratio_T", torch.ones_like(unknown_T))
+        self.register_buffer("last_T", torch.zeros(len(weights), dtype=torch.float64))
+        self.register_buffer("ratio_T", torch.ones(len(weights), dtype=torch.float64))
 
     def total(self, losses_T: Tensor, present_T: Tensor) -> Tensor:
         """The weighted sum; in training, counted for the epoch's mean."""
@@ -47,5 +45,5 @@ class DWA(Balance):
     def end_epoch(self) -> None:
         """Compare the epoch's means with those of the one before; 1 where there is none."""
         mean_T = self.epoch.take(otherwise_T=self.last_T)
-        self.ratio_T.copy_((mean_T / self.last_T).nan_to_num(nan=1.0))
+        self.ratio_T.copy_((mean_T / self.last_T).where(self.last_T > 0, 1))
         self.last_T.copy_(mean_T)
