@@ -6,12 +6,15 @@ import copy
 import itertools
 import math
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from mtl_ase.balance import DWA, FAMO, GLS, IMTLL, RLW, STCH, Uncertainty, balance
+from mtl_ase.balance import DWA, FAMO, GLS, IMTLL, RLW, STCH, Achievement, Uncertainty, balance
 
+REFERENCE = SimpleNamespace(dataset="", values={"a/iou": 1.0, "b/iou": 2.0, "c/iou": 3.0})
+SCORES = {"a/iou": 0.4, "b/iou": 1.9, "c/iou": 1.5}
 RULES = {
     "uncertainty": partial(Uncertainty, start=0.3),
     "imtl_l": partial(IMTLL, start=-0.2),
@@ -21,6 +24,8 @@ RULES = {
     "stch_warmup": STCH,
     "stch": partial(STCH, mu=0.7, warmup_epochs=1),
     "famo": FAMO,
+    "achievement": partial(Achievement, reference=REFERENCE),
+    "achievement_sum": partial(Achievement, reference=REFERENCE, form="sum"),
 }
 LOSSES = [[2.0, 0.7, 1.3], [1.5, 0.8, 0.9], [1.2, 0.6, 0.4], [0.9, 0.5, 0.35]]
 
@@ -42,6 +47,7 @@ def trained(make, rows=LOSSES, names="abc", kept=range(3)):
         rule({n: torch.tensor(before[i]) for n, i in zip(names, kept, strict=True)})
         rule.look_again(*(torch.tensor([row[i] for i in kept]) for row in (before, after)))
         rule.end_epoch()
+        rule.end_validation(SCORES, dict.fromkeys(SCORES, True))
     return rule
 
 
