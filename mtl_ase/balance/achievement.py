@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Protocol
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from mtl_ase.balance.balance import Balance
 from mtl_ase.balance.present_tasks import logs, shares
+from mtl_ase.balance.single_task_results import SingleTaskResults, one_each
 from mtl_ase.base.bounds import AboveZero, Share, Weight
 from mtl_ase.base.errors import UserError
-
-
-class SingleTaskResults(Protocol):
-    """Results of single-task networks, such as `Reference`."""
-
-    @property
-    def dataset(self) -> str:
-        """Name of the data set that they were measured on."""
-
-    @property
-    def values(self) -> Mapping[str, float]:
-        """Results by full metric key, e.g. "semseg/miou"."""
 
 
 class Achievement(Balance):
@@ -63,7 +52,7 @@ class Achievement(Balance):
         memory: Share = 0.9,
     ) -> None:
         super().__init__(weights)
-        self.results = _one_each(reference, weights, dataset)
+        self.results = one_each(reference, weights, dataset)
         self.geometric = form == "geometric"
         self.margin, self.gamma, self.memory = margin, gamma, memory
         self.score_T: Tensor
@@ -113,27 +102,3 @@ class Achievement(Balance):
         else:
             achieved = result / (1 + self.margin) / score if score else 1.0
         return float((1 - min(max(achieved, 0.0), 1.0)) ** self.gamma)
-
-
-def _one_each(
-    reference: SingleTaskResults | None, weights: Mapping[str, float], dataset: str
-) -> dict[str, float]:
-    """The single-task result of every task by full metric key, in the order of the task axis."""
-    if reference is None:
-        raise UserError(
-            "balance=achievement compares with single-task results, but there are none; choose "
-            "some with reference=NAME."
-        )
-    if reference.dataset != dataset:
-        raise UserError(
-            f"balance=achievement compares with single-task results, but the reference is of data "
-            f"set {reference.dataset}, not {dataset}; choose one of it with reference=NAME."
-        )
-    found = {key.partition("/")[0]: key for key in reference.values}
-    for name in weights:
-        if not reference.values.get(found.get(name, "")):
-            raise UserError(
-                f"balance=achievement compares with single-task results, but the reference has "
-                f"none of {name}; add it to training.reference.values and sources."
-            )
-    return {found[name]: float(reference.values[found[name]]) for name in weights}
