@@ -140,7 +140,7 @@ def test_the_jacobian_of_accumulated_batches(build, network, precision, error):
 
 @pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network[-1])
 def test_the_jacobian_under_autocast(build, network):
-    """As close to that in 32 bits as a backward pass for every task comes: 16 bits round by 10 %."""
+    """As close to that in 32 bits as a pass for every task comes: 16 bits round by 10 %."""
     module, batches = build(*network)
     train(module, batches[:1], precision="bf16-mixed")
     expected_TP = slow_jacobian(module.train(), batches[:1])
