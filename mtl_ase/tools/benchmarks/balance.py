@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, cast
 
+import lightning.pytorch as pl
 import torch
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
 from mtl_ase.balance import FixedWeights, GradientRule
-from mtl_ase.build import build_module, build_network, build_tasks, build_trainer, forget_weights
+from mtl_ase.build import build_module, build_network, build_tasks, forget_weights
 from mtl_ase.config import CONFIGS
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.tasks import Task
@@ -43,7 +44,7 @@ def benchmark_balance(config: DictConfig) -> dict[str, Any]:
     Returns:
         Medians in seconds, the same over "fixed"; `ratio` is TorchJD's step over our PCGrad's.
     """
-    trainer = build_trainer(config)
+    trainer = pl.Trainer(accelerator=config.trainer.accelerator, devices=1, logger=False)
     prepare_device(trainer)
     forget_weights(config)
     tasks = build_tasks(config)
@@ -114,12 +115,14 @@ class Step:
     def torchjd(self, autojac: Any, aggregator: nn.Module, _: int) -> None:
         """With TorchJD: the maps are its features, what is in front of them is shared."""
         maps, _routing = self.network.encoder(self.image_BCHW)
-        logits, _ = self.network.decoder(maps)
-        losses = self.sum.weighted(self._task_losses(logits)).unbind()
+        features = list(maps[-1].unbind())
+        logits, _ = self.network.decoder([features])
+        named = self._task_losses(logits)
+        losses = [weight * named[name] for name, weight in self.weights.items()]
         heads = self.network.decoder.of_tasks()
         autojac.mtl_backward(
             losses,
-            features=maps,
+            features=features,
             tasks_params=[heads[name] for name in self.weights],
             shared_params=[p for p in self.network.encoder.parameters() if p.requires_grad],
             parallel_chunk_size=1,
