@@ -27,6 +27,7 @@ class Balance(nn.Module, ABC):
         uses_gradients: whether the shared parameters' gradients are combined task by task; see
             `GradientRule`.
         looks_again: whether the rule compares the losses of a batch before and after its step.
+        lr_factor: factor on the learning rate of the rule's own parameters.
 
     Raises:
         UserError: all weights are 0.
@@ -35,6 +36,7 @@ class Balance(nn.Module, ABC):
     adds_up = False
     uses_gradients = False
     looks_again = False
+    lr_factor = 1.0
 
     def __init__(self, weights: Mapping[str, float]) -> None:
         super().__init__()
@@ -82,8 +84,10 @@ class Balance(nn.Module, ABC):
     def end_epoch(self) -> None:
         """Called when an epoch ends."""
 
-    def end_validation(self, scores: Mapping[str, float | None]) -> None:
-        """See the scores of a validation, by names such as `semseg/miou`."""
+    def end_validation(
+        self, scores: Mapping[str, float | None], higher_is_better: Mapping[str, bool]
+    ) -> None:
+        """See the scores of a validation and their directions, by names such as `semseg/miou`."""
 
     def look_again(self, before_T: Tensor, after_T: Tensor) -> None:
         """See the losses of a batch before and after its step, times the tasks' weights."""

@@ -146,9 +146,13 @@ class Scorer(nn.Module):
             for key, value in (values | {"delta_m": self._delta_m(values)}).items()
         }
 
+    def higher_is_better(self) -> dict[str, bool]:
+        """The direction of every metric, by full key."""
+        return {key: bool(self.metric(key).higher_is_better) for key in self.metrics}
+
     def _delta_m(self, values: Mapping[str, Tensor]) -> Tensor:
-        better = {key: bool(self.metric(key).higher_is_better) for key in self.headlines}
-        return delta_m(values, self.reference, better)
+        directions = self.higher_is_better()
+        return delta_m(values, self.reference, {key: directions[key] for key in self.headlines})
 
     def reset(self) -> None:
         """Reset all metrics and the loss."""

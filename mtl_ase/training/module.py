@@ -41,7 +41,7 @@ from mtl_ase.training.other_tasks import (
     routed_for,
     unchanged,
 )
-from mtl_ase.training.parameter_groups import parameter_groups
+from mtl_ase.training.parameter_groups import balance_groups, parameter_groups
 from mtl_ase.training.stage_statistics import Memories, begin_stages, due, observe_inputs
 from mtl_ase.training.stages import Stage, StagePlan, Stages
 from mtl_ase.training.task_gradients import TaskGradients, loss_scale
@@ -233,7 +233,7 @@ class MultiTaskModule(pl.LightningModule):
         self.scorer.reset()
         if self.trainer.state.fn == TrainerFn.FITTING and not self.trainer.sanity_checking:
             rule = self.balance_at(self.global_step - 1)
-            rule.end_validation(self.results)
+            rule.end_validation(self.results, self.scorer.higher_is_better())
             share_buffers(rule)
 
     def on_train_epoch_end(self) -> None:
@@ -288,12 +288,13 @@ class MultiTaskModule(pl.LightningModule):
             self._look_again(batch, outputs["losses"])
 
     def configure_optimizers(self) -> Any:
-        """The optimiser over `parameter_groups`, with the schedule applied at every step.
+        """The optimiser over all groups of parameters, with the schedule applied at every step.
 
         Raises:
             UserError: there are more stages than steps, or not as many steps as before resuming.
         """
         groups = parameter_groups(self.network, self.decay_all)
+        groups += balance_groups(cast(Iterable[Balance], self.balances))
         optimizer = self.make_optimizer(groups)
         self.plan = StagePlan(list(self.tasks), self.stages, training_steps(self.trainer))
         self._check_same_steps()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from torch import nn
 
+from mtl_ase.balance import Balance
 from mtl_ase.model import MultiTaskNetwork
 
 DECAYED, STACKED, FREE = range(3)
@@ -37,6 +39,16 @@ def parameter_groups(network: MultiTaskNetwork, decay_all: bool = False) -> list
     return [
         {"params": parameters, "lr_factor": factor} | extra[kind]
         for (factor, kind), parameters in sorted(members.items(), key=lambda entry: entry[0])
+    ]
+
+
+def balance_groups(rules: Iterable[Balance]) -> list[dict[str, Any]]:
+    """What balancing rules learn, a group for each rule that does: no decay, no Muon."""
+    learned = [(rule, list(rule.parameters())) for rule in rules]
+    return [
+        {"params": own, "lr_factor": rule.lr_factor, "use_fallback": True, "weight_decay": 0.0}
+        for rule, own in learned
+        if own
     ]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from torch import nn
 
-from mtl_ase.training import parameter_groups
+from mtl_ase import training
+from mtl_ase.training.parameter_groups import balance_groups, parameter_groups
 
 EXPERIMENTS = ["ase", "ase_finest", "lora_moe", "naive_shared", "mtl_vit"]
 NORMS = (nn.LayerNorm, nn.BatchNorm2d)
@@ -69,3 +71,29 @@ def test_the_routers_of_a_layer_are_a_stack_not_a_matrix(tiny_network):
     expected = {id(p) for router in routers for p in router.parameters()}
     assert {id(parameter) for parameter in stacks["params"]} == expected
     assert stacks["use_fallback"]
+
+
+def test_what_a_balancing_rule_learns_is_a_group_of_its_own(tiny_module):
+    module = tiny_module("experiment=ase", "balance=uncertainty", "training.balance.lr_factor=5")
+    (group,) = balance_groups(module.balances)
+    assert group.pop("params") == list(module.balances.parameters())
+    assert group == {"lr_factor": 5, "use_fallback": True, "weight_decay": 0.0}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
+def test_the_optimiser_learns_it_too(tiny_module, optimizer, monkeypatch):
+    module = tiny_module("experiment=ase", "balance=imtl_l", f"optimizer={optimizer}")
+    monkeypatch.setattr(training.module, "training_steps", lambda trainer: 2)
+    monkeypatch.setattr(type(module), "trainer", None)
+    (built,), _ = module.configure_optimizers()
+    groups = parameter_groups(module.network)
+    assert len(built.param_groups) == len(groups) + 1
+    (scales_T,) = module.balances.parameters()
+    before_T = scales_T.detach().clone()
+    scales_T.grad = torch.ones_like(scales_T)
+    built.step()
+    assert (scales_T < before_T).all()
+
+
+def test_rules_that_learn_nothing_add_no_group(tiny_module):
+    assert balance_groups(tiny_module("balance=dwa").balances) == []
