@@ -1,4 +1,4 @@
-"""Run a benchmark: `python scripts/bench.py data|odsf [overrides] [--json FILE]`."""
+"""Run a benchmark: `python scripts/bench.py balance|data|odsf|recipe [overrides] [--json FILE]`."""
 
 import json
 import sys
@@ -8,9 +8,19 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mtl_ase.commands.options import Options, make_folder
 from mtl_ase.config import exit_on_wrong_use, run_once
-from mtl_ase.tools.benchmarks import benchmark_data, benchmark_odsf, benchmark_recipe
+from mtl_ase.tools.benchmarks import (
+    benchmark_balance,
+    benchmark_data,
+    benchmark_odsf,
+    benchmark_recipe,
+)
 
-BENCHMARKS = {"data": benchmark_data, "odsf": benchmark_odsf, "recipe": benchmark_recipe}
+BENCHMARKS = {
+    "balance": benchmark_balance,
+    "data": benchmark_data,
+    "odsf": benchmark_odsf,
+    "recipe": benchmark_recipe,
+}
 
 if __name__ == "__main__":
     parser = Options(description=__doc__)

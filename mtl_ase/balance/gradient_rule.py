@@ -13,6 +13,8 @@ from mtl_ase.balance.balance import Balance
 
 CHUNK = 2**18
 """Columns of the Jacobian that are multiplied at once, so that few are held in 64 bits."""
+FLOOR = 1e-6
+"""Smallest eigenvalue of a Gramian of unit gradients; those in 32 bits tell no smaller one."""
 
 
 class Combined(NamedTuple):
@@ -83,3 +85,16 @@ def gramian(jacobian_TP: Tensor) -> Tensor:
         chunk_TP = chunk_TP.double()
         gramian_TS += chunk_TP @ chunk_TP.mT
     return gramian_TS.cpu()
+
+
+def ridged(gramian_TS: Tensor) -> Tensor:
+    """G with a larger diagonal, where its gradients, scaled to length 1, have one below `FLOOR`.
+
+    It is as if every gradient were a little longer, at right angles to all others; so the weights
+    stay finite where no direction helps all tasks, and no scale of a loss matters.
+    """
+    diagonal_T = gramian_TS.diagonal()
+    scale_T = diagonal_T.rsqrt()
+    cosines_TS = scale_T[:, None] * gramian_TS * scale_T
+    ridge = (FLOOR - torch.linalg.eigvalsh(cosines_TS)[0]).clamp(min=0)
+    return gramian_TS + (ridge * diagonal_T).diag()

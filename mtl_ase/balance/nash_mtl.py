@@ -7,10 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from mtl_ase.balance.gradient_rule import GramianRule
+from mtl_ase.balance.gradient_rule import GramianRule, ridged
 
-FLOOR = 1e-6
-"""Smallest eigenvalue of a normalised Gramian; gradients in 32 bits tell no smaller one."""
 TOLERANCE = 1e-12
 MAX_STEPS = 200
 
@@ -22,7 +20,7 @@ class NashMTL(GramianRule):
     also the only minimum of 1/2 a^T G a - sum_t log a_t, a > 0, which Newton's method finds
     exactly. As in the official code G is divided by its norm first, so that the scale of the
     losses cancels. Where no direction helps all tasks, e.g. two opposite gradients, no a is the
-    solution; a ridge that raises the smallest eigenvalue to 1e-6 keeps a finite.
+    solution; the ridge of `ridged` keeps a finite.
 
     Args:
         weigh_private: multiply the gradients of what only one task uses by its weight, too, as the
@@ -32,12 +30,6 @@ class NashMTL(GramianRule):
     def weigh(self, gramian_TS: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Tensor:
         """The bargaining solution's weights_T."""
         return bargain(ridged(gramian_TS / gramian_TS.norm()))
-
-
-def ridged(gramian_TS: Tensor) -> Tensor:
-    """G plus a multiple of I, where its smallest eigenvalue is below `FLOOR`."""
-    ridge = (FLOOR - torch.linalg.eigvalsh(gramian_TS)[0]).clamp(min=0)
-    return gramian_TS + ridge * torch.eye(len(gramian_TS), dtype=gramian_TS.dtype)
 
 
 def bargain(gramian_TS: Tensor) -> Tensor:

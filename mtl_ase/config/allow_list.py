@@ -43,6 +43,7 @@ LIBRARIES = (
     "lightning.pytorch.plugins.",
     "lightning.pytorch.profilers.",
     "lightning.pytorch.strategies.",
+    "torchjd.aggregation.",
 )
 """Prefixes of the import paths of allowed library classes; library functions are not allowed.
 
@@ -63,9 +64,12 @@ HOMES = (
     "lightning.pytorch.profilers.",
     "lightning.pytorch.strategies.",
     "lightning.fabric.plugins.",
+    "torchjd.aggregation.",
 )
 """Allowed modules of their definitions. Metrics of text, audio and image features are excluded,
 since they download networks."""
+EXTRAS = {"torchjd": "balance"}
+"""Libraries that need not be installed, and our extras that install them."""
 
 
 def nodes(content: object, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
@@ -153,4 +157,10 @@ def _resolve(path: str, target: str) -> Any:
     except (ImportError, AttributeError, ValueError) as error:
         if not is_unknown_name(error):
             raise
+        package = target.partition(".")[0]
+        if package in EXTRAS and getattr(error, "name", None) == package:
+            raise UserError(
+                f"{path}._target_={target} needs {package}, which is not installed; run "
+                f"pip install 'mtl_ase[{EXTRAS[package]}]'."
+            ) from error
         raise UserError(f"{path}._target_={target} does not exist; check the spelling.") from error

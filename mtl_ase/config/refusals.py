@@ -26,6 +26,7 @@ LIBRARIES = COMPOSERS | {
     "lightning_utilities",
     "timm",
     "torch",
+    "torchjd",
     "torchmetrics",
 }
 

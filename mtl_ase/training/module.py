@@ -203,7 +203,8 @@ class MultiTaskModule(pl.LightningModule):
         if balance.uses_gradients:
             share = loss_scale(self.trainer) / batch.window.batches
             self.gradients.add_losses(share * balance.weighted(losses), stage.rows)
-            self.gradients.add_regularisers(share * extra, routing)
+            if extra.requires_grad:
+                self.gradients.add_regularisers(share * extra, routing)
         else:
             total = total + extra
             self._log_weights(total, losses)

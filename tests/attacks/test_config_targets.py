@@ -28,6 +28,8 @@ OTHER_CODE: dict[str, str] = {
     "importlib by way of one": "torch.nn.modules.module.importlib.import_module",
     "unpickling by way of one": "torch.nn.modules.lazy.torch.package.PackageImporter",
     "a metaclass": "torch.nn.Module.__class__",
+    "unpickling by way of TorchJD": "torchjd.aggregation._mgda.torch.load",
+    "another metaclass by way of it": "torchjd.aggregation._mgda.torch.nn.Module.__class__",
     "the base of all": "torchmetrics.Metric.__mro__",
     "a method of a class": "torch.nn.Module.load_state_dict",
     "a colon as in entry points": "torch.nn:ReLU",

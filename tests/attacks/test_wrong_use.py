@@ -84,7 +84,7 @@ BUILT: dict[str, tuple[list[str], list[str]]] = {
     ),
     "no images for edges": (["metrics.edge.max_images=0"], ["max_images=0", "from 1 on or null"]),
     "negative experts": (["model.adapter.num_experts=-4"], ["num_experts=-4", "from 1 on"]),
-    "head without channels": (["size.head.hidden=0"], ["size.head.hidden=0", "from 1 on"]),
+    "head without channels": (["size.head.hidden=0"], ["head.hidden=0", "from 1 on"]),
     "network that is no ViT": (["model.encoder.name=resnet50"], ["resnet50", "choose a name"]),
     "text as weights": (["model.encoder.weights=/etc/passwd"], ["can't be read as a checkpoint"]),
     "callback that is a number": (["+callbacks.mine=3"], ["callbacks.mine has no _target_"]),

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from mtl_ase.balance import NashMTL
-from mtl_ase.balance.nash_mtl import bargain, ridged
+from mtl_ase.balance.gradient_rule import FLOOR, ridged
+from mtl_ase.balance.nash_mtl import bargain
 
 
 def random_gramian(number: int) -> torch.Tensor:
@@ -51,6 +52,19 @@ def test_every_task_gains_where_it_can():
 def test_a_gramian_of_full_rank_is_left_as_it_is():
     gramian_TS = torch.tensor([[2.0, 0.3], [0.3, 0.5]]).double()
     assert torch.equal(ridged(gramian_TS), gramian_TS)
+
+
+def test_a_short_gradient_gets_no_ridge():
+    """However small its square is beside the others': only the angles count."""
+    gramian_TS = torch.diag(torch.tensor([1.0, 1e-12]).double())
+    assert torch.equal(ridged(gramian_TS), gramian_TS)
+    a_T = NashMTL({"a": 1.0, "b": 1.0}).weigh(gramian_TS, torch.ones(2), [0, 1])
+    assert (a_T[1] / a_T[0]).item() == pytest.approx(1e6)
+
+
+def test_opposite_gradients_get_the_floor():
+    gramian_TS = torch.tensor([[1.0, -3.0], [-3.0, 9.0]]).double()
+    assert (ridged(gramian_TS) / gramian_TS).diagonal().tolist() == pytest.approx([1 + FLOOR] * 2)
 
 
 def test_agrees_with_the_equation_of_two_tasks():

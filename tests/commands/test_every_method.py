@@ -15,6 +15,8 @@ SMALL = ("trainer", "data.", "callbacks.", "report.", "metrics.")
 """Beginnings of the overrides of `tiny` that fit every network."""
 MADE = {"best.ckpt", "last.ckpt", "manifest.json"}
 NOT_NETWORKS = {"scenes_pretrain", "demo"}
+STAGED = {"same_continual"}
+"""Needs as many steps as stages, and is resumed with the same number: test_continual.py."""
 
 
 def stems(group: str) -> list[str]:
@@ -26,7 +28,7 @@ ROWS += [["experiment=demo", f"model/decoder={name}"] for name in stems("model/d
 ROWS += [
     [f"experiment={name}", "setting=scenes"]
     for name in stems("experiment")
-    if name not in NOT_NETWORKS
+    if name not in NOT_NETWORKS | STAGED
 ]
 QUICK = (["experiment=demo", "model/adapter=mtl_lora"], ["experiment=mtan", "setting=scenes"])
 CASES = [

@@ -199,7 +199,7 @@ def test_a_sweep_makes_a_run_of_every_combination(
     runs = sorted(path.parent for path in tmp_path.glob("runs/mine/sweep/*/DONE"))
     assert len(runs) == 2
     gates = {load_config(run).model.adapter.gate._target_ for run in runs}
-    assert gates == {"mtl_ase.model.AdaptiveShared", "mtl_ase.model.SoftmaxTopK"}
+    assert gates == {f"mtl_ase.model.adapters.{name}" for name in ("AdaptiveShared", "SoftmaxTopK")}
 
 
 @pytest.mark.slow

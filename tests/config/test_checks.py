@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
@@ -43,6 +44,8 @@ from mtl_ase.tasks import Task
         ({"a": {"_target_": "mtl_ase.training.checkpoint_files.write_checkpoint"}}, "a"),
         ({"a": {"_target_": "torch.nn.functional.relu"}}, "a"),
         ({"a": {"_target_": "torch.nn.Module.load_state_dict"}}, "a"),
+        ({"a": {"_target_": "torchjd.autojac.backward"}}, "a"),
+        ({"a": {"_target_": "torchjd.aggregation.Mean.load_state_dict"}}, "a"),
     ],
 )
 def test_other_targets_are_refused_by_path(content: dict[str, Any], path: str) -> None:
@@ -54,6 +57,19 @@ def test_a_target_that_does_not_exist_is_named() -> None:
     for target in ("mtl_ase.tasks.Tusk", "mtl_ase.training.Task", "torch.nn."):
         with pytest.raises(UserError, match=r"^a\._target_=.* does not exist"):
             check_targets(OmegaConf.create({"a": {"_target_": target}}))
+
+
+def test_weightings_of_torchjd_are_admitted() -> None:
+    pytest.importorskip("torchjd")
+    target = "torchjd.aggregation.KrumWeighting"
+    check_targets(OmegaConf.create({"a": {"_target_": target, "n_byzantine": 1}}))
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torchjd", None)  # an import says that there is none
+    config = OmegaConf.create({"a": {"_target_": "torchjd.aggregation.MGDAWeighting"}})
+    with pytest.raises(UserError, match=r"^a\._target_=.* needs torchjd, .* 'mtl_ase\[balance\]'"):
+        check_targets(config)
 
 
 def test_trusted_prefixes_are_admitted() -> None:

@@ -105,6 +105,10 @@ def test_a_class_of_ours_that_hands_nonsense_to_a_library_keeps_its_traceback(
         ({"_target_": "torch.optim.SGD", "momentum": -1}, "Invalid momentum value: -1"),
         ({"_target_": "timm.optim.Muon", "lr": -1}, "Invalid learning rate: -1"),
         (
+            {"_target_": "torchjd.aggregation.KrumWeighting", "n_byzantine": -1},
+            "n_byzantine must be non-negative, but got -1",
+        ),
+        (
             {"_target_": "lightning.pytorch.callbacks.ModelCheckpoint", "mode": "a"},
             "`mode` can be min, max but got a",
         ),

@@ -1,4 +1,4 @@
-"""Rules on losses in the module: built from their configs, and in a training."""
+"""Achievement takes the single-task results that delta_m is compared with."""
 
 from __future__ import annotations
 

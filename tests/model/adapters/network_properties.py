@@ -56,7 +56,7 @@ def starts_as_the_network_without_adapters(config):
     plain.load_state_dict(shared, strict=True)
     with torch.no_grad():
         actual, expected = network(images()).logits, plain(images()).logits
-    exact = all(getattr(adapter, "exact_start", True) for adapter in network.encoder._adapters())
+    exact = all(getattr(adapter, "exact_start", True) for adapter in network.encoder.adapters())
     for name, value in expected.items():
         close(actual[name], value, 1e-6 if exact else float("inf"))
 
@@ -159,7 +159,7 @@ def merges_into_the_weights_or_stays_as_it_was(config):
         merged = copy.deepcopy(network.encoder)
         if is_mergeable(network.encoder):
             merged.merge(task)
-            assert not list(merged._adapters())
+            assert not list(merged.adapters())
         else:
             with pytest.raises(UserError, match="can't be merged") as error:
                 merged.merge(task)
@@ -175,5 +175,5 @@ def is_mergeable(encoder):
     """Whether all adapters add a matrix to a linear layer."""
     return all(
         adapter.site.name != "ffn" and adapter.delta_weight(0) is not None
-        for adapter in encoder._adapters()
+        for adapter in encoder.adapters()
     )

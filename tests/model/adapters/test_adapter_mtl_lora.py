@@ -82,7 +82,7 @@ def test_temperature_that_is_not_positive():
 
 def test_a_network_with_it_runs_and_merges():
     network = tiny_network(shipped("mtl_lora")).eval()
-    for adapter in network.encoder._adapters():
+    for adapter in network.encoder.adapters():
         trained(adapter).float()
     expected = network(images()).logits["depth"]
     network.encoder.merge(1)
