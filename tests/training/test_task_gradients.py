@@ -95,8 +95,23 @@ def fast_jacobian(module, batch, gradients):
     return gradients.jacobian_TP
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network[-1])
+def is_named(network):
+    return network[-1].rpartition("=")[2] in NAMED
+
+
+@pytest.mark.parametrize(
+    ("network", "dtype"),
+    [
+        pytest.param(
+            network,
+            dtype,
+            id=f"{network[-1]}-{dtype}",
+            marks=[] if dtype == torch.float64 or is_named(network) else pytest.mark.slow,
+        )
+        for network in NETWORKS
+        for dtype in TOLERANCE
+    ],
+)
 def test_one_backward_pass_gives_the_jacobian(build, network, dtype):
     module, batch = build(*network, dtype=dtype)
     gradients = TaskGradients(module.network, TASKS)
@@ -104,11 +119,17 @@ def test_one_backward_pass_gives_the_jacobian(build, network, dtype):
     found_TP = fast_jacobian(module, batch, gradients)
     assert expected_TP.any(1).all()
     error_T = (found_TP - expected_TP).norm(dim=1) / expected_TP.norm(dim=1)
-    named = dtype == torch.float32 and network[-1].rpartition("=")[2] in NAMED
+    named = dtype == torch.float32 and is_named(network)
     assert (error_T < (1e-6 if named else TOLERANCE[dtype])).all(), error_T
 
 
-@pytest.mark.parametrize("network", NETWORKS, ids=lambda network: network[-1])
+@pytest.mark.parametrize(
+    "network",
+    [
+        pytest.param(network, id=network[-1], marks=[] if is_named(network) else pytest.mark.slow)
+        for network in NETWORKS
+    ],
+)
 def test_the_sum_of_the_rows_is_the_plain_gradient(build, network):
     """Private parameters and shared ones, all of them, as in a step without a rule."""
     module, batch = build(*network)
