@@ -19,6 +19,7 @@ from mtl_ase.balance.imtl_g import IMTLG
 from mtl_ase.balance.imtl_l import IMTLL
 from mtl_ase.balance.mgda import MGDA
 from mtl_ase.balance.moco import MoCo
+from mtl_ase.balance.nash_blocks import NashBlocks
 from mtl_ase.balance.nash_mtl import NashMTL
 from mtl_ase.balance.pcgrad import PCGrad
 from mtl_ase.balance.rlw import RLW
@@ -52,6 +53,7 @@ __all__ = [
     "GradientRule",
     "GramianRule",
     "MoCo",
+    "NashBlocks",
     "NashMTL",
     "PCGrad",
     "SDMGrad",

@@ -1,4 +1,4 @@
-"""What every balancing rule is. Legend: T tasks."""
+"""What every balancing rule is. Legend: T tasks, P shared parameters in one row."""
 
 from __future__ import annotations
 
@@ -78,8 +78,13 @@ class Balance(nn.Module, ABC):
     def total(self, losses_T: Tensor, present_T: Tensor) -> Tensor:
         """The total loss, a scalar, of the tasks that are present."""
 
-    def allocate(self, num_shared: int) -> None:
-        """Make the buffers of a rule that remembers gradients, with this many elements each."""
+    def allocate(self, block_P: Tensor) -> None:
+        """Make the buffers of a rule on gradients; called once, before checkpoints are loaded.
+
+        Args:
+            block_P: of every element of the shared parameters, the number of the block that it
+                belongs to, e.g. an expert of an adapter; every number from 0 on has some.
+        """
 
     def end_epoch(self) -> None:
         """Called when an epoch ends."""

@@ -35,9 +35,9 @@ class DBMTL(GradientRule):
         self.mean_TP: Tensor
         self.register_buffer("mean_TP", torch.zeros(len(weights), 0))
 
-    def allocate(self, num_shared: int) -> None:
+    def allocate(self, block_P: Tensor) -> None:
         """Make the buffer of the running means."""
-        self.mean_TP = self.mean_TP.new_zeros(len(self.mean_TP), num_shared)
+        self.mean_TP = self.mean_TP.new_zeros(len(self.mean_TP), len(block_P))
 
     def combine(self, jacobian_TP: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Combined:
         """The sum of the running means, all as long as the longest."""

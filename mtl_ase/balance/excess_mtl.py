@@ -41,9 +41,9 @@ class ExcessMTL(GradientRule):
         for name in ("log_w_T", "first_T"):
             self.register_buffer(name, torch.zeros(len(weights), dtype=torch.float64))
 
-    def allocate(self, num_shared: int) -> None:
+    def allocate(self, block_P: Tensor) -> None:
         """Make the buffer of the sums of squares."""
-        self.squares_TP = self.squares_TP.new_zeros(len(self.squares_TP), num_shared)
+        self.squares_TP = self.squares_TP.new_zeros(len(self.squares_TP), len(block_P))
 
     def combine(self, jacobian_TP: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Combined:
         """The sum of the gradients times the tasks' weights."""

@@ -92,9 +92,12 @@ def ridged(gramian_TS: Tensor) -> Tensor:
 
     It is as if every gradient were a little longer, at right angles to all others; so the weights
     stay finite where no direction helps all tasks, and no scale of a loss matters.
+
+    Args:
+        gramian_TS: one, or a batch of them.
     """
-    diagonal_T = gramian_TS.diagonal()
+    diagonal_T = gramian_TS.diagonal(dim1=-2, dim2=-1)
     scale_T = diagonal_T.rsqrt()
-    cosines_TS = scale_T[:, None] * gramian_TS * scale_T
-    ridge = (FLOOR - torch.linalg.eigvalsh(cosines_TS)[0]).clamp(min=0)
-    return gramian_TS + (ridge * diagonal_T).diag()
+    cosines_TS = scale_T[..., None] * gramian_TS * scale_T[..., None, :]
+    ridge = (FLOOR - torch.linalg.eigvalsh(cosines_TS)[..., :1]).clamp(min=0)
+    return gramian_TS + (ridge * diagonal_T).diag_embed()

@@ -48,9 +48,9 @@ class MoCo(GradientRule):
         self.register_buffer("w_T", torch.full((len(weights),), 1 / len(weights)).double())
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
 
-    def allocate(self, num_shared: int) -> None:
+    def allocate(self, block_P: Tensor) -> None:
         """Make the buffer of the tracked gradients."""
-        self.y_TP = self.y_TP.new_zeros(len(self.y_TP), num_shared)
+        self.y_TP = self.y_TP.new_zeros(len(self.y_TP), len(block_P))
 
     def combine(self, jacobian_TP: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Combined:
         """The sum of the tracked gradients times their weights."""

@@ -10,6 +10,8 @@ from torch import Tensor
 from mtl_ase.balance.gradient_rule import GramianRule, ridged
 
 TOLERANCE = 1e-12
+ROUNDING = 2e-16
+"""Of a sum of a few numbers, as a share of the sum of their sizes: no step gets below it."""
 MAX_STEPS = 200
 
 
@@ -39,16 +41,19 @@ def bargain(gramian_TS: Tensor) -> Tensor:
     converge from anywhere, and full steps do quadratically once the decrement is below 1/4.
 
     Args:
-        gramian_TS: positive definite, in 64 bits.
+        gramian_TS: positive definite, in 64 bits; one, or a batch of them.
     """
-    eye_TS = torch.eye(len(gramian_TS), dtype=gramian_TS.dtype)
-    a_T = gramian_TS.diagonal().rsqrt()
+    eye_TS = torch.eye(gramian_TS.shape[-1], dtype=gramian_TS.dtype)
+    a_T = gramian_TS.diagonal(dim1=-2, dim2=-1).rsqrt()
     for _ in range(MAX_STEPS):
-        scaled_TS = a_T[:, None] * gramian_TS * a_T
-        excess_T = scaled_TS.sum(1) - 1  # a (G a) - 1: 0 at the solution
-        if excess_T.abs().max() < TOLERANCE:
+        scaled_TS = a_T[..., None] * gramian_TS * a_T[..., None, :]
+        excess_T = scaled_TS.sum(-1) - 1  # a (G a) - 1: 0 at the solution
+        rounding_T = ROUNDING * scaled_TS.abs().sum(-1)
+        done = (excess_T.abs() < TOLERANCE + rounding_T).all(-1, keepdim=True)
+        if done.all():
             break
-        step_T = torch.linalg.solve(scaled_TS + eye_TS, excess_T)
-        decrement = (step_T @ excess_T).sqrt()
-        a_T = a_T * (1 - step_T / (1 if decrement < 0.25 else 1 + decrement))
+        step_T = torch.linalg.solve(scaled_TS + eye_TS, excess_T[..., None])[..., 0]
+        decrement = (step_T * excess_T).sum(-1, keepdim=True).clamp(min=0).sqrt()
+        factor_T = 1 - step_T / (1 + decrement.where(decrement >= 0.25, 0))
+        a_T = (a_T * factor_T).where(~done, a_T)
     return a_T

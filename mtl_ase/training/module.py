@@ -129,7 +129,8 @@ class MultiTaskModule(pl.LightningModule):
                     "nothing that is trained is shared here; choose an adapter with "
                     "model/adapter=NAME, or balance=fixed."
                 )
-            rule.allocate(self.gradients.num_elements)
+            if rule.uses_gradients:
+                rule.allocate(self.gradients.parameter_blocks())
         self.planned_steps: int | None = None  # of the checkpoint that is resumed from
         self.memories: Memories = begin_stages(network.encoder) if self.plan.several else []
 

@@ -59,6 +59,15 @@ class TaskGradients:
         self.of_regularisers: dict[nn.Parameter, Tensor] = {}
         self.views: dict[str, Tensor] = {}
 
+    def parameter_blocks(self) -> Tensor:
+        """The block_P of every element, on the CPU: those of the adapters; all else is one more."""
+        known, other = self.encoder.parameter_blocks(), torch.tensor(0)
+        parts = [1 + known[p] if p in known else other for p in self.shared]
+        numbers = zip(parts, self.shared, strict=True)
+        block_P = torch.cat([part.int().expand(p.shape).flatten() for part, p in numbers])
+        used = block_P.bincount() > 0
+        return (used.cumsum(0) - 1).int()[block_P]
+
     def begin(self, step: bool = True) -> Mapping[str, Tensor]:
         """Begin a batch: views (T, ...) of parameters for the passes of single tasks.
 

@@ -28,7 +28,7 @@ def steps(count, present=(0, 1, 2), dtype=torch.float64):
 def built(make, **options):
     """A rule for three tasks, with buffers that round as the tests do."""
     rule = make(WEIGHTS, **options)
-    rule.allocate(SIZE)
+    rule.allocate(torch.zeros(SIZE, dtype=torch.int64))
     return rule.double()
 
 
@@ -152,7 +152,7 @@ def test_a_rule_goes_on_from_its_state(make):
 def test_other_precisions_and_a_single_task(make, dtype):
     """The direction has the Jacobian's type; alone, a task goes along its gradients."""
     rule = make(WEIGHTS)
-    rule.allocate(SIZE)
+    rule.allocate(torch.zeros(SIZE, dtype=torch.int64))
     for jacobian_TP, losses_T, rows in steps(2, present=(1,), dtype=dtype):
         direction_P = rule.combine(jacobian_TP, losses_T, rows).direction_P
         assert direction_P.dtype == dtype

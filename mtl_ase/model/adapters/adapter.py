@@ -62,6 +62,16 @@ class Adapter(nn.Module, ABC):
         """The parameters whose first axis is the task axis: no other task uses that part."""
         return []
 
+    def parameter_blocks(self) -> dict[nn.Parameter, Tensor]:
+        """Numbers from 0 on of the blocks that its parameters fall into, such as experts.
+
+        By default, the whole adapter is one. A rule may balance the tasks in each by itself.
+
+        Returns:
+            For every parameter integers of a shape that broadcasts to its own.
+        """
+        return dict.fromkeys(self.parameters(), torch.tensor(0))
+
     def embeddings(self) -> Sequence[nn.Parameter]:
         """Shared tables of coefficients, which get no weight decay and no Muon."""
         return []

@@ -23,6 +23,8 @@ class HydraLoRA(TokenRouted):
         rank: r, rank of A and of every B.
     """
 
+    shares_down = True
+
     def __init__(
         self,
         site: Site,

@@ -28,7 +28,14 @@ class LowRankAdapter(Adapter):
         rank: R, rows of A.
         scale: factor on the update.
         rank_out: P, columns of B; None: R.
+
+    Attributes:
+        num_experts: E, experts with an equal part of the columns of B, in their order.
+        shares_down: whether all of them have A in common, and not an equal part of its rows.
     """
+
+    num_experts = 1
+    shares_down = False
 
     def __init__(
         self,
@@ -44,6 +51,15 @@ class LowRankAdapter(Adapter):
         self.down_RD = nn.Parameter(torch.empty(rank, site.width_in))
         self.up_OP = nn.Parameter(torch.zeros(site.width_out, rank_out or rank))
         nn.init.kaiming_uniform_(self.down_RD, a=math.sqrt(5))
+
+    def parameter_blocks(self) -> dict[nn.Parameter, Tensor]:
+        """Every expert's rows of A and columns of B; what is no single expert's is one more."""
+        rest = self.num_experts if self.num_experts > 1 else 0
+        blocks = dict.fromkeys(self.parameters(), torch.tensor(rest))
+        blocks[self.up_OP] = _equal_parts(self.up_OP.shape[1], self.num_experts)
+        if not self.shares_down:
+            blocks[self.down_RD] = _equal_parts(len(self.down_RD), self.num_experts)[:, None]
+        return blocks
 
     def forward(self, x_TBLD: Tensor) -> tuple[Tensor, Routing | None]:
         """The update (T, B, L, O) that is added at the site, and the router's decisions."""
@@ -69,3 +85,8 @@ class LowRankAdapter(Adapter):
     def up(self, z_TBLP: Tensor) -> Tensor:
         """B z, scaled, (T, B, L, O)."""
         return linear(z_TBLP, self.scale * self.up_OP)
+
+
+def _equal_parts(size: int, count: int) -> Tensor:
+    """0 .. count - 1, each as often."""
+    return torch.arange(count).repeat_interleave(size // count)

@@ -50,6 +50,7 @@ class MMoLRE(PrivateLowRank):
         for down in (self.down_RD, self.private_down_TKD):
             down.data /= spatial_kernel  # as many more inputs: the fan-in of a convolution
         self.kernel, self.mixes_tokens = spatial_kernel, spatial_kernel > 1
+        self.num_experts = num_shared
         self.router_TED = nn.Parameter(torch.empty(site.num_tasks, 1 + num_shared, site.width_in))
         nn.init.trunc_normal_(self.router_TED, std=0.02)
 

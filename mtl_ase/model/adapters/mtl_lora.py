@@ -32,6 +32,8 @@ class MTLLoRA(LowRankAdapter):
         diagonal: only the diagonals of Lambda are trained, the rest is 0.
     """
 
+    shares_down = True
+
     def __init__(
         self,
         site: Site,
@@ -44,7 +46,7 @@ class MTLLoRA(LowRankAdapter):
         sites: Sites = ("qkv", "proj"),
     ) -> None:
         super().__init__(site, rank, alpha / rank, num_up * rank, dropout)
-        self.temperature = temperature
+        self.temperature, self.num_experts = temperature, num_up
         start = torch.ones(rank) if diagonal else torch.eye(rank)
         self.task_core = nn.Parameter(start.expand(site.num_tasks, *start.shape).clone())
         self.choice_TE = nn.Parameter(torch.empty(site.num_tasks, num_up))

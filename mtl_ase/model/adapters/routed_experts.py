@@ -69,7 +69,7 @@ class RoutedExperts(LowRankAdapter):
         expert_gate = gate(num_experts=num_experts, top_k=top_k, num_shared=num_shared)
         router = NoisyRouter(site.num_tasks, site.width_in, expert_gate.num_logits)
         super().__init__(site, num_experts * rank // granularity, alpha_per_rank)
-        self.gate, self.router = expert_gate, router
+        self.gate, self.router, self.num_experts = expert_gate, router, num_experts
 
     def gates(self, x_TBLD: Tensor) -> tuple[Tensor, Routing]:
         """Weights of all experts; the sparse ones' logits are what a regulariser sees."""

@@ -52,7 +52,7 @@ class SMoLA(PrivateLowRank):
         sites: Sites = ("ffn",),
     ) -> None:
         super().__init__(site, num_experts * rank, num_shared * rank, alpha_per_rank)
-        self.rank, self.num_slots = rank, num_slots
+        self.rank, self.num_slots, self.num_experts = rank, num_slots, num_shared
         own, shared, std = num_experts * num_slots, num_shared * num_slots, site.width_in**-0.5
         phi_TDS = std * torch.randn(site.num_tasks, site.width_in, own)
         phi_DS = std * torch.randn(site.width_in, shared)

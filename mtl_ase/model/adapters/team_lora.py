@@ -40,6 +40,7 @@ class TeamLoRA(LowRankAdapter):
         sites: Sites = ("fc1", "fc2"),
     ) -> None:
         super().__init__(site, num_experts * rank, alpha / rank, dropout=dropout)
+        self.num_experts = num_experts
         first, second = nn.Linear(site.width_in, hidden), nn.Linear(hidden, num_experts)
         self.scores = nn.Sequential(first, nn.GELU(), second)
         start_EE = interaction + (1 - interaction) * torch.eye(num_experts)

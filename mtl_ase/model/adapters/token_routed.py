@@ -50,6 +50,7 @@ class TokenRouted(LowRankAdapter):
         dropout: float = 0.0,
     ) -> None:
         super().__init__(site, rank, scale, rank_out, dropout)
+        self.num_experts = num_experts
         self.top_k = num_experts if top_k is None else top_k
         if not 1 <= self.top_k <= num_experts:
             raise UserError(

@@ -74,6 +74,16 @@ class Encoder(NetworkPart):
         """The attached adapters, in the order of the forward pass."""
         return []
 
+    def parameter_blocks(self) -> dict[nn.Parameter, Tensor]:
+        """What the adapters' `parameter_blocks` say, numbered on from one adapter to the next."""
+        blocks: dict[nn.Parameter, Tensor] = {}
+        begin = 0
+        for adapter in self.adapters():
+            own = {p: begin + number for p, number in adapter.parameter_blocks().items()}
+            begin = 1 + max((int(number.max()) for number in own.values()), default=begin - 1)
+            blocks |= own
+        return blocks
+
     def draw_task_embedding(self) -> None:
         """Draw the task embedding, if there is one; called last, as in earlier versions."""
 
