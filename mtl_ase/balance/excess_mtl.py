@@ -52,6 +52,8 @@ class ExcessMTL(GradientRule):
         excess_T = (square_TP / (self.squares_TP[rows] + EPSILON).sqrt()).sum(1).double()
         first_T = self.first_T[rows].where(self.first_T[rows] > 0, excess_T)
         self.first_T[rows] = first_T
-        self.log_w_T[rows] += self.lr * excess_T / first_T
+        self.log_w_T[rows] += (
+            self.lr * excess_T / first_T.clamp(min=torch.finfo(first_T.dtype).tiny)
+        )
         weights_T = len(rows) * self.log_w_T[rows].softmax(0)
         return Combined(weights_T.to(jacobian_TP) @ jacobian_TP, weights_T.cpu())

@@ -40,9 +40,8 @@ class TeamLoRA(LowRankAdapter):
         sites: Sites = ("fc1", "fc2"),
     ) -> None:
         super().__init__(site, num_experts * rank, alpha / rank, dropout=dropout)
-        self.num_experts = num_experts
         first, second = nn.Linear(site.width_in, hidden), nn.Linear(hidden, num_experts)
-        self.scores = nn.Sequential(first, nn.GELU(), second)
+        self.scores, self.num_experts = nn.Sequential(first, nn.GELU(), second), num_experts
         start_EE = interaction + (1 - interaction) * torch.eye(num_experts)
         self.interaction_EE = nn.Parameter(start_EE)
 
