@@ -126,6 +126,17 @@ def test_what_other_tasks_use_alone_stays(built, optimizer):
         assert any("down_RD" in name for name in found)
 
 
+@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
+def test_a_rule_learns_in_its_own_stage_only(built, optimizer, processes, monkeypatch):
+    """Others have no gradient, or among several processes one of 0, and no momentum is left."""
+    monkeypatch.setattr(training_module, "num_processes", lambda: processes)
+    watch = fit(built(f"optimizer={optimizer}", "balance=uncertainty"))
+    for step, (before, after) in enumerate(zip(watch.states, watch.states[1:], strict=False)):
+        moved = {name for name in changed(before, after) if name.startswith("balances.")}
+        assert moved == {f"balances.{step // 2}.log_variances_T"}
+
+
 def test_the_schedule_begins_anew_in_every_stage(built):
     rates = fit(built(), steps=9).rates
     assert rates[:3] == rates[3:6] == rates[6:]
