@@ -162,8 +162,8 @@ def frozen(folder: Path) -> Path:
 def with_dropout(network: nn.Module) -> nn.Module:
     """The network, losing pixels at random while it trains."""
 
-    def drop(_: nn.Module, inputs: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
-        return (nn.functional.dropout(inputs[0].float(), 0.1, network.training),)
+    def drop(_: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (nn.functional.dropout(inputs[0].float(), 0.1, network.training), *inputs[1:])
 
     network.register_forward_pre_hook(drop)
     return network
