@@ -241,6 +241,18 @@ def test_a_training_of_other_bits(precision: str, trained: Run) -> None:
     assert all(torch.isfinite(value).all() for value in weights(folder).values())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "rule", ["gradnorm", "db_mtl", "moco", "excess_mtl", "graddrop", "gradvac"]
+)
+def test_rules_remember_gradients_of_few_bits_in_more(rule: str, trained: Run) -> None:
+    folder = trained("trainer.precision=bf16-true", f"balance={rule}")
+    content = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    kept = [value for key, value in content["state_dict"].items() if key.startswith("balances.")]
+    assert any(value.any() for value in kept)
+    assert all(value.dtype != torch.bfloat16 and value.isfinite().all() for value in kept)
+
+
 def test_half_precision_on_a_cpu_is_said_to_be_another(
     composed: Compose, tiny: list[str], tmp_path: Path
 ) -> None:
