@@ -18,10 +18,10 @@ class ExcessMTL(GradientRule):
 
     The excess risk of a task is estimated by e_t = sum_p g_tp^2 / sqrt(s_tp), s_t the sum of all
     g_t^2 so far, which stands for the Hessian; then w_t <- w_t exp(lr e_t / e_t(0)), and the w are
-    scaled to sum to the number of tasks.
+    scaled to sum to the number of tasks. Without a task, those of the others keep their own sum.
 
-    Source: ExcessMTL, arXiv 2402.02009; values and the division by the first estimate are LibMTL's.
-    The s are a (T, P) buffer.
+    Source: ExcessMTL, arXiv 2402.02009; values and the division by the first estimate are LibMTL's,
+    where the first step's estimates themselves are in the exponent. One (T, P) copy is kept: the s.
 
     Args:
         weights: of the tasks by name, in the order of the task axis.
@@ -52,8 +52,9 @@ class ExcessMTL(GradientRule):
         excess_T = (square_TP / (self.squares_TP[rows] + EPSILON).sqrt()).sum(1).double()
         first_T = self.first_T[rows].where(self.first_T[rows] > 0, excess_T)
         self.first_T[rows] = first_T
-        self.log_w_T[rows] += (
-            self.lr * excess_T / first_T.clamp(min=torch.finfo(first_T.dtype).tiny)
-        )
-        weights_T = len(rows) * self.log_w_T[rows].softmax(0)
+        ratio_T = excess_T / first_T.clamp(min=torch.finfo(first_T.dtype).tiny)
+        before_T = self.log_w_T[rows]
+        log_w_T = before_T + self.lr * ratio_T
+        self.log_w_T[rows] = log_w_T - log_w_T.logsumexp(0) + before_T.logsumexp(0)
+        weights_T = len(rows) * log_w_T.softmax(0)
         return Combined(weights_T.to(jacobian_TP) @ jacobian_TP, weights_T.cpu())
