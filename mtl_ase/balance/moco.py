@@ -17,11 +17,11 @@ class MoCo(GradientRule):
     """d = Y^T w: y_t tracks g_t, and w steps towards the shortest vector in the hull of the y_t.
 
     y_t <- y_t + beta_k (L_t g_t / |g_t| - y_t); w <- softmax(w - gamma_k (Y Y^T + rho I) w), where
-    beta_k = beta / k^(1/2) and gamma_k = gamma / k^(1/2) at step k.
+    beta_k = beta / k^(1/2) and gamma_k = gamma / k^(1/2) at a task's k-th step.
 
     Source: MoCo, arXiv 2210.12624, with the normalised gradients, the softmax and the values of
-    LibMTL; the paper projects on the simplex. The y are a (T, P) buffer. Without a task, the w of
-    the others are those of their own softmax.
+    LibMTL; the paper projects on the simplex. Without a task, the others' w have sum 1 in the step,
+    and keep their share of all in what is remembered. One (T, P) copy is kept: the y.
 
     Args:
         weights: of the tasks by name, in the order of the task axis.
@@ -43,10 +43,10 @@ class MoCo(GradientRule):
         self.beta, self.gamma, self.rho = beta, gamma, rho
         self.y_TP: Tensor
         self.w_T: Tensor
-        self.steps: Tensor
+        self.steps_T: Tensor
         self.register_buffer("y_TP", torch.zeros(len(weights), 0))
         self.register_buffer("w_T", torch.full((len(weights),), 1 / len(weights)).double())
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("steps_T", torch.zeros(len(weights), dtype=torch.int64))
 
     def allocate(self, block_P: Tensor) -> None:
         """Make the buffer of the tracked gradients."""
@@ -54,13 +54,16 @@ class MoCo(GradientRule):
 
     def combine(self, jacobian_TP: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Combined:
         """The sum of the tracked gradients times their weights."""
-        self.steps += 1
-        decay = int(self.steps) ** -0.5
-        length_T1 = jacobian_TP.norm(dim=1, keepdim=True) + EPSILON
-        seen_TP = (jacobian_TP * losses_T[:, None] / length_T1).to(self.y_TP.dtype)
-        self.y_TP[rows] = self.y_TP[rows].lerp(seen_TP, self.beta * decay)
-        y_TP, w_T = self.y_TP[rows], self.w_T[rows].cpu()
+        self.steps_T[rows] += 1
+        decay_T = self.steps_T[rows].double().rsqrt()
+        seen_TP = jacobian_TP.to(self.y_TP.dtype)
+        length_T = seen_TP.norm(dim=1) + EPSILON
+        seen_TP = seen_TP * (losses_T.to(seen_TP) / length_T)[:, None]
+        share_T1 = (self.beta * decay_T).to(seen_TP)[:, None]
+        self.y_TP[rows] = self.y_TP[rows].lerp(seen_TP, share_T1)
+        y_TP, before_T = self.y_TP[rows], self.w_T[rows].cpu()
+        w_T = before_T / before_T.sum()
         pull_T = gramian(y_TP) @ w_T + self.rho * w_T
-        w_T = (w_T - self.gamma * decay * pull_T).softmax(0)
-        self.w_T[rows] = w_T.to(self.w_T.device)
+        w_T = (w_T - self.gamma * decay_T.cpu() * pull_T).softmax(0)
+        self.w_T[rows] = (w_T * before_T.sum()).to(self.w_T.device)
         return Combined((w_T.to(y_TP) @ y_TP).to(jacobian_TP), w_T)
