@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from mtl_ase.balance.gradient_rule import Combined, GradientRule
+from mtl_ase.balance.gradient_rule import Combined, GradientRule, gramian
 from mtl_ase.base.bounds import Share
 
 EPSILON = 1e-8
@@ -18,8 +18,8 @@ class DBMTL(GradientRule):
 
     v_t <- v_t + (1 - beta) (g_t / L_t - v_t), from 0.
 
-    Source: DB-MTL, arXiv 2308.12029, with beta constant; LibMTL's may shrink with the steps. The
-    means are a (T, P) buffer. Private parameters get the gradient of L_t and not of log L_t.
+    Source: DB-MTL, arXiv 2308.12029, with beta constant; LibMTL's may shrink with the steps. One
+    (T, P) copy is kept: the means. Private parameters get the gradient of L_t and not of log L_t.
 
     Args:
         weights: of the tasks by name, in the order of the task axis.
@@ -41,9 +41,10 @@ class DBMTL(GradientRule):
 
     def combine(self, jacobian_TP: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Combined:
         """The sum of the running means, all as long as the longest."""
-        of_log_TP = (jacobian_TP / (losses_T[:, None] + EPSILON)).to(self.mean_TP.dtype)
+        losses_T1 = losses_T[:, None].to(self.mean_TP.dtype)
+        of_log_TP = jacobian_TP.to(self.mean_TP.dtype) / (losses_T1 + EPSILON)
         self.mean_TP[rows] = of_log_TP.lerp(self.mean_TP[rows], self.beta)
         mean_TP = self.mean_TP[rows]
-        norm_T = mean_TP.norm(dim=1)
-        scale_T = norm_T.max() / norm_T
-        return Combined((scale_T @ mean_TP).to(jacobian_TP), scale_T.cpu())
+        norm_T = gramian(mean_TP).diagonal().sqrt()
+        scale_T = torch.where(norm_T > 0, norm_T.max() / norm_T, 0)
+        return Combined((scale_T.to(mean_TP) @ mean_TP).to(jacobian_TP), scale_T)
