@@ -8,22 +8,24 @@ import torch
 from torch import Tensor
 
 from mtl_ase.balance.gradient_rule import GramianRule
-from mtl_ase.base.bounds import AboveZero
+from mtl_ase.base.bounds import AboveZero, Weight
 
 
 class GradNorm(GramianRule):
     """w = T softmax(z), learned so that w_t |g_t| follows the tasks' training rates.
 
-    z goes down the gradient of sum_t |w_t |g_t| - c_t|, where c_t = mean_s(w_s |g_s|) r_t^alpha is
-    held constant and r_t = (L_t / L_t(0)) / mean_s(L_s / L_s(0)).
+    z goes down the gradient of sum_t |w_t |g_t| - c_t| / mean_s |g_s|, where c_t = mean_s(w_s
+    |g_s|) r_t^alpha is held constant and r_t = (L_t / L_t(0)) / mean_s(L_s / L_s(0)).
 
     Source: GradNorm, arXiv 1711.02257; the softmax in place of renormalised weights is LibMTL's.
-    Norms are those of the gradients of all shared parameters, where the paper takes one layer's. z
-    is updated by plain gradient descent, after the step's weights are taken.
+    Norms are those of the gradients of all shared parameters, where the paper takes one layer's;
+    neither divides by their mean, which keeps the scale of the losses out of the step size. z is
+    updated by plain gradient descent, after the step's weights are taken. L_t(0) is of the first
+    step in which a task is present. No (T, P) copy is kept.
 
     Args:
         weights: of the tasks by name, in the order of the task axis.
-        alpha: how strongly slow tasks are pulled forward.
+        alpha: how strongly slow tasks are pulled forward; 0: not at all.
         lr: step size of z.
         weigh_private: multiply the gradients of what only one task uses by its weight, too.
     """
@@ -31,7 +33,7 @@ class GradNorm(GramianRule):
     def __init__(
         self,
         weights: Mapping[str, float],
-        alpha: AboveZero = 1.5,
+        alpha: Weight = 1.5,
         lr: AboveZero = 0.025,
         weigh_private: bool = False,
     ) -> None:
