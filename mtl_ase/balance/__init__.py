@@ -2,7 +2,7 @@
 
 from mtl_ase.balance.achievement import Achievement
 from mtl_ase.balance.aligned_mtl import AlignedMTL
-from mtl_ase.balance.balance import Balance, joined_mean
+from mtl_ase.balance.balance import Balance
 from mtl_ase.balance.cagrad import CAGrad
 from mtl_ase.balance.db_mtl import DBMTL
 from mtl_ase.balance.dwa import DWA
@@ -60,5 +60,4 @@ __all__ = [
     "TorchJDWeighting",
     "UPGrad",
     "Uncertainty",
-    "joined_mean",
 ]

@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.launch.world import num_processes
+from mtl_ase.launch.world import joined_mean, num_processes
 
 
 class Balance(nn.Module, ABC):
@@ -102,12 +102,3 @@ class Balance(nn.Module, ABC):
         total = self.total(mean_T, mean_T.detach() != 0)
         (slope_T,) = torch.autograd.grad(total, mean_T, retain_graph=True)
         return total + (slope_T * (losses_T - losses_T.detach())).sum()
-
-
-def joined_mean(value: Tensor) -> Tensor:
-    """The mean of a tensor over all processes, a new one."""
-    value = value.clone()
-    if num_processes() > 1:
-        distributed.all_reduce(value)
-        value /= num_processes()
-    return value

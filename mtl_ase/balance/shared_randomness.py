@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor, nn
+
+from mtl_ase.base.seeds import seed_from
 
 
 class SharedRandomness(nn.Module):
@@ -22,6 +23,6 @@ class SharedRandomness(nn.Module):
 
     def generator(self) -> torch.Generator:
         """A new generator on the CPU, for the draws of one step."""
-        state = np.random.SeedSequence((self.seed, int(self.draws))).generate_state(1, np.uint64)
+        seed = seed_from(self.seed, int(self.draws))
         self.draws += 1
-        return torch.Generator().manual_seed(int(state[0] >> np.uint64(1)))
+        return torch.Generator().manual_seed(seed)

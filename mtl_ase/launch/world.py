@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import distributed, nn
+from torch import Tensor, distributed, nn
 
 
 def num_processes() -> int:
@@ -16,3 +16,17 @@ def share_buffers(module: nn.Module) -> None:
     if num_processes() > 1:
         for buffer in module.buffers():
             distributed.broadcast(buffer, src=0)
+
+
+def average(value: Tensor) -> None:
+    """Replace a tensor by its mean over all processes, in place."""
+    if num_processes() > 1:
+        distributed.all_reduce(value)
+        value /= num_processes()
+
+
+def joined_mean(value: Tensor) -> Tensor:
+    """The mean of a tensor over all processes, a new one."""
+    value = value.clone()
+    average(value)
+    return value

@@ -90,11 +90,7 @@ class MultiTaskNetwork(nn.Module):
         else:
             maps, routing = self.encoder(image_BCHW)
         logits, of_decoder = self.decoder(maps)
-        resized = {
-            name: interpolate(at_least_float32(value), image_BCHW.shape[-2:], mode="bilinear")
-            for name, value in logits.items()
-        }
-        return Prediction(resized, routing + of_decoder)
+        return Prediction(resized(logits, image_BCHW), routing + of_decoder)
 
     def _attach(self, makers: Mapping[str, MakeAdapter | None]) -> None:
         wanted = {key: sites_of(make) for key, make in makers.items() if make is not None}
@@ -129,6 +125,15 @@ class MultiTaskNetwork(nn.Module):
                     f"{key}.sites names {name!r}, but {encoder} has the sites {', '.join(known)}; "
                     "choose among these."
                 )
+
+
+def resized(logits: Mapping[str, Tensor], image_BCHW: Tensor) -> dict[str, Tensor]:
+    """Logits_BCHW by task at the images' size, in 32 bits or more."""
+    size = image_BCHW.shape[-2:]
+    return {
+        name: interpolate(at_least_float32(value), size, mode="bilinear")
+        for name, value in logits.items()
+    }
 
 
 def sites_of(make: MakeAdapter) -> Sequence[str]:

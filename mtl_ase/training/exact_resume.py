@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import lightning.pytorch as pl
-import numpy as np
 import torch
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.optim.lr_scheduler import LambdaLR
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.seeds import seed_from
 from mtl_ase.data import DataModule
 from mtl_ase.training.csv_log import CSVLog
 
@@ -21,8 +21,7 @@ PROGRESS = "data_progress"
 
 def seed_everything_at(seed: int, batch: int, rank: int) -> None:
     """Seed torch on all devices from (seed, batch, rank), an independent stream for each."""
-    state = np.random.SeedSequence((seed, batch, rank)).generate_state(1, np.uint64)
-    torch.manual_seed(int(state[0] >> np.uint64(1)))
+    torch.manual_seed(seed_from(seed, batch, rank))
 
 
 def training_steps(trainer: pl.Trainer) -> int:

@@ -17,13 +17,13 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from mtl_ase.balance import Balance, FixedWeights, GradientRule, joined_mean
+from mtl_ase.balance import Balance, FixedWeights, GradientRule
 from mtl_ase.base.bounds import Count, Seed
 from mtl_ase.base.errors import UserError
 from mtl_ase.data import Batch
 from mtl_ase.evaluation import EvalProtocol, Reference
 from mtl_ase.evaluation.scorer import TRAINING, Scorer
-from mtl_ase.launch.world import num_processes, share_buffers
+from mtl_ase.launch.world import joined_mean, num_processes, share_buffers
 from mtl_ase.losses import Regulariser
 from mtl_ase.model import MultiTaskNetwork, Routing
 from mtl_ase.tasks import Task

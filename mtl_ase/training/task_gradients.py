@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import lightning.pytorch as pl
 import torch
-from torch import Tensor, distributed, nn
+from torch import Tensor, nn
 
 from mtl_ase.balance import GradientRule
-from mtl_ase.balance.balance import joined_mean
-from mtl_ase.launch.world import num_processes
+from mtl_ase.launch.world import average, joined_mean
 from mtl_ase.model import MultiTaskNetwork, Routing
 from mtl_ase.model.routing import DECODER
 
@@ -57,7 +56,7 @@ class TaskGradients:
         self.jacobian_TP = torch.empty(0)
         self.losses_T = torch.empty(0)
         self.of_regularisers: dict[nn.Parameter, Tensor] = {}
-        self.views: dict[str, Tensor] = {}
+        self.views: dict[nn.Parameter, Tensor] = {}
 
     def parameter_blocks(self) -> Tensor:
         """The block_P of every element, on the CPU: those of the adapters; all else is one more."""
@@ -81,12 +80,12 @@ class TaskGradients:
             self.jacobian_TP = first.new_zeros(num_tasks, self.num_elements)
             self.losses_T = torch.zeros(num_tasks, device=first.device)
             self.of_regularisers = {}
-        columns, self.views = self._columns(), {}
-        for name, parameter in self.in_passes.items():
+        columns = self._columns()
+        for parameter in self.in_passes.values():
             view = parameter.detach().expand(len(self.tasks), *parameter.shape).requires_grad_()
             view.register_post_accumulate_grad_hook(_add_to(columns[parameter]))
-            self.views[name] = view
-        return self.views
+            self.views[parameter] = view
+        return {name: self.views[parameter] for name, parameter in self.in_passes.items()}
 
     def add_losses(self, losses_T: Tensor, rows: Sequence[int]) -> None:
         """Add the losses of a batch, and the rows of what is not used in passes of single tasks.
@@ -119,7 +118,7 @@ class TaskGradients:
             routers = self._routers(routed)
             if slope_TBLE is None or not routers:
                 continue
-            used = [self._used(parameter) for parameter in routers]
+            used = [self.views.get(parameter, parameter) for parameter in routers]
             grads = torch.autograd.grad(
                 routed.logits_TBLE, used, slope_TBLE, retain_graph=True, allow_unused=True
             )
@@ -169,12 +168,10 @@ class TaskGradients:
 
     def _joined(self, scale: float) -> tuple[Tensor, Tensor]:
         """Jacobian and losses, means over all processes; in place, as the Jacobian is large."""
-        divisor = scale * num_processes()
         for value in (self.jacobian_TP, self.losses_T):
-            if num_processes() > 1:
-                distributed.all_reduce(value)
-            if divisor != 1:
-                value /= divisor
+            average(value)
+            if scale != 1:
+                value /= scale
         return self.jacobian_TP, self.losses_T
 
     def _weigh_private(self, weights_T: Tensor) -> None:
@@ -204,20 +201,13 @@ class TaskGradients:
         part = self.decoder if routed.site == DECODER else self.encoder
         return [p for p in part.routers_of(routed) if p.requires_grad]
 
-    def _used(self, parameter: nn.Parameter) -> Tensor:
-        """The tensor that the pass used for a parameter: its view, if there is one."""
-        for name, viewed in self.in_passes.items():
-            if viewed is parameter:
-                return self.views[name]
-        return parameter
-
 
 def _add_to(column: Tensor) -> Callable[[Tensor], None]:
     """Moves a view's gradient to the Jacobian at once, so that there are never two of all."""
 
     def add(view: Tensor) -> None:
         assert view.grad is not None
-        column.add_(view.grad.flatten(1) if view.ndim > 1 else view.grad[:, None])
+        column.add_(view.grad.reshape(column.shape))
         view.grad = None
 
     return add

@@ -20,6 +20,7 @@ from mtl_ase.balance import FixedWeights, GradientRule
 from mtl_ase.build import build_module, build_network, build_tasks, forget_weights
 from mtl_ase.config import CONFIGS
 from mtl_ase.machine.cpu_speed import prepare_device
+from mtl_ase.model.network import resized
 from mtl_ase.tasks import Task
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.training import MultiTaskModule
@@ -117,17 +118,17 @@ class Step:
         maps, _routing = self.network.encoder(self.image_BCHW)
         features = list(maps[-1].unbind())
         logits, _ = self.network.decoder([features])
-        named = self._task_losses(logits)
+        named = self._task_losses(resized(logits, self.image_BCHW))
         losses = [weight * named[name] for name, weight in self.weights.items()]
         heads = self.network.decoder.of_tasks()
+        shared = [p for p in self.network.encoder.parameters() if p.requires_grad]
         autojac.mtl_backward(
             losses,
             features=features,
             tasks_params=[heads[name] for name in self.weights],
-            shared_params=[p for p in self.network.encoder.parameters() if p.requires_grad],
+            shared_params=shared,
             parallel_chunk_size=1,
         )
-        shared = [p for p in self.network.encoder.parameters() if p.requires_grad]
         autojac.jac_to_grad(shared, aggregator)
         self._update()
 
@@ -139,13 +140,8 @@ class Step:
         return self.sum.weighted(self._task_losses(logits)), extra, routing
 
     def _task_losses(self, logits: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        size = self.image_BCHW.shape[-2:]
-        resized = {
-            name: nn.functional.interpolate(value, size, mode="bilinear")
-            for name, value in logits.items()
-        }
         losses = cast(Mapping[str, nn.Module], self.module.losses)
-        return {name: losses[name](resized[name], self.labels[name]) for name in self.weights}
+        return {name: losses[name](logits[name], self.labels[name]) for name in self.weights}
 
     def _update(self) -> None:
         nn.utils.clip_grad_norm_(self.trained, CLIP)
