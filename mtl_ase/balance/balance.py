@@ -6,18 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from mtl_ase.balance.kept_precision import KeptPrecision
 from mtl_ase.base.errors import UserError
 from mtl_ase.launch.world import joined_mean, num_processes
 
 
-class Balance(nn.Module, ABC):
+class Balance(KeptPrecision, ABC):
     """From the losses of the tasks to the loss that is minimised.
 
-    A rule sees every loss times the weight of its task. What it remembers is in buffers, what it
-    learns in parameters; both are in checkpoints. A task whose loss is exactly 0 has no labelled
-    pixel in the batch: a rule leaves it out.
+    A rule sees every loss times the weight of its task. What it remembers is in buffers, which keep
+    their precision, and what it learns in parameters; both are in checkpoints. A task whose loss is
+    exactly 0 has no labelled pixel in the batch: a rule leaves it out.
 
     Args:
         weights: of the tasks by name, in the order of the task axis.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from mtl_ase.balance.kept_precision import KeptPrecision
 
 
-class EpochMeans(nn.Module):
+class EpochMeans(KeptPrecision):
     """Each task's mean loss over the batches of an epoch that have labels of it.
 
     Args:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Self
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -28,8 +28,7 @@ class GradientRule(Balance):
     """A rule on the Jacobian: row t is the gradient of task t in all shared parameters.
 
     The gradients come from one backward pass of the plain sum (`TaskGradients`), so the parameters
-    that only one task uses get the gradient of their own loss. What a rule remembers keeps its
-    precision where a module is cast to fewer bits, as by `trainer.precision=bf16-true`.
+    that only one task uses get the gradient of their own loss.
 
     Args:
         weights: of the tasks by name, in the order of the task axis.
@@ -57,17 +56,6 @@ class GradientRule(Balance):
             losses_T: their losses.
             rows: their places among all tasks, for rules that remember something of each.
         """
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        before = dict(self._buffers)
-        super()._apply(fn, recurse)
-        for name, value in before.items():
-            moved = self._buffers[name]
-            if value is None or moved is None:
-                continue
-            if torch.promote_types(value.dtype, moved.dtype) != moved.dtype:
-                self._buffers[name] = value.to(moved.device)
-        return self
 
 
 class GramianRule(GradientRule):

@@ -157,3 +157,14 @@ def trained_by_all(module):
     """Names of the trained parameters that all tasks share."""
     shared = set(module.gradients.shared)
     return [n for n, parameter in module.network.named_parameters() if parameter in shared]
+
+
+def test_what_a_rule_remembers_keeps_its_bits(build, name):
+    """Where the module is cast, as by trainer.precision=bf16-true."""
+    module = build(name)
+    step(module, batch_for(module))
+    remembered = dict(module.balance.named_buffers())
+    before = {key: value.clone() for key, value in remembered.items()}
+    module.bfloat16()
+    same(dict(module.balance.named_buffers()), before)
+    assert next(module.network.parameters()).dtype == torch.bfloat16
