@@ -6,10 +6,8 @@ Legend: T tasks.
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 
@@ -25,13 +23,13 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_module, build_network, build_tasks, check_part
 from mtl_ase.config import CONFIGS
 from tests.model.batches import make_batch
+from tests.pages import ROOT, files_of, run_in, small_run, written
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:.*no `val_dataloader`"),
     pytest.mark.filterwarnings("ignore:.*treespec, LeafSpec"),
 ]
-ROOT = Path(__file__).parents[2]
 PATH = ROOT / "docs" / "balancing.md"
 PAGE = PATH.read_text()
 ROWS = {
@@ -42,7 +40,7 @@ ROWS = {
 }
 """Equation, paper, file, need and memory of every rule of the table."""
 RULES = sorted(path.stem for path in (CONFIGS / "balance").glob("*.yaml"))
-FILES = dict(re.findall(r"^`([\w/]+\.\w+)`:\n```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+FILES = files_of(PAGE)
 COMMANDS = re.findall(r"^python (\w+\.py .*?)(?:    #.*)?$", PAGE, re.MULTILINE)
 OWN = [command for command in COMMANDS if command.startswith("my_train.py")]
 TRUSTED = ("my_balance.",)
@@ -53,14 +51,8 @@ STEPS, MEMORY = 4, 0.75
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A user's folder with the files of the page, whose modules can be imported."""
-    root = tmp_path_factory.mktemp("user")
-    for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(root)
+    with written(FILES, tmp_path_factory.mktemp("user"), ["my_balance"]) as root:
         yield root
-    sys.modules.pop("my_balance", None)
 
 
 @pytest.fixture
@@ -257,27 +249,6 @@ def test_the_page_names_what_a_rule_has():
 @pytest.mark.slow
 @pytest.mark.parametrize("command", OWN)
 def test_the_commands_train(folder, tmp_path, command):
-    small = [
-        "data.generator.num_train=4",
-        "data.generator.num_val=2",
-        f"data.root={tmp_path / 'scenes'}",
-        "data.generator.size=[64,64]",
-        "data.image_size=[64,64]",
-        "data.batch_size=2",
-        "data.num_workers=0",
-        "trainer=cpu",
-        "trainer.max_steps=3",
-        "report.num_sheets=1",
-        f"run_dir={tmp_path / 'run'}",
-    ]
-    done = subprocess.run(
-        [sys.executable, *shlex.split(command), *small],
-        cwd=folder,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    run_in(folder, [*shlex.split(command), *small_run(tmp_path)])
     assert (tmp_path / "run" / "DONE").exists()
     assert "_target_: my_balance" in (tmp_path / "run" / "config.yaml").read_text()

@@ -5,13 +5,13 @@ from __future__ import annotations
 import lightning.pytorch as pl
 import pytest
 import torch
-from timm.layers.attention import Attention
 from torch.utils.data import DataLoader
 
 from mtl_ase.balance import Combined, GradientRule
 from mtl_ase.data.sample import Window
 from mtl_ase.training.exact_resume import seed_everything_at
 from tests.model.batches import make_batch
+from tests.training.jacobians import slow_rows, stir
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
@@ -89,16 +89,9 @@ def build(tiny_module):
 
     def make(*overrides):
         module = tiny_module(TASKS, NO_REGULARISER, *overrides)
-        for part in module.modules():
-            if isinstance(part, Attention):
-                part.fused_attn = False  # as in training on CPUs
         weights = {name: task.weight for name, task in module.tasks.items()}
         module.balances = torch.nn.ModuleList([Seen(weights)])
-        generator = torch.Generator().manual_seed(1)
-        with torch.no_grad():
-            for parameter in module.network.parameters():
-                if parameter.requires_grad:
-                    parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+        stir(module)
         tasks = module.scorer.tasks
         return module, [make_batch(tasks, count=2, seed=seed) for seed in range(BATCHES)]
 
@@ -113,11 +106,7 @@ def slow_jacobian(module, batches):
         seed_everything_at(module.seed, number, 0)
         logits, _ = module.network(batch.image_BCHW)
         losses = {n: loss(logits[n], batch.labels[n]) for n, loss in module.losses.items()}
-        rows = [
-            torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True)
-            for loss in module.balance.weighted(losses)
-        ]
-        total_TP += torch.stack([torch.cat([grad.flatten() for grad in row]) for row in rows])
+        total_TP += slow_rows(module.balance.weighted(losses), shared)
     return total_TP / len(batches)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 from hydra.errors import InstantiationException
-from timm.layers.attention import Attention
 
 from mtl_ase.balance import Combined, FixedWeights, GradientRule
 from mtl_ase.build import build_module, build_network, build_tasks, forget_weights
 from mtl_ase.config import CONFIGS
 from mtl_ase.training.task_gradients import TaskGradients
 from tests.model.batches import make_batch
+from tests.training.jacobians import slow_rows, stir
 
 FILES = (CONFIGS / "model" / "adapter").glob("*.yaml")
 ADAPTERS = sorted(path.stem for path in FILES if path.stem != "none")
@@ -47,15 +47,7 @@ def build(composed, tiny):
         tasks = build_tasks(config)
         forget_weights(config)
         module = build_module(config, tasks, build_network(config, tasks)).to(dtype)
-        for part in module.modules():
-            if isinstance(part, Attention):
-                part.fused_attn = False  # as in training on CPUs
-        generator = torch.Generator().manual_seed(1)
-        with torch.no_grad():
-            for parameter in module.network.parameters():
-                if parameter.requires_grad:
-                    noise = torch.randn(parameter.shape, generator=generator, dtype=dtype)
-                    parameter += 0.05 * noise
+        stir(module)
         return module, make_batch(module.scorer.tasks, count=4)
 
     return make
@@ -69,13 +61,7 @@ def losses_of(module, batch, views=None):
 
 
 def slow_jacobian(module, batch, shared):
-    """Row t is the gradient of task t's loss, from a backward pass of its own."""
-    losses_T, _ = losses_of(module, batch)
-    rows = [
-        torch.autograd.grad(loss, shared, retain_graph=True, materialize_grads=True)
-        for loss in losses_T
-    ]
-    return torch.stack([torch.cat([grad.flatten() for grad in row]) for row in rows])
+    return slow_rows(losses_of(module, batch)[0], shared)
 
 
 class Sum(GradientRule):

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import shlex
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -23,10 +20,10 @@ from mtl_ase.model.adapters import Adapter
 from tests.model.adapters import network_properties, properties
 from tests.model.adapters.cases import TINY, WIDTHS, Case, build_network
 from tests.model.adapters.network_properties import losses_of
+from tests.pages import ROOT, files_of, run_in, small_run, written
 
-ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "adding_an_adapter.md").read_text()
-FILES = dict(re.findall(r"^`([\w/]+\.\w+)`:\n```\w+\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE))
+FILES = files_of(PAGE)
 COMMANDS = re.findall(r"^python (my_train\.py .*)$", PAGE, re.MULTILINE)
 TRUSTED = ("my_adapters.", "my_encoders.", "my_decoders.")
 OVERRIDES = ["model/adapter=task_weighted"]
@@ -35,15 +32,9 @@ OVERRIDES = ["model/adapter=task_weighted"]
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A user's folder with the files of the page, whose modules can be imported."""
-    root = tmp_path_factory.mktemp("user")
-    for name, text in FILES.items():
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(root)
+    modules = ("my_adapters", "my_encoders", "my_decoders")
+    with written(FILES, tmp_path_factory.mktemp("user"), modules) as root:
         yield root
-    for name in ("my_adapters", "my_encoders", "my_decoders"):
-        sys.modules.pop(name, None)
 
 
 @pytest.fixture(scope="module")
@@ -140,36 +131,11 @@ def test_the_table_names_what_an_adapter_has():
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [c for c in COMMANDS if " -m " not in c])
 def test_the_commands_train(folder, tmp_path, command):
-    small = [
-        "data.generator.num_train=4",
-        "data.generator.num_val=2",
-        f"data.root={tmp_path / 'scenes'}",
-        "data.generator.size=[64,64]",
-        "data.image_size=[64,64]",
-        "data.batch_size=2",
-        "data.num_workers=0",
-        "trainer=cpu",
-        "trainer.max_steps=3",
-        "report.num_sheets=1",
-        f"run_dir={tmp_path / 'run'}",
-    ]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     score = (
         "import sys; from mtl_ase.commands import evaluate; "
         "evaluate(sys.argv[1:], trusted=('my_adapters.', 'my_encoders.', 'my_decoders.'))"
     )
-    for arguments in (
-        [*shlex.split(command), *small],
-        ["-c", score, f"run={tmp_path / 'run'}"],
-    ):
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=folder,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stderr
+    run_in(folder, [*shlex.split(command), *small_run(tmp_path)])
+    run_in(folder, ["-c", score, f"run={tmp_path / 'run'}"])
     assert (tmp_path / "run" / "DONE").exists()
     assert "_target_: my_" in (tmp_path / "run" / "config.yaml").read_text()
