@@ -217,9 +217,13 @@ def test_a_run_whose_folder_is_taken_away_says_so(train: Train, tmp_path: Path, 
 
 
 def _kill_a_worker(_: Path) -> None:
-    workers = multiprocessing.active_children()
-    assert workers
-    os.kill(next(child.pid for child in workers if child.pid), signal.SIGKILL)
+    """Kill one and wait for its death, unreaped: torch's handler of SIGCHLD raises here.
+
+    Anywhere later it could raise inside C++ code that then ends the whole process.
+    """
+    worker = next(child.pid for child in multiprocessing.active_children() if child.pid)
+    os.kill(worker, signal.SIGKILL)
+    os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
 
 
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
