@@ -17,6 +17,7 @@ class RunFiles:
         environment: package versions, git revision, fingerprint of the data (JSON).
         log: losses and scores by step (CSV).
         router_log: gate weights and token shares by step, layer, task and expert (CSV).
+        gradient_log: cosines and lengths of the tasks' gradients by step and layer (CSV).
         output_log: stdout and stderr of a training that a search started.
         wandb_id: the run id of Weights & Biases.
         checkpoints: folder of the checkpoints.
@@ -41,6 +42,7 @@ class RunFiles:
         self.environment = folder / "environment.json"
         self.log = folder / "metrics.csv"
         self.router_log = folder / "router.csv"
+        self.gradient_log = folder / "gradients.csv"
         self.output_log = folder / "output.log"
         self.wandb_id = folder / "wandb_id"
         self.checkpoints = folder / "checkpoints"
@@ -71,6 +73,11 @@ class RunFiles:
     def routers_figure(self) -> Path:
         """Heat map of the gate weights by layer, task and expert."""
         return self.figures / "routers.png"
+
+    @property
+    def gradients_figure(self) -> Path:
+        """Heat maps of the cosines of the tasks' gradients, over steps and over layers."""
+        return self.figures / "gradients.png"
 
 
 def run_of(checkpoint: Path) -> RunFiles:

@@ -60,7 +60,7 @@ class RunFolder(RunFiles):
         """Reject files of a run without environment.json, which every run writes first."""
         if self.environment.is_file():
             return
-        for file in (self.config, self.log, self.metrics, self.router_log):
+        for file in (self.config, self.log, self.metrics, self.router_log, self.gradient_log):
             if os.path.lexists(file):
                 raise UserError(
                     f"run_dir={self.path} holds a {file.name} that no run wrote; choose another "

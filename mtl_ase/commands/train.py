@@ -33,7 +33,7 @@ from mtl_ase.evaluation import ConstantPredictor
 from mtl_ase.launch.launch_checks import check_launch
 from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
-from mtl_ase.report import draw_losses, draw_routers, print_results, write_sheets
+from mtl_ase.report import draw_gradients, draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.training import MultiTaskModule
 
 TRIVIAL_IMAGES = 256
@@ -102,6 +102,7 @@ def _report(
     write_sheets(module.network, tasks, data, folder.predictions, config.report.num_sheets)
     draw_losses(folder.log, folder.losses_figure)
     draw_routers(folder.router_log, folder.routers_figure)
+    draw_gradients(folder.gradient_log, folder.gradients_figure)
     print_results(columns, module.scorer)
     print(f"run folder: {folder.path}")
 

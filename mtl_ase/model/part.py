@@ -20,6 +20,10 @@ class NetworkPart(nn.Module, ABC):
     def components(self) -> dict[str, list[nn.Parameter]]:
         """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
 
+    @abstractmethod
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters by layer, in the order of the forward pass."""
+
     def embeddings(self) -> Sequence[nn.Parameter]:
         """Parameters that are no weights of a layer, and get no weight decay and no Muon."""
         return []

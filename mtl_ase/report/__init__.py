@@ -1,6 +1,6 @@
 """Reports: tables on the terminal, contact sheets, figures, files of an evaluation."""
 
-from mtl_ase.report.figures import draw_losses, draw_routers
+from mtl_ase.report.figures import draw_gradients, draw_losses, draw_routers
 from mtl_ase.report.legend import draw_legend
 from mtl_ase.report.scores import refuse_links, write_scores
 from mtl_ase.report.sheets import compose_sheet, network_predictions, picture_rows, write_sheets
@@ -8,6 +8,7 @@ from mtl_ase.report.table import print_comparison, print_results, print_scores, 
 
 __all__ = [
     "compose_sheet",
+    "draw_gradients",
     "draw_legend",
     "draw_losses",
     "draw_routers",

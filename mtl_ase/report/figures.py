@@ -1,6 +1,6 @@
-"""Figures of a run: losses over steps, gate weights by router and expert.
+"""Figures of a run: losses, gate weights by router and expert, cosines of gradients.
 
-Legend: N routers, T tasks, E experts.
+Legend: N routers, T tasks, E experts, K pairs of tasks, S logged steps, L layers.
 """
 
 from __future__ import annotations
@@ -62,6 +62,48 @@ def draw_routers(log: Path, path: Path) -> None:
         axes.set_yticks(range(len(routers)), _labels(routers))
     panels[0].set_ylabel("layer")
     figure.colorbar(picture, ax=panels, label="mean gate weight")
+    _save(figure, path)
+
+
+def draw_gradients(log: Path, path: Path) -> None:
+    """Plot the cosines between the tasks' gradients; no file without rows.
+
+    To the left those of all that is shared, over steps; to the right their means over the logged
+    steps, by layer. Red is a conflict; grey is not known.
+
+    Args:
+        log: the run's gradients.csv.
+        path: the image file to write.
+    """
+    rows = _read(log)
+    if not rows:
+        return
+    steps = list(dict.fromkeys(row["step"] for row in rows))
+    layers = list(dict.fromkeys(row["layer"] for row in rows))
+    pairs = list(dict.fromkeys((row["task"], row["other"]) for row in rows))
+    cosine_KSL = np.full((len(pairs), len(steps), len(layers)), np.nan)
+    for row in rows:
+        pair = pairs.index((row["task"], row["other"]))
+        place = pair, steps.index(row["step"]), layers.index(row["layer"])
+        cosine_KSL[place] = float(row["cosine"])
+    known_KL = np.isfinite(cosine_KSL).sum(1)
+    mean_KL = np.where(known_KL, np.nansum(cosine_KSL, 1) / np.maximum(known_KL, 1), np.nan)
+    size = (4.6 + 0.12 * len(steps) + 0.3 * len(layers), 1.9 + 0.26 * len(pairs))
+    figure = Figure(figsize=size, layout="constrained")
+    ratios = {"width_ratios": (max(2, 0.12 * len(steps)), max(2, 0.3 * len(layers)))}
+    over_steps, by_layer = figure.subplots(1, 2, sharey=True, gridspec_kw=ratios)
+    for axes, values in ((over_steps, cosine_KSL[:, :, 0]), (by_layer, mean_KL)):
+        axes.set_facecolor("#bbbbbb")
+        picture = axes.imshow(values, aspect="auto", cmap="RdBu", vmin=-1, vmax=1)
+    names = [" and ".join(pair).replace("_", " ") for pair in pairs]
+    over_steps.set_yticks(range(len(pairs)), names, fontsize=8)
+    shown = range(0, len(steps), max(1, len(steps) // 5))
+    over_steps.set_xticks(shown, [steps[place] for place in shown], fontsize=8)
+    over_steps.set_xlabel("step")
+    over_steps.set_title("all shared parameters", fontsize=10)
+    by_layer.set_xticks(range(len(layers)), layers, rotation=90, fontsize=8)
+    by_layer.set_title("by layer, mean over steps", fontsize=10)
+    figure.colorbar(picture, ax=[over_steps, by_layer], label="cosine of the gradients")
     _save(figure, path)
 
 

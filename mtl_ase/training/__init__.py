@@ -5,6 +5,7 @@ from mtl_ase.training.best_checkpoint import BestCheckpoint
 from mtl_ase.training.checkpoint_files import CheckpointFiles
 from mtl_ase.training.csv_log import CSVLog
 from mtl_ase.training.ema import EMA
+from mtl_ase.training.gradient_log import GradientLog
 from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
@@ -23,6 +24,7 @@ __all__ = [
     "CSVLog",
     "CheckpointFiles",
     "Cosine",
+    "GradientLog",
     "LastCheckpoint",
     "MultiTaskModule",
     "Poly",

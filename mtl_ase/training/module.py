@@ -193,7 +193,7 @@ class MultiTaskModule(pl.LightningModule):
         if balance.uses_gradients:
             views = self.gradients.begin(batch_index % self.trainer.accumulate_grad_batches == 0)
         logits, routing = self.network(batch.image_BCHW, views)
-        losses = self._losses(logits, batch, stage)
+        losses = self.stage_losses(logits, batch, stage)
         total = balance(losses)
         extra = total.new_zeros(())
         if routing and self.regularisers:
@@ -337,7 +337,7 @@ class MultiTaskModule(pl.LightningModule):
         weighted = [weight * loss for weight, loss in zip(weights, losses.values(), strict=True)]
         return torch.stack(weighted).sum()
 
-    def _losses(
+    def stage_losses(
         self, logits: Mapping[str, Tensor], batch: Batch, stage: Stage
     ) -> dict[str, Tensor]:
         """The losses of the tasks that are learned in a stage."""
@@ -354,7 +354,7 @@ class MultiTaskModule(pl.LightningModule):
     def _look_again(self, batch: Batch, before: Mapping[str, Tensor]) -> None:
         seed_everything_at(self.seed, self.trainer.fit_loop.total_batch_idx, self.global_rank)
         stage, rule = self.plan.at(self.global_step - 1), self.balance_at(self.global_step - 1)
-        after = self._losses(self.network(batch.image_BCHW).logits, batch, stage)
+        after = self.stage_losses(self.network(batch.image_BCHW).logits, batch, stage)
         values = (rule.weighted(losses).detach() for losses in (before, after))
         rule.look_again(*map(joined_mean, values))
 

@@ -5,21 +5,19 @@ Legend: T tasks, E experts.
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
 
-from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.bounds import Positive
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.model import Routing
-from mtl_ase.training.log_files import explained
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.routing_callback import RoutingCallback
+from mtl_ase.training.step_rows import StepRows
 
 COLUMNS = ("step", "layer", "site", "task", "expert", "gate", "share")
 
@@ -43,7 +41,7 @@ class RouterLog(RoutingCallback):
     """
 
     def __init__(self, folder: str | Path, every_n_steps: Positive = 100) -> None:
-        self.path = RunFiles(Path(folder)).router_log
+        self.rows = StepRows(RunFiles(Path(folder)).router_log, COLUMNS)
         self.every_n_steps = every_n_steps
         self.last: Sequence[Routing] = []
         self.saved: list[dict[str, Any]] = []
@@ -51,7 +49,7 @@ class RouterLog(RoutingCallback):
 
     def state_dict(self) -> dict[str, Any]:
         """The step of the last rows, and the statistics of the last batch, if not yet logged."""
-        return {"written": self.written, "last": statistics(self.last) or self.saved}
+        return {"written": self.written, "last": self._known()}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the statistics of the checkpoint."""
@@ -60,15 +58,7 @@ class RouterLog(RoutingCallback):
     @rank_zero_only
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Drop rows that were written after the checkpoint, even if no step is left to train."""
-        if not self.path.is_file():
-            return
-        head, *rows = self.path.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
-        complete = [row for row in rows if row.endswith("\n")]  # a kill may truncate the last one
-        kept = [row for row in complete if int(row.split(",", 1)[0]) <= self.written]
-        if kept:
-            write_atomically(self.path, "".join([head, *kept]).encode())
-        else:
-            self.path.unlink()
+        self.rows.drop_after(self.written)
 
     def on_routing(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, routing: Sequence[Routing]
@@ -87,20 +77,20 @@ class RouterLog(RoutingCallback):
 
     def _write(self, step: int, pl_module: pl.LightningModule) -> None:
         tasks = list(cast(MultiTaskModule, pl_module).tasks)
-        new = not self.path.exists()
-        with explained(self.path), self.path.open("a", newline="") as file:
-            writer = csv.writer(file, lineterminator="\n")  # a resumed run reads and keeps rows
-            if new:
-                writer.writerow(COLUMNS)
-            for router in statistics(self.last) or self.saved:
-                for number, task in enumerate(tasks):
-                    row = number % len(router["gate"])  # a router may be the same for all tasks
-                    pairs = zip(router["gate"][row], router["share"][row], strict=True)
-                    for expert, (gate, share) in enumerate(pairs):
-                        values = (f"{gate:.6f}", f"{share:.6f}")
-                        where = (step, router["layer"], router["site"])
-                        writer.writerow((*where, task, expert, *values))
+        self.rows.append(row for router in self._known() for row in _rows(step, router, tasks))
         self.last, self.saved, self.written = [], [], step
+
+    def _known(self) -> list[dict[str, Any]]:
+        return statistics(self.last) or self.saved
+
+
+def _rows(step: int, router: dict[str, Any], tasks: Sequence[str]) -> Iterator[Sequence[object]]:
+    for number, task in enumerate(tasks):
+        row = number % len(router["gate"])  # a router may be the same for all tasks
+        pairs = zip(router["gate"][row], router["share"][row], strict=True)
+        for expert, (gate, share) in enumerate(pairs):
+            values = (f"{gate:.6f}", f"{share:.6f}")
+            yield (step, router["layer"], router["site"], task, expert, *values)
 
 
 def statistics(routing: Sequence[Routing]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mtl_ase.balance import GradientRule
+from mtl_ase.balance.gradient_rule import gramian
 from mtl_ase.launch.world import average, joined_mean
 from mtl_ase.model import MultiTaskNetwork, Routing
 from mtl_ase.model.routing import DECODER
@@ -127,6 +128,21 @@ class TaskGradients:
                     grad = grad.sum(0) if grad.ndim > parameter.ndim else grad
                     before = self.of_regularisers.get(parameter)
                     self.of_regularisers[parameter] = grad if before is None else before + grad
+
+    def gramians(self) -> dict[str, Tensor]:
+        """The products of the tasks' gradients, (T, T), over what is shared in every layer.
+
+        Of the means over all processes, on the CPU in 64 bits; layers without anything shared are
+        left out.
+        """
+        average(self.jacobian_TP)
+        columns = self._columns()
+        layers = {**self.encoder.layers(), **self.decoder.layers()}
+        parts = {
+            name: [gramian(columns[p]) for p in parameters if p in columns]
+            for name, parameters in layers.items()
+        }
+        return {name: torch.stack(products).sum(0) for name, products in parts.items() if products}
 
     def put(self, rule: GradientRule, scale: float) -> Tensor:
         """Put the rule's gradient into the parameters.

@@ -15,6 +15,7 @@ from mtl_ase.build import build_data, build_tasks
 from mtl_ase.evaluation import Scorer
 from mtl_ase.report import (
     compose_sheet,
+    draw_gradients,
     draw_losses,
     draw_routers,
     print_results,
@@ -100,6 +101,23 @@ def test_routers_are_drawn_from_the_log(tmp_path: Path) -> None:
     assert len(np.unique(drawn)) > 10
 
 
+def test_cosines_are_drawn_from_the_log(tmp_path: Path) -> None:
+    """Rows of a task without labels may be missing."""
+    log = tmp_path / "gradients.csv"
+    rows = [
+        f"{step},{layer},{task},edge,{cosine},1,2"
+        for step, cosine in ((0, 0.5), (50, -0.5))
+        for layer in ("all", "block 0", "block 1")
+        for task in ("semseg", "human_parts")
+        if step or task == "semseg"
+    ]
+    log.write_text("step,layer,task,other,cosine,task_norm,other_norm\n" + "\n".join(rows) + "\n")
+    draw_gradients(log, tmp_path / "gradients.png")
+    drawn = cv2.imread(str(tmp_path / "gradients.png"))
+    assert drawn is not None
+    assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 10
+
+
 @pytest.mark.parametrize("text", [None, "", "step,val/loss\n3,1.5\n"])
 def test_without_a_log_nothing_is_drawn(tmp_path: Path, text: str | None) -> None:
     if text is not None:
@@ -107,6 +125,7 @@ def test_without_a_log_nothing_is_drawn(tmp_path: Path, text: str | None) -> Non
     draw_losses(tmp_path / "log.csv", tmp_path / "losses.png")
     if not text:
         draw_routers(tmp_path / "log.csv", tmp_path / "routers.png")
+        draw_gradients(tmp_path / "log.csv", tmp_path / "gradients.png")
     assert not list(tmp_path.glob("*.png"))
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from mtl_ase.build import build_module, build_network, build_tasks
+from tests.training.jacobians import small
 
 
 @pytest.fixture
@@ -14,7 +15,7 @@ def tiny_module(composed, tiny, monkeypatch):
 
     def make(*overrides):
         torch.manual_seed(0)
-        config = composed(*tiny, *overrides)
+        config = composed(*small(tiny, overrides), *overrides)
         tasks = build_tasks(config)
         module = build_module(config, tasks, build_network(config, tasks))
         module.logged = {}

@@ -8,6 +8,15 @@ import torch
 from timm.layers.attention import Attention
 from torch import Tensor, nn
 
+RESNETS = ("experiment=mtl_resnet18", "experiment=mtan", "experiment=cross_stitch")
+OF_THE_VIT = ("model.encoder.weights", "model.encoder.options", "size.head")
+
+
+def small(tiny: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """The options that make the network of these overrides small."""
+    resnet = any(override in RESNETS for override in overrides)
+    return [option for option in tiny if not (resnet and option.startswith(OF_THE_VIT))]
+
 
 def slow_rows(losses_T: Tensor, shared: Sequence[Tensor]) -> Tensor:
     """Row t is the gradient of task t's loss, from a backward pass of its own."""

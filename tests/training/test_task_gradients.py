@@ -11,7 +11,7 @@ from mtl_ase.build import build_module, build_network, build_tasks, forget_weigh
 from mtl_ase.config import CONFIGS
 from mtl_ase.training.task_gradients import TaskGradients
 from tests.model.batches import make_batch
-from tests.training.jacobians import slow_rows, stir
+from tests.training.jacobians import slow_rows, small, stir
 
 FILES = (CONFIGS / "model" / "adapter").glob("*.yaml")
 ADAPTERS = sorted(path.stem for path in FILES if path.stem != "none")
@@ -27,8 +27,6 @@ NETWORKS = [
     ["experiment=mlore", "model.decoder.num_blocks=1"],
     ["experiment=fgmoe_decoder"],
 ]
-RESNETS = ("experiment=mtl_resnet18", "experiment=mtan", "experiment=cross_stitch")
-OF_THE_VIT = ("model.encoder.weights", "model.encoder.options", "size.head")
 TASKS = ("semseg", "normals", "edge")
 TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-12}
 NAMED = ("ase_finegrained", "mtl_lora", "smola", "lora", "mtl_resnet18")
@@ -40,10 +38,8 @@ def build(composed, tiny):
     """Builds the module of overrides with weights that are nowhere 0, and a made batch of four."""
 
     def make(*overrides, dtype=torch.float64):
-        resnet = overrides[0].startswith(RESNETS)
-        small = [option for option in tiny if not (resnet and option.startswith(OF_THE_VIT))]
         torch.manual_seed(0)
-        config = composed(*small, *overrides, f"tasks=[{','.join(TASKS)}]")
+        config = composed(*small(tiny, overrides), *overrides, f"tasks=[{','.join(TASKS)}]")
         tasks = build_tasks(config)
         forget_weights(config)
         module = build_module(config, tasks, build_network(config, tasks)).to(dtype)

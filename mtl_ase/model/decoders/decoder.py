@@ -29,3 +29,7 @@ class Decoder(NetworkPart):
     def components(self) -> dict[str, list[nn.Parameter]]:
         """All parameters by component."""
         return {"decoder": list(self.parameters())}
+
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """A decoder is one layer."""
+        return {"decoder": list(self.parameters())}

@@ -94,6 +94,10 @@ class Encoder(NetworkPart):
         """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
         return {"backbone": list(self.parameters())}
 
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """Parameters by layer; without layers of its own, an encoder is one."""
+        return {"encoder": list(self.parameters())}
+
     def backbone_state(self) -> dict[str, Tensor]:
         """The backbone's weights by the names of the library it came from, without adapters."""
         return {}

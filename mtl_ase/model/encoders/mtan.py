@@ -74,6 +74,14 @@ class MTAN(ResNetEncoder):
         attention = [*self.masks.parameters(), *self.refinements.parameters()]
         return {"backbone": list(self.trunk.parameters()), "attention": attention}
 
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """Those of the trunk, each with the masks and the refinement after it."""
+        layers = self.trunk.layers()
+        for attention in (self.masks, self.refinements):
+            for name, part in zip(list(layers)[1:], attention, strict=False):
+                layers[name] += part.parameters()
+        return layers
+
     def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """The masks of every task."""
         by_task = zip(*cast(Iterable[Iterable[nn.Module]], self.masks), strict=True)

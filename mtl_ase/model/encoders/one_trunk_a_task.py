@@ -103,6 +103,15 @@ class OneTrunkATask(Encoder):
         trunks = list(self.trunks.parameters())
         return {"backbone": trunks, self.component: list(self.units.parameters())}
 
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """Those of the trunks, each with the unit after it."""
+        of_trunks = [trunk.layers() for trunk in cast(Iterable[DilatedResNet18], self.trunks)]
+        names = zip(of_trunks[0], self.units, strict=True)
+        return {
+            name: [p for layers in of_trunks for p in layers[name]] + list(unit.parameters())
+            for name, unit in names
+        }
+
     def learning_rates(self) -> Mapping[nn.Parameter, float]:
         """The units learn faster than the trunks, which are trained already."""
         return dict.fromkeys(self.units.parameters(), self.unit_lr_factor)

@@ -77,6 +77,13 @@ class DilatedResNet18(ResNet):  # type: ignore[misc]  # torchvision is untyped
         map_BDHW: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(x_BCHW))))
         return map_BDHW
 
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """The parameters of the stem and of layer1 to layer4."""
+        stem = [*self.conv1.parameters(), *self.bn1.parameters()]
+        layers = [self.layer1, self.layer2, self.layer3, self.layer4]
+        named = {f"layer{number}": list(part.parameters()) for number, part in enumerate(layers, 1)}
+        return {"stem": stem, **named}
+
     def backbone_state(self) -> dict[str, Tensor]:
         """Weights and batch norms' statistics, as `weights` takes them."""
         state: dict[str, Tensor] = self.state_dict()

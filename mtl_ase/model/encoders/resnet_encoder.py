@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
 from mtl_ase.model.encoders.resnet import STRIDE, WIDTHS, DilatedResNet18
@@ -39,6 +39,10 @@ class ResNetEncoder(Encoder):
         """One feature map_TBDHW, the same for every task; there are no routers."""
         map_BDHW = self.trunk(image_BCHW)
         return [map_BDHW.expand(self.num_tasks, *map_BDHW.shape)], []
+
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """Those of the trunk."""
+        return self.trunk.layers()
 
     def backbone_state(self) -> dict[str, Tensor]:
         """The trunk's weights by torchvision's names."""

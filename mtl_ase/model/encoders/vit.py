@@ -240,6 +240,11 @@ class ViTEncoder(Encoder):
             counted[adapter.component] += [p for p in adapter.parameters() if p not in routers]
         return {name: parameters for name, parameters in counted.items() if parameters}
 
+    def layers(self) -> dict[str, list[nn.Parameter]]:
+        """What comes before the blocks, and the blocks with their adapters."""
+        blocks = {f"block {index}": list(b.parameters()) for index, b in enumerate(self.blocks)}
+        return {"embedding": list(self.vit.parameters()), **blocks}
+
     def embeddings(self) -> Sequence[nn.Parameter]:
         """Position embedding, class and register tokens, and the adapters' tables."""
         own = (self.vit.pos_embed, self.vit.cls_token, self.vit.reg_token)

@@ -1,0 +1,173 @@
+"""Comparisons of methods: one run for every method and seed, their results in one table.
+
+The table is the state: a run that has a row is done, in whatever folder it was; so a comparison
+goes on from its table alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_network, build_tasks, forget_weights
+from mtl_ase.config import CONFIGS, run_once
+from mtl_ase.launch.child_training import (
+    STOP_EXIT_CODES,
+    TRAIN_SCRIPT,
+    quoted,
+    shell_exit_code,
+    start_training,
+)
+from mtl_ase.sweeps import Job
+
+FACTS = ("method", "seed", "steps", "trained", "megabytes")
+"""The columns before the scores: trained parameters and the most memory of the process."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """What is compared with each other.
+
+    Attributes:
+        group: the config group that holds one file for every method.
+        baseline: the method that costs and gains are relative to.
+        base: overrides that all methods share.
+        left_out: files of the group that are no method of their own.
+    """
+
+    group: str
+    baseline: str
+    base: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+    def methods(self) -> list[str]:
+        """All methods: the baseline, then the others by name."""
+        found = sorted(path.stem for path in (CONFIGS / self.group).glob("*.yaml"))
+        others = [name for name in found if name not in (self.baseline, *self.left_out)]
+        return [self.baseline, *others]
+
+    def overrides(self, method: str, given: Sequence[str]) -> list[str]:
+        """The overrides of a method's config: the field's, the method's and the user's own."""
+        return [*self.base, f"{self.group}={method}", *given]
+
+
+FIELDS = {
+    "balancing": Field("balance", "fixed", ("experiment=ase_finegrained",)),
+    "adapters": Field("model/adapter", "lora", ("experiment=ase_finegrained",), ("none",)),
+}
+
+
+class Comparison:
+    """Runs a field's methods and collects what they reach.
+
+    Args:
+        field: what is compared.
+        folder: holds results.csv and the run folders.
+        given: overrides for all runs, e.g. `setting=scenes`.
+
+    Raises:
+        UserError: results.csv is of a comparison with other overrides.
+    """
+
+    def __init__(self, field: Field, folder: Path, given: Sequence[str]) -> None:
+        self.field, self.folder, self.given = field, folder, list(given)
+        self.results = folder / "results.csv"
+        self.settings = folder / "overrides.yaml"
+        self._check_settings()
+
+    def run(self, methods: Iterable[str], seeds: Iterable[int]) -> list[Job]:
+        """Train what has no row yet, seed by seed, one after another.
+
+        Returns:
+            The runs that failed; the others go on.
+
+        Raises:
+            SystemExit: a run was stopped by a signal, so the comparison stops too.
+        """
+        wanted = [(method, seed) for seed in seeds for method in methods]
+        done = {(row["method"], int(row["seed"])) for row in read_results(self.results)}
+        failed = []
+        for method, seed in wanted:
+            if (method, seed) in done:
+                continue
+            overrides = [*self.field.overrides(method, self.given), f"seed={seed}"]
+            job = Job(tuple(overrides), self.folder / "runs" / f"{method}-{seed}")
+            megabytes = _train(job)
+            if job.is_done:
+                self._add(method, seed, megabytes, job)
+            else:
+                failed.append(job)
+        return failed
+
+    def _add(self, method: str, seed: int, megabytes: int, job: Job) -> None:
+        trained = run_once(trained_parameters, self.field.overrides(method, self.given))
+        facts = (method, seed, _last_step(job), trained, megabytes)
+        row = dict(zip(FACTS, map(str, facts), strict=True))
+        scores = job.metrics().items()
+        row |= {key: "" if value is None else f"{value:.6g}" for key, value in scores}
+        write_results(self.results, [*read_results(self.results), row])
+
+    def _check_settings(self) -> None:
+        content = OmegaConf.to_yaml(OmegaConf.create(self.given))
+        if self.settings.is_file() and self.settings.read_text(encoding="utf-8") != content:
+            before = " ".join(OmegaConf.load(self.settings))
+            raise UserError(
+                f"{self.folder} holds a comparison with other overrides ({before or 'none'}); give "
+                "the same ones, or another output=DIR."
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.settings, content.encode())
+
+
+def trained_parameters(config: DictConfig) -> int:
+    """How many parameters the network of a config trains."""
+    forget_weights(config)
+    network = build_network(config, build_tasks(config))
+    return sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def read_results(path: Path) -> list[dict[str, str]]:
+    """The rows of a results.csv; none if there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_results(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Write a results.csv; a score that a run lacks stays empty."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    lines = [columns, *([row.get(column, "") for column in columns] for row in rows)]
+    text = "".join(",".join(line) + "\n" for line in lines)
+    write_atomically(path, text.encode())
+
+
+def _train(job: Job) -> int:
+    """Train in a child process; the most memory that it used, in MiB."""
+    job.folder.mkdir(parents=True, exist_ok=True)
+    job.clear_failure()
+    print(f"{job.folder}", flush=True)
+    output = job.files.output_log
+    command = [str(TRAIN_SCRIPT), *job.overrides, f"run_dir={quoted(job.folder)}", "resume=auto"]
+    with output.open("wb") as file:
+        process = start_training(command, stdout=file, stderr=file)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    code = shell_exit_code(process.returncode)
+    if code in STOP_EXIT_CODES:
+        raise SystemExit(code)
+    if not job.is_done:
+        job.mark_failed(f"exit code {code}", output.read_text(encoding="utf-8", errors="replace"))
+    return int(usage.ru_maxrss // 1024)
+
+
+def _last_step(job: Job) -> int:
+    with job.files.log.open(newline="", encoding="utf-8") as file:
+        return max(int(row["step"]) for row in csv.DictReader(file))
