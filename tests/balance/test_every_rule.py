@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 
 import lightning.pytorch as pl
 import pytest
@@ -30,11 +31,12 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def build(composed, tiny):
-    """Builds the tiny network's module of three tasks with a rule; no weight of it is 0."""
+    """Makes the tiny network's module of three tasks with a rule; no weight of it is 0."""
 
-    def make(name):
+    @functools.cache
+    def built(name):
         torch.manual_seed(0)
         chosen = [f"tasks=[{','.join(TASKS)}]", f"balance={name}", *SINGLE_TASK]
         config = composed("experiment=ase_finegrained", *tiny, *chosen)
@@ -46,7 +48,7 @@ def build(composed, tiny):
                     parameter += 0.05 * torch.randn(parameter.shape)
         return module
 
-    return make
+    return lambda name: copy.deepcopy(built(name))
 
 
 def batch_for(module, *unlabelled):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import lightning.pytorch as pl
 import pytest
 import torch
+from lightning.pytorch.plugins.precision import MixedPrecision
 from torch.utils.data import DataLoader
 
 from mtl_ase.balance import Combined, GradientRule
@@ -194,3 +195,51 @@ def test_the_regulariser_reaches_the_routers_alone(build):
     for parameter, grad in zip(parameters, expected, strict=True):
         torch.testing.assert_close(found[parameter], grad)
     assert not module.gradients.jacobian_TP.any()
+
+
+def train_at(module, scaler=None):
+    """Steps for real, in 16 bits if there is a scaler; how far the weights moved, in one row."""
+    stir(module)
+    batches = [make_batch(module.scorer.tasks, count=2, seed=seed) for seed in range(BATCHES)]
+    before_P = trained_row(module)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        limit_val_batches=0,
+        gradient_clip_val=1.0,
+        logger=False,
+        plugins=[MixedPrecision("16-mixed", "cpu", scaler)] if scaler else [],
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader(batches, batch_size=None))
+    return trained_row(module) - before_P
+
+
+def trained_row(module):
+    trained = [p.detach().flatten() for p in module.network.parameters() if p.requires_grad]
+    return torch.cat(trained)
+
+
+RULES = ["fixed", "nash_mtl", "pcgrad", "db_mtl"]
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_sixteen_bits_with_a_scaler_give_the_weights_of_thirty_two(tiny_module, rule):
+    options = (TASKS, "model/adapter=lora", f"balance={rule}", "optimizer=sgd")
+    expected_P = train_at(tiny_module(*options))
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**8)
+    found_P = train_at(tiny_module(*options), scaler)
+    assert scaler.get_scale() == 2.0**8
+    assert 0 < (found_P - expected_P).norm() < 1e-2 * expected_P.norm()
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of .lr_scheduler.step")
+@pytest.mark.parametrize("rule", RULES)
+def test_steps_that_overflow_are_left_out(tiny_module, rule):
+    """The scaler halves its scale at every step and moves nothing."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0**60)
+    module = tiny_module(TASKS, "model/adapter=lora", f"balance={rule}", "optimizer=sgd")
+    assert not train_at(module, scaler).any()
+    assert scaler.get_scale() == 2.0 ** (60 - BATCHES)
