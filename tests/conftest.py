@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import os
 import runpy
 import subprocess
@@ -70,12 +72,16 @@ def tiny(scenes_root: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def composed() -> Compose:
-    """Composes overrides into the config that train.py would get."""
+    """Composes overrides into the config that train.py would get; known ones are copied."""
 
-    def compose_config(*overrides: str) -> DictConfig:
+    @functools.lru_cache(maxsize=256)
+    def whole(*overrides: str) -> DictConfig:
         register_resolvers()
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            config = compose("train", list(overrides), return_hydra_config=True)
+            return compose("train", list(overrides), return_hydra_config=True)
+
+    def compose_config(*overrides: str) -> DictConfig:
+        config = copy.deepcopy(whole(*overrides))
         HydraConfig.instance().set_config(config)
         with open_dict(config):
             del config["hydra"]

@@ -30,7 +30,7 @@ ROWS += [
     for name in stems("experiment")
     if name not in NOT_NETWORKS | STAGED
 ]
-QUICK = (["experiment=demo", "model/adapter=mtl_lora"], ["experiment=mtan", "setting=scenes"])
+QUICK = (["experiment=demo", "model/adapter=mtl_lora"], ["experiment=stl_vit", "setting=scenes"])
 CASES = [
     pytest.param(row, id=row[-1 if "demo" in row[0] else 0].rpartition("=")[2], marks=marks)
     for row in ROWS

@@ -96,7 +96,7 @@ def test_frozen_or_not(frozen):
 
 @pytest.mark.parametrize("name", NOT_PLAIN)
 def test_what_is_no_plain_vit(name):
-    with pytest.raises(UserError, match=rf"model\.encoder.*{name}"):
+    with torch.device("meta"), pytest.raises(UserError, match=rf"model\.encoder.*{name}"):
         ViTEncoder(["a"], name, (224, 224), pretrained=False)
 
 

@@ -11,7 +11,7 @@ from mtl_ase.build import build_module, build_network, build_tasks, forget_weigh
 from mtl_ase.config import CONFIGS
 from mtl_ase.training.task_gradients import TaskGradients
 from tests.model.batches import make_batch
-from tests.training.jacobians import slow_rows, small, stir
+from tests.training.jacobians import RESNETS, slow_rows, small, stir
 
 FILES = (CONFIGS / "model" / "adapter").glob("*.yaml")
 ADAPTERS = sorted(path.stem for path in FILES if path.stem != "none")
@@ -77,6 +77,10 @@ def fast_jacobian(module, batch, gradients):
     return gradients.jacobian_TP
 
 
+def is_quick(network, dtype):
+    return dtype == torch.float64 and network[0] not in RESNETS
+
+
 def is_named(network):
     return network[-1].rpartition("=")[2] in NAMED
 
@@ -88,7 +92,7 @@ def is_named(network):
             network,
             dtype,
             id=f"{network[-1]}-{dtype}",
-            marks=[] if dtype == torch.float64 or is_named(network) else pytest.mark.slow,
+            marks=[] if is_quick(network, dtype) or is_named(network) else pytest.mark.slow,
         )
         for network in NETWORKS
         for dtype in TOLERANCE

@@ -232,10 +232,12 @@ def test_a_task_does_not_see_the_masks_of_another():
     assert not torch.equal(before[1], after[1])
 
 
-@every_encoder
-def test_eight_images_are_learnt_by_heart(encoder):
+@pytest.mark.parametrize(
+    "name", [n if n == "resnet18" else pytest.param(n, marks=pytest.mark.slow) for n in ENCODERS]
+)
+def test_eight_images_are_learnt_by_heart(name):
     """Two tasks that name every image, each in its own way; units learn 100 times as fast."""
-    network = make_network(encoder, channels={"a": 8, "b": 4}, hidden=32, dropout=0)
+    network = make_network(ENCODERS[name], channels={"a": 8, "b": 4}, hidden=32, dropout=0)
     labels = {"a": torch.arange(8), "b": torch.arange(8) % 4}
     images, factors = make_images(8, (32, 32)), network.encoder.learning_rates()
     groups = [{"params": [p], "lr": 0.02 * factors.get(p, 1)} for p in network.parameters()]
