@@ -21,6 +21,7 @@ from mtl_ase.balance.mgda import MGDA
 from mtl_ase.balance.moco import MoCo
 from mtl_ase.balance.nash_blocks import NashBlocks
 from mtl_ase.balance.nash_mtl import NashMTL
+from mtl_ase.balance.on_maps import OnMaps
 from mtl_ase.balance.pcgrad import PCGrad
 from mtl_ase.balance.rlw import RLW
 from mtl_ase.balance.sdmgrad import SDMGrad
@@ -55,6 +56,7 @@ __all__ = [
     "MoCo",
     "NashBlocks",
     "NashMTL",
+    "OnMaps",
     "PCGrad",
     "SDMGrad",
     "TorchJDWeighting",

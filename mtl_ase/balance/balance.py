@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -27,6 +27,7 @@ class Balance(KeptPrecision, ABC):
         adds_up: whether the total is the plain sum: then no process needs the others' losses.
         uses_gradients: whether the shared parameters' gradients are combined task by task; see
             `GradientRule`.
+        uses_maps: whether the gradients in the encoder's maps are weighed; see `OnMaps`.
         looks_again: whether the rule compares the losses of a batch before and after its step.
         lr_factor: factor on the learning rate of the rule's own parameters.
 
@@ -36,6 +37,7 @@ class Balance(KeptPrecision, ABC):
 
     adds_up = False
     uses_gradients = False
+    uses_maps = False
     looks_again = False
     lr_factor = 1.0
 
@@ -78,6 +80,13 @@ class Balance(KeptPrecision, ABC):
     @abstractmethod
     def total(self, losses_T: Tensor, present_T: Tensor) -> Tensor:
         """The total loss, a scalar, of the tasks that are present."""
+
+    def watch_maps(self, maps: Sequence[Tensor]) -> None:
+        """See the encoder's maps_TBDHW of a batch before the decoder does, the finest first."""
+
+    def last_weights(self) -> Tensor | None:
+        """The tasks' weights_T, where only the backward pass tells; NaN for the absent ones."""
+        return None
 
     def allocate(self, block_P: Tensor) -> None:
         """Make the buffers of a rule on gradients; called once, before checkpoints are loaded.

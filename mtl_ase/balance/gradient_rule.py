@@ -33,10 +33,14 @@ class GradientRule(Balance):
     Args:
         weights: of the tasks by name, in the order of the task axis.
         weigh_private: multiply the gradients of what only one task uses by its weight, too.
+
+    Attributes:
+        only_weighs: whether all that it does is to weigh the tasks, by their gradients' products.
     """
 
     adds_up = True
     uses_gradients = True
+    only_weighs = False
 
     def __init__(self, weights: Mapping[str, float], weigh_private: bool = False) -> None:
         super().__init__(weights)
@@ -60,6 +64,8 @@ class GradientRule(Balance):
 
 class GramianRule(GradientRule):
     """A rule that weighs the tasks by the products of their gradients, and nothing else of them."""
+
+    only_weighs = True
 
     def combine(self, jacobian_TP: Tensor, losses_T: Tensor, rows: Sequence[int]) -> Combined:
         """The sum of the gradients times the rule's weights."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
@@ -76,7 +76,10 @@ class MultiTaskNetwork(nn.Module):
         self.encoder.draw_task_embedding()
 
     def forward(
-        self, image_BCHW: Tensor, by_task: Mapping[str, Tensor] | None = None
+        self,
+        image_BCHW: Tensor,
+        by_task: Mapping[str, Tensor] | None = None,
+        watch_maps: Callable[[Sequence[Tensor]], None] | None = None,
     ) -> Prediction:
         """Logits of all tasks, resized bilinearly to the images' size, and the routing.
 
@@ -84,11 +87,14 @@ class MultiTaskNetwork(nn.Module):
             image_BCHW: bytes or floats in 0..255.
             by_task: weights of each task in place of the encoder's shared ones, for their
                 gradients by task; see `Encoder.used_in_passes`.
+            watch_maps: called with the encoder's maps_TBDHW, the finest first.
         """
         if by_task:
             maps, routing = self.encoder.forward_by_task(image_BCHW, by_task)
         else:
             maps, routing = self.encoder(image_BCHW)
+        if watch_maps is not None:
+            watch_maps(maps)
         logits, of_decoder = self.decoder(maps)
         return Prediction(resized(logits, image_BCHW), routing + of_decoder)
 

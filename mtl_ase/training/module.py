@@ -129,6 +129,12 @@ class MultiTaskModule(pl.LightningModule):
                     "nothing that is trained is shared here; choose an adapter with "
                     "model/adapter=NAME, or balance=fixed."
                 )
+            behind = set(network.decoder.parameters()) & set(self.gradients.shared)
+            if rule.uses_maps and (behind or self.plan.several):
+                raise UserError(
+                    f"{type(rule).__name__} weighs all tasks by gradients in maps of their own, "
+                    "which needs model/decoder=heads and data.stages=null; or choose another rule."
+                )
             if rule.uses_gradients:
                 rule.allocate(self.gradients.parameter_blocks())
         self.planned_steps: int | None = None  # of the checkpoint that is resumed from
@@ -192,7 +198,7 @@ class MultiTaskModule(pl.LightningModule):
         views = None
         if balance.uses_gradients:
             views = self.gradients.begin(batch_index % self.trainer.accumulate_grad_batches == 0)
-        logits, routing = self.network(batch.image_BCHW, views)
+        logits, routing = self.network(batch.image_BCHW, views, balance.watch_maps)
         losses = self.stage_losses(logits, batch, stage)
         total = balance(losses)
         extra = total.new_zeros(())
@@ -247,8 +253,12 @@ class MultiTaskModule(pl.LightningModule):
         In Lightning 2.6 this comes after the last backward pass of the step, with its all-reduce,
         and after the gradients are unscaled, but before they are clipped.
         """
+        weights_T = self.balance.last_weights()
         if self.balance.uses_gradients:
-            self._combine_gradients(cast(GradientRule, self.balance))
+            rule = cast(GradientRule, self.balance)
+            weights_T = self.gradients.put(rule, loss_scale(self.trainer))
+        if weights_T is not None:
+            self._log_task_weights(weights_T)
         if self.stage.number:
             for _, memory in self.memories:
                 memory.shape_gradients()
@@ -344,8 +354,7 @@ class MultiTaskModule(pl.LightningModule):
         learned = {task: self.losses[task] for task in stage.tasks}
         return task_losses(learned, logits, labelled_for(batch, stage))
 
-    def _combine_gradients(self, rule: GradientRule) -> None:
-        weights_T = self.gradients.put(rule, loss_scale(self.trainer))
+    def _log_task_weights(self, weights_T: Tensor) -> None:
         for name, weight in zip(self.tasks, weights_T.tolist(), strict=True):
             if not math.isnan(weight):
                 self.log(f"train/{name}/weight", weight * self.tasks[name].weight)

@@ -18,7 +18,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch.utils.data import DataLoader
 
-from mtl_ase.balance import Balance, GradientRule, GramianRule
+from mtl_ase.balance import Balance, GradientRule, GramianRule, OnMaps
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_module, build_network, build_tasks, check_part
 from mtl_ase.config import CONFIGS
@@ -134,6 +134,7 @@ def test_the_table_has_every_rule(name):
     assert (PATH.parent / link).resolve() == home.resolve()
     assert f"[`{home.name}`]" in file
     kinds = {"Gramian": GramianRule, "Jacobian": GradientRule, "losses": Balance}
+    kinds = {"Gramian of maps": OnMaps, **kinds}
     assert needs == next(need for need, kind in kinds.items() if issubclass(rule, kind))
     assert ("J" in memory) == issubclass(rule, GradientRule)
     assert ("second forward pass" in memory) == rule.looks_again

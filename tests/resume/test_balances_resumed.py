@@ -26,7 +26,7 @@ OPTIONS = {
 RULES = sorted(path.stem for path in (CONFIGS / "balance").glob("*.yaml"))
 REMEMBER_NOTHING = {
     *("fixed", "gls", "nash_mtl", "mgda", "cagrad", "imtl_g", "aligned_mtl", "upgrad", "fairgrad"),
-    *("sdmgrad", "nash_blocks"),
+    *("sdmgrad", "nash_blocks", "on_maps"),
 }
 QUICK = ("dwa", "famo", "achievement", "nash_mtl", "gradvac")
 
