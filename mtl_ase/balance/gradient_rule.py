@@ -58,7 +58,7 @@ class GradientRule(Balance):
             jacobian_TP: gradients of the tasks that have one in this step, the same on all
                 processes; it may be overwritten.
             losses_T: their losses.
-            rows: their places among all tasks, for rules that remember something of each.
+            rows: their places among the rule's tasks, for rules that remember something of each.
         """
 
 
@@ -79,7 +79,7 @@ class GramianRule(GradientRule):
         Args:
             gramian_TS: products <g_t, g_s> of the gradients; none of them is 0 as a whole.
             losses_T: losses of these tasks.
-            rows: their places among all tasks.
+            rows: their places among the rule's tasks.
         """
 
 

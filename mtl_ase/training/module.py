@@ -256,7 +256,7 @@ class MultiTaskModule(pl.LightningModule):
         weights_T = self.balance.last_weights()
         if self.balance.uses_gradients:
             rule = cast(GradientRule, self.balance)
-            weights_T = self.gradients.put(rule, loss_scale(self.trainer))
+            weights_T = self.gradients.put(rule, loss_scale(self.trainer), self.stage.rows)
         if weights_T is not None:
             self._log_task_weights(weights_T)
         if self.stage.number:

@@ -144,7 +144,7 @@ class TaskGradients:
         }
         return {name: torch.stack(products).sum(0) for name, products in parts.items() if products}
 
-    def put(self, rule: GradientRule, scale: float) -> Tensor:
+    def put(self, rule: GradientRule, scale: float, rows: Sequence[int] | None = None) -> Tensor:
         """Put the rule's gradient into the parameters.
 
         With several processes the Jacobian is averaged over all, so they agree.
@@ -152,6 +152,7 @@ class TaskGradients:
         Args:
             rule: the balancing rule.
             scale: the loss scale, 1 but in 16-bit training with a scaler.
+            rows: places of the rule's tasks on the task axis; None: it has all of them.
 
         Returns:
             The rule's weights_T of the tasks, on the CPU; NaN for those without a gradient, and for
@@ -162,10 +163,13 @@ class TaskGradients:
         weights_T = torch.full((len(self.tasks),), torch.nan, dtype=torch.float64)
         if not all(map(math.isfinite, largest_T)):
             return weights_T
-        if rows := [row for row, largest in enumerate(largest_T) if largest]:
-            present_SP = jacobian_TP if len(rows) == len(self.tasks) else jacobian_TP[rows]
-            combined = rule.combine(present_SP, losses_T[rows], rows)
-            weights_T[rows] = combined.weights_T.double()
+        own = range(len(self.tasks)) if rows is None else rows
+        if present := [row for row in own if largest_T[row]]:
+            whole = len(present) == len(self.tasks)
+            present_SP = jacobian_TP if whole else jacobian_TP[present]
+            places = [own.index(row) for row in present]
+            combined = rule.combine(present_SP, losses_T[present], places)
+            weights_T[present] = combined.weights_T.double()
             self._put(combined.direction_P)
         if rule.weigh_private:
             self._weigh_private(weights_T.nan_to_num(1.0))

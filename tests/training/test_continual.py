@@ -137,6 +137,18 @@ def test_a_rule_learns_in_its_own_stage_only(built, optimizer, processes, monkey
         assert moved == {f"balances.{step // 2}.log_variances_T"}
 
 
+@pytest.mark.parametrize("rule", ["gradnorm", "gradvac", "moco", "nash_mtl"])
+def test_rules_on_gradients_know_their_stage(built, rule):
+    """A rule sees the tasks of its stage, counted from 0, and remembers nothing in others."""
+    module = built(f"balance={rule}", stages="[[semseg],[normals,edge]]")
+    watch = fit(module, steps=4)
+    for step, (before, after) in enumerate(zip(watch.states, watch.states[1:], strict=False)):
+        moved = {name for name in changed(before, after) if name.startswith("balances.")}
+        assert all(name.startswith(f"balances.{step // 2}.") for name in moved)
+        assert any("down_RD" in name for name in changed(before, after))
+    assert all(value.isfinite().all() for value in watch.states[-1].values())
+
+
 def test_the_schedule_begins_anew_in_every_stage(built):
     rates = fit(built(), steps=9).rates
     assert rates[:3] == rates[3:6] == rates[6:]
