@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import signal
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,7 +151,11 @@ def write_results(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def _train(job: Job) -> int:
-    """Train in a child process; the most memory that it used, in MiB."""
+    """Train in a child process; the most memory that it used, in MiB.
+
+    Raises:
+        SystemExit: a signal stopped the training, or this process; its state is saved.
+    """
     job.folder.mkdir(parents=True, exist_ok=True)
     job.clear_failure()
     print(f"{job.folder}", flush=True)
@@ -158,7 +163,12 @@ def _train(job: Job) -> int:
     command = [str(TRAIN_SCRIPT), *job.overrides, f"run_dir={quoted(job.folder)}", "resume=auto"]
     with output.open("wb") as file:
         process = start_training(command, stdout=file, stderr=file)
-        _, status, usage = os.wait4(process.pid, 0)
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+        except KeyboardInterrupt:
+            process.send_signal(signal.SIGINT)
+            process.wait()
+            raise SystemExit(128 + signal.SIGINT) from None
     process.returncode = os.waitstatus_to_exitcode(status)
     code = shell_exit_code(process.returncode)
     if code in STOP_EXIT_CODES:
