@@ -21,7 +21,7 @@ class NetworkPart(nn.Module, ABC):
         """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
 
     @abstractmethod
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by layer, in the order of the forward pass."""
 
     def embeddings(self) -> Sequence[nn.Parameter]:

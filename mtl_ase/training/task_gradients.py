@@ -137,7 +137,7 @@ class TaskGradients:
         """
         average(self.jacobian_TP)
         columns = self._columns()
-        layers = {**self.encoder.layers(), **self.decoder.layers()}
+        layers = {**self.encoder.parameters_by_layer(), **self.decoder.parameters_by_layer()}
         parts = {
             name: [gramian(columns[p]) for p in parameters if p in columns]
             for name, parameters in layers.items()

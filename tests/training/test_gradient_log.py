@@ -48,7 +48,7 @@ def slow_cosines(module, batch):
     logits, _ = module.network(batch.image_BCHW)
     losses = module.stage_losses(logits, batch, module.stage)
     network, shared = module.network, set(module.gradients.shared)
-    layers = {**network.encoder.layers(), **network.decoder.layers()}
+    layers = {**network.encoder.parameters_by_layer(), **network.decoder.parameters_by_layer()}
     places = Counter(parameter for parameters in layers.values() for parameter in parameters)
     assert all(places[parameter] == 1 for parameter in shared)
     found = {}

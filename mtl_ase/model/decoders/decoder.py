@@ -30,6 +30,6 @@ class Decoder(NetworkPart):
         """All parameters by component."""
         return {"decoder": list(self.parameters())}
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """A decoder is one layer."""
         return {"decoder": list(self.parameters())}

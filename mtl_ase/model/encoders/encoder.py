@@ -94,7 +94,7 @@ class Encoder(NetworkPart):
         """All parameters by component: backbone, lora, task_embedding, routers, experts, ..."""
         return {"backbone": list(self.parameters())}
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by layer; without layers of its own, an encoder is one."""
         return {"encoder": list(self.parameters())}
 

@@ -74,9 +74,9 @@ class MTAN(ResNetEncoder):
         attention = [*self.masks.parameters(), *self.refinements.parameters()]
         return {"backbone": list(self.trunk.parameters()), "attention": attention}
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """Those of the trunk, each with the masks and the refinement after it."""
-        layers = self.trunk.layers()
+        layers = self.trunk.parameters_by_layer()
         for attention in (self.masks, self.refinements):
             for name, part in zip(list(layers)[1:], attention, strict=False):
                 layers[name] += part.parameters()

@@ -103,9 +103,11 @@ class OneTrunkATask(Encoder):
         trunks = list(self.trunks.parameters())
         return {"backbone": trunks, self.component: list(self.units.parameters())}
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """Those of the trunks, each with the unit after it."""
-        of_trunks = [trunk.layers() for trunk in cast(Iterable[DilatedResNet18], self.trunks)]
+        of_trunks = [
+            trunk.parameters_by_layer() for trunk in cast(Iterable[DilatedResNet18], self.trunks)
+        ]
         names = zip(of_trunks[0], self.units, strict=True)
         return {
             name: [p for layers in of_trunks for p in layers[name]] + list(unit.parameters())

@@ -77,7 +77,7 @@ class DilatedResNet18(ResNet):  # type: ignore[misc]  # torchvision is untyped
         map_BDHW: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(x_BCHW))))
         return map_BDHW
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """The parameters of the stem and of layer1 to layer4."""
         stem = [*self.conv1.parameters(), *self.bn1.parameters()]
         layers = [self.layer1, self.layer2, self.layer3, self.layer4]

@@ -40,9 +40,9 @@ class ResNetEncoder(Encoder):
         map_BDHW = self.trunk(image_BCHW)
         return [map_BDHW.expand(self.num_tasks, *map_BDHW.shape)], []
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """Those of the trunk."""
-        return self.trunk.layers()
+        return self.trunk.parameters_by_layer()
 
     def backbone_state(self) -> dict[str, Tensor]:
         """The trunk's weights by torchvision's names."""

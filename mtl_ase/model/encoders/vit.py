@@ -240,7 +240,7 @@ class ViTEncoder(Encoder):
             counted[adapter.component] += [p for p in adapter.parameters() if p not in routers]
         return {name: parameters for name, parameters in counted.items() if parameters}
 
-    def layers(self) -> dict[str, list[nn.Parameter]]:
+    def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """What comes before the blocks, and the blocks with their adapters."""
         blocks = {f"block {index}": list(b.parameters()) for index, b in enumerate(self.blocks)}
         return {"embedding": list(self.vit.parameters()), **blocks}
