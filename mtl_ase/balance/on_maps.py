@@ -92,8 +92,9 @@ class OnMaps(Balance):
 
     def _weighed(self, grad_TBDHW: Tensor) -> Tensor:
         """The gradients times their weights; if one is not finite, as they are, for a scaler."""
-        gramian_TS = gramian(grad_TBDHW.flatten(1)) / self.scale**2
-        average(gramian_TS)
+        gramian_TS = gramian(grad_TBDHW.flatten(1)).to(grad_TBDHW.device)
+        average(gramian_TS)  # on the device: NCCL knows no other
+        gramian_TS = gramian_TS.cpu() / self.scale**2
         gramian_TS /= num_processes()  # the loss is the processes' mean, and so each gradient
         squares_T = gramian_TS.diagonal()
         if not squares_T.isfinite().all():
@@ -101,7 +102,7 @@ class OnMaps(Balance):
         self.weights_T = torch.full_like(squares_T, torch.nan)
         rows = squares_T.nonzero()[:, 0].tolist()
         if rows:
-            losses_T = joined_mean(self.losses_T.double().cpu())
+            losses_T = joined_mean(self.losses_T).double().cpu()
             self.weights_T[rows] = self.rule.weigh(
                 gramian_TS[rows][:, rows], losses_T[rows], rows
             ).double()
