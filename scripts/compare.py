@@ -5,9 +5,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.config import exit_on_wrong_use
-from mtl_ase.tools.comparison import FIELDS, Comparison, read_results
+from mtl_ase.search.trainings import Trainings
+from mtl_ase.tools.comparison import FIELDS, Comparison
 from mtl_ase.tools.comparison_report import write_report
 
 USAGE = (
@@ -34,8 +37,9 @@ def main(arguments: list[str]) -> None:
     if unknown := set(named) - set(methods):
         raise UserError(f"methods={','.join(sorted(unknown))} is unknown; there are {methods}.")
     comparison = Comparison(FIELDS[what], Path(own["output"]), given)
-    failed = comparison.run(named, map(int, seeds))
-    rows = read_results(comparison.results)
+    with folder_lock(comparison.folder, "output") as lock, Trainings(lock) as train:
+        failed = comparison.run(named, map(int, seeds), train)
+    rows = read_rows(comparison.results)
     if any(row["method"] == FIELDS[what].baseline for row in rows):
         print(write_report(what, comparison.folder, given, rows, own["costs"] == "true"))
     for job in failed:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +9,8 @@ import lightning.pytorch as pl
 import torch
 from rich.console import Console
 
-from mtl_ase.base.atomic_files import write_atomically, write_json
+from mtl_ase.base.atomic_files import write_json
+from mtl_ase.base.csv_rows import write_rows
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.data import DataModule
 from mtl_ase.data.accumulation import limited_batches
@@ -101,9 +100,7 @@ def write_stages(files: RunFiles, module: MultiTaskModule, results: Sequence[Res
         learned += stage.tasks
         known = {key: "" if value is None else f"{value:.8g}" for key, value in scores.items()}
         rows += [[stage.number, stage.end, " ".join(learned), *item] for item in known.items()]
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
-    write_atomically(files.stages, text.getvalue().encode())
+    write_rows(files.stages, COLUMNS, rows)
     headlines = {name: task.headline_key for name, task in module.tasks.items()}
     better = {key: bool(scorer.metric(key).higher_is_better) for key in scorer.headlines}
     found = forgetting(stages, results, headlines, better)

@@ -5,14 +5,13 @@ Legend: N routers, T tasks, E experts, K pairs of tasks, S logged steps, L layer
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-Rows = list[dict[str, str]]
+from mtl_ase.base.csv_rows import Rows, read_rows
 
 
 def draw_losses(log: Path, path: Path) -> None:
@@ -22,7 +21,7 @@ def draw_losses(log: Path, path: Path) -> None:
         log: the run's metrics.csv.
         path: the image file to write.
     """
-    rows = _read(log)
+    rows = read_rows(log)
     columns = [key for key in (rows[0] if rows else ()) if _is_loss(key)]
     if not columns:
         return
@@ -44,7 +43,7 @@ def draw_routers(log: Path, path: Path) -> None:
         log: the run's router.csv, of which the last logged step is shown.
         path: the image file to write.
     """
-    rows = _read(log)
+    rows = read_rows(log)
     if not rows:
         return
     last = [row for row in rows if row["step"] == rows[-1]["step"]]
@@ -75,7 +74,7 @@ def draw_gradients(log: Path, path: Path) -> None:
         log: the run's gradients.csv.
         path: the image file to write.
     """
-    rows = _read(log)
+    rows = read_rows(log)
     if not rows:
         return
     steps = list(dict.fromkeys(row["step"] for row in rows))
@@ -131,13 +130,6 @@ def _labels(routers: list[tuple[str, str]]) -> list[str]:
 
 def _is_loss(key: str) -> bool:
     return key.startswith("train/") and key.endswith("loss")
-
-
-def _read(path: Path) -> Rows:
-    if not path.is_file():
-        return []
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import shlex
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.csv_rows import write_rows
 from mtl_ase.base.folding_table import FoldingTable
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.search.command_line import CommandLine
@@ -53,14 +51,13 @@ def results_table(command_line: CommandLine, ranked: Sequence[Trial]) -> Table:
 def write_trials(command_line: CommandLine, trials: Sequence[Trial]) -> None:
     """Write all trials to `trials.csv`: number, result, values, reason of a failure."""
     keys = sorted(command_line.space)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["trial", command_line.metric, *keys, "failure"])
+    rows = []
     for trial in trials:
         result = "" if trial.result is None else repr(trial.result)
         values = [trial.values[key] for key in keys]
-        writer.writerow([trial.number, result, *values, trial.failure or ""])
-    write_atomically(command_line.folder / "trials.csv", text.getvalue().encode())
+        rows.append([trial.number, result, *values, trial.failure or ""])
+    columns = ["trial", command_line.metric, *keys, "failure"]
+    write_rows(command_line.folder / "trials.csv", columns, rows)
 
 
 def command(command_line: CommandLine, trial: Trial) -> str:

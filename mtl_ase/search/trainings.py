@@ -5,14 +5,17 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.launch.child_training import TRAIN_SCRIPT, quoted, shell_exit_code, start_training
+from mtl_ase.machine.process_memory import megabytes_of
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+PERIOD_S = 0.5
 
 
 class Trainings:
@@ -28,12 +31,15 @@ class Trainings:
     Attributes:
         received: number of the signal that arrived, or None.
         process: the running training, or None.
+        megabytes: most memory (MiB) that the last training's own process held, by looks twice a
+            second; 0 where the system has no /proc.
     """
 
     def __init__(self, lock: int) -> None:
         self.lock = lock
         self.received: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
+        self.megabytes = 0
         self._handlers_before: dict[int, Any] = {}
 
     def __enter__(self) -> Trainings:
@@ -72,11 +78,20 @@ class Trainings:
             )
         if self.received is not None:  # while the process was being started
             self.process.send_signal(self.received)
-        code = self.process.wait()
+        code = self._wait(self.process)
         self.process = None
         if code != 0 and self.received is not None:
             return 128 + self.received
         return shell_exit_code(code)
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> int:
+        self.megabytes = 0
+        while True:
+            try:
+                return process.wait(PERIOD_S)
+            except subprocess.TimeoutExpired:
+                with suppress(OSError):  # no /proc, or it has just ended
+                    self.megabytes = int(megabytes_of(process.pid, "VmHWM"))
 
     def _forward(self, number: int, _: FrameType | None) -> None:
         self.received = number

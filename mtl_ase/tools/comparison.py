@@ -6,26 +6,21 @@ goes on from its table alone.
 
 from __future__ import annotations
 
-import csv
-import os
-import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.csv_rows import read_rows, write_rows
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_network, build_tasks, forget_weights
 from mtl_ase.config import CONFIGS, run_once
-from mtl_ase.launch.child_training import (
-    STOP_EXIT_CODES,
-    TRAIN_SCRIPT,
-    quoted,
-    shell_exit_code,
-    start_training,
-)
+from mtl_ase.launch.child_training import STOP_EXIT_CODES
+from mtl_ase.model import count_parameters
+from mtl_ase.search.trainings import Trainings
 from mtl_ase.sweeps import Job
 
 FACTS = ("method", "seed", "steps", "trained", "megabytes")
@@ -83,8 +78,13 @@ class Comparison:
         self.settings = folder / "overrides.yaml"
         self._check_settings()
 
-    def run(self, methods: Iterable[str], seeds: Iterable[int]) -> list[Job]:
+    def run(self, methods: Iterable[str], seeds: Iterable[int], train: Trainings) -> list[Job]:
         """Train what has no row yet, seed by seed, one after another.
+
+        Args:
+            methods: their names.
+            seeds: of the runs.
+            train: trains in a run folder with overrides; returns the exit code.
 
         Returns:
             The runs that failed; the others go on.
@@ -93,17 +93,23 @@ class Comparison:
             SystemExit: a run was stopped by a signal, so the comparison stops too.
         """
         wanted = [(method, seed) for seed in seeds for method in methods]
-        done = {(row["method"], int(row["seed"])) for row in read_results(self.results)}
+        done = {(row["method"], int(row["seed"])) for row in read_rows(self.results)}
         failed = []
         for method, seed in wanted:
             if (method, seed) in done:
                 continue
             overrides = [*self.field.overrides(method, self.given), f"seed={seed}"]
             job = Job(tuple(overrides), self.folder / "runs" / f"{method}-{seed}")
-            megabytes = _train(job)
+            job.clear_failure()
+            print(job.folder, flush=True)
+            code = train(job.folder, job.overrides)
+            if code in STOP_EXIT_CODES:
+                raise SystemExit(code)
             if job.is_done:
-                self._add(method, seed, megabytes, job)
+                self._add(method, seed, train.megabytes, job)
             else:
+                output = job.files.output_log.read_text(encoding="utf-8", errors="replace")
+                job.mark_failed(f"exit code {code}", output)
                 failed.append(job)
         return failed
 
@@ -113,7 +119,9 @@ class Comparison:
         row = dict(zip(FACTS, map(str, facts), strict=True))
         scores = job.metrics().items()
         row |= {key: "" if value is None else f"{value:.6g}" for key, value in scores}
-        write_results(self.results, [*read_results(self.results), row])
+        rows = [*read_rows(self.results), row]
+        columns = list(dict.fromkeys(key for row in rows for key in row))
+        write_rows(self.results, columns, [[row.get(key, "") for key in columns] for row in rows])
 
     def _check_settings(self) -> None:
         content = OmegaConf.to_yaml(OmegaConf.create(self.given))
@@ -130,54 +138,11 @@ class Comparison:
 def trained_parameters(config: DictConfig) -> int:
     """How many parameters the network of a config trains."""
     forget_weights(config)
-    network = build_network(config, build_tasks(config))
-    return sum(p.numel() for p in network.parameters() if p.requires_grad)
-
-
-def read_results(path: Path) -> list[dict[str, str]]:
-    """The rows of a results.csv; none if there is no file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def write_results(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Write a results.csv; a score that a run lacks stays empty."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    lines = [columns, *([row.get(column, "") for column in columns] for row in rows)]
-    text = "".join(",".join(line) + "\n" for line in lines)
-    write_atomically(path, text.encode())
-
-
-def _train(job: Job) -> int:
-    """Train in a child process; the most memory that it used, in MiB.
-
-    Raises:
-        SystemExit: a signal stopped the training, or this process; its state is saved.
-    """
-    job.folder.mkdir(parents=True, exist_ok=True)
-    job.clear_failure()
-    print(f"{job.folder}", flush=True)
-    output = job.files.output_log
-    command = [str(TRAIN_SCRIPT), *job.overrides, f"run_dir={quoted(job.folder)}", "resume=auto"]
-    with output.open("wb") as file:
-        process = start_training(command, stdout=file, stderr=file)
-        try:
-            _, status, usage = os.wait4(process.pid, 0)
-        except KeyboardInterrupt:
-            process.send_signal(signal.SIGINT)
-            process.wait()
-            raise SystemExit(128 + signal.SIGINT) from None
-    process.returncode = os.waitstatus_to_exitcode(status)
-    code = shell_exit_code(process.returncode)
-    if code in STOP_EXIT_CODES:
-        raise SystemExit(code)
-    if not job.is_done:
-        job.mark_failed(f"exit code {code}", output.read_text(encoding="utf-8", errors="replace"))
-    return int(usage.ru_maxrss // 1024)
+    tasks = build_tasks(config)
+    with torch.device("meta"):  # no memory for its parameters
+        counts = count_parameters(build_network(config, tasks))
+    return sum(count.trainable for count in counts.values())
 
 
 def _last_step(job: Job) -> int:
-    with job.files.log.open(newline="", encoding="utf-8") as file:
-        return max(int(row["step"]) for row in csv.DictReader(file))
+    return max(int(row["step"]) for row in read_rows(job.files.log))

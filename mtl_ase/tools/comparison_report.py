@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import lightning.pytorch as pl
 import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
@@ -23,7 +22,6 @@ from mtl_ase.base.atomic_files import write_json
 from mtl_ase.build import build_tasks
 from mtl_ase.config import run_once
 from mtl_ase.evaluation import Scorer
-from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics.delta_m import delta_m
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
@@ -60,11 +58,11 @@ class Outcome(NamedTuple):
 
 def measure_costs(field: Field, methods: Sequence[str], given: Sequence[str]) -> dict[str, float]:
     """Whole training steps of all methods, timed alternately, over those of the baseline."""
-    steps = {method: run_once(_training_step, field.overrides(method, given)) for method in methods}
+    steps = {method: run_once(TrainingStep, field.overrides(method, given)) for method in methods}
     ways = {method: partial(_run, step) for method, step in steps.items()}
     timings = interleave(ways, range(ROUNDS))
-    medians = {name: statistics.median(timing.seconds) for name, timing in timings.items()}
-    return {name: round(value / medians[field.baseline], 4) for name, value in medians.items()}
+    baseline = timings[field.baseline].median_s
+    return {name: round(timing.median_s / baseline, 4) for name, timing in timings.items()}
 
 
 def directions(config: DictConfig) -> dict[str, bool]:
@@ -206,12 +204,6 @@ def _scores(row: Mapping[str, str], higher_is_better: Mapping[str, bool]) -> dic
 
 def _tensors(scores: Mapping[str, float]) -> dict[str, torch.Tensor]:
     return {key: torch.tensor(value, dtype=torch.float64) for key, value in scores.items()}
-
-
-def _training_step(config: DictConfig) -> TrainingStep:
-    trainer = pl.Trainer(accelerator=config.trainer.accelerator, devices=1, logger=False)
-    prepare_device(trainer)
-    return TrainingStep(config, trainer.strategy.root_device)
 
 
 def _run(step: TrainingStep, _: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.machine.process_memory import megabytes_of
 from mtl_ase.tools.small_training import SMALL, finish, start
 
 PERIOD_S = 0.25
@@ -70,7 +71,7 @@ def _measure(process: subprocess.Popen[bytes], run: RunFiles) -> Iterator[Measur
         step = max(step, _last_step(run.log))
         try:
             files = len(list((proc / "fd").iterdir()))
-            yield Measurement(step, _anonymous_megabytes(proc), files)
+            yield Measurement(step, megabytes_of(process.pid, "RssAnon"), files)
         except FileNotFoundError:  # a file was closed, or the process ended, in between
             continue
 
@@ -78,11 +79,3 @@ def _measure(process: subprocess.Popen[bytes], run: RunFiles) -> Iterator[Measur
 def _last_step(log: Path) -> int:
     rows = log.read_text().splitlines()[1:] if log.is_file() else []
     return int(rows[-1].split(",", 1)[0]) if rows and rows[-1].split(",", 1)[0].isdigit() else -1
-
-
-def _anonymous_megabytes(proc: Path) -> float:
-    """Resident memory of a process that is not backed by files, from its /proc folder."""
-    for line in (proc / "status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) / 1024
-    raise FileNotFoundError(proc)

@@ -221,7 +221,9 @@ def _kill_a_worker(_: Path) -> None:
 
     Anywhere later it could raise inside C++ code that then ends the whole process.
     """
-    worker = next(child.pid for child in multiprocessing.active_children() if child.pid)
+    workers = multiprocessing.active_children()
+    assert workers
+    worker = next(child.pid for child in workers if child.pid)
     os.kill(worker, signal.SIGKILL)
     os.waitid(os.P_PID, worker, os.WEXITED | os.WNOWAIT)
 

@@ -11,6 +11,7 @@ from mtl_ase.balance.gradient_rule import gramian
 from mtl_ase.balance.moco import MoCo
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_module, build_network, build_tasks
+from mtl_ase.model.network import resized
 from tests.model.batches import make_batch
 from tests.training.jacobians import slow_rows, small, stir
 
@@ -42,11 +43,7 @@ def slow(module, batch, rule):
     (map_TBDHW,), _ = module.network.encoder(batch.image_BCHW)
     leaf_TBDHW = map_TBDHW.detach().requires_grad_()
     logits, _ = module.network.decoder([leaf_TBDHW])
-    size = batch.image_BCHW.shape[-2:]
-    logits = {
-        name: torch.nn.functional.interpolate(value, size, mode="bilinear")
-        for name, value in logits.items()
-    }
+    logits = resized(logits, batch.image_BCHW)
     losses_T = module.balance.weighted(losses_of(module, logits, batch))
     rows = torch.stack([torch.autograd.grad(x, leaf_TBDHW, retain_graph=True)[0] for x in losses_T])
     own_TP = rows.sum(0).flatten(1)  # a head reads its own map only

@@ -33,6 +33,10 @@ if behaviour == "waits":
     signal.signal(signal.SIGINT, stop)
     print("ready")
     time.sleep(600)
+if behaviour == "holds":
+    held = bytearray(100 * 2**20)
+    time.sleep(1.5)
+    behaviour = "0"
 if behaviour == "dies":
     os.kill(os.getpid(), signal.SIGKILL)
 sys.exit(int(behaviour))
@@ -130,3 +134,13 @@ def test_any_path_can_be_quoted(name: str) -> None:
     path = Path(name)
     read = OverridesParser.create().parse_override(f"run_dir={quoted(path)}").value()
     assert read == str(path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux's /proc")
+def test_the_most_memory_of_a_training_is_known(tmp_path: Path) -> None:
+    """Of its own process, not of the one that started it."""
+    with folder_lock(tmp_path, "folder") as lock, Trainings(lock) as train:
+        train(tmp_path / "trial", ["holds"])
+        assert 100 < train.megabytes < 200
+        train(tmp_path / "trial", ["0"])
+        assert train.megabytes < 100

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from scipy import stats
 
 from mtl_ase.base.atomic_files import write_json
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.run_files import RunFiles
 from mtl_ase.config import CONFIGS
-from mtl_ase.sweeps import Job
-from mtl_ase.tools import comparison
-from mtl_ase.tools.comparison import FIELDS, Comparison, read_results
+from mtl_ase.search.trainings import Trainings
+from mtl_ase.tools.comparison import FIELDS, Comparison
 from mtl_ase.tools.comparison_report import draw_quality_cost, markdown_table, outcomes
 from tests.conftest import Run
 
@@ -69,38 +71,53 @@ def test_the_table_and_the_picture(tmp_path: Path) -> None:
     assert (tmp_path / "picture.png").stat().st_size > 5000
 
 
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the runs that were started; those of rlw fail, none trains for real."""
-    started = []
+class Fake(Trainings):
+    """Notes which runs are started; those of rlw fail, none trains for real."""
 
-    def train(job: Job) -> int:
-        started.append(job.folder.name)
-        job.folder.mkdir(parents=True)
-        if "rlw" in job.folder.name:
-            job.mark_failed("exit code 1", "out of luck")
-        else:
-            job.files.log.write_text("step,train/loss\n0,2\n3,1\n")
-            write_json(job.files.metrics, {"semseg/miou": 12.5, "delta_m": None})
-            job.files.done.touch()
-        return 321
+    def __init__(self) -> None:
+        self.started: list[str] = []
+        self.megabytes = 321
 
-    monkeypatch.setattr(comparison, "_train", train)
-    return started
+    def __call__(self, run: Path, overrides: Sequence[str]) -> int:
+        """Leave what a training leaves."""
+        self.started.append(run.name)
+        run.mkdir(parents=True)
+        files = RunFiles(run)
+        files.output_log.write_text("out of luck\n")
+        if "balance=rlw" in overrides:
+            return 1
+        files.log.write_text("step,train/loss\n0,2\n3,1\n")
+        write_json(files.metrics, {"semseg/miou": 12.5, "delta_m": None})
+        files.done.touch()
+        return 0
 
 
-def test_only_what_has_no_row_is_trained(tmp_path: Path, trained: list[str]) -> None:
-    first = Comparison(FIELDS["balancing"], tmp_path, SMALL)
-    failed = first.run(["fixed", "rlw"], [0])
+class Stopped(Fake):
+    """A training that SIGTERM ends."""
+
+    def __call__(self, run: Path, overrides: Sequence[str]) -> int:
+        """End at once."""
+        return 143
+
+
+def test_only_what_has_no_row_is_trained(tmp_path: Path) -> None:
+    first, train = Comparison(FIELDS["balancing"], tmp_path, SMALL), Fake()
+    failed = first.run(["fixed", "rlw"], [0], train)
     assert [job.failure for job in failed] == ["out of luck (exit code 1)"]
-    (written,) = read_results(first.results)
+    (written,) = read_rows(first.results)
     assert written["steps"] == "3"
     assert int(written["trained"]) > 0
     assert (written["megabytes"], written["semseg/miou"], written["delta_m"]) == ("321", "12.5", "")
     again = Comparison(FIELDS["balancing"], tmp_path, SMALL)
-    again.run(["fixed", "dwa"], [0, 1])
-    assert trained == ["fixed-0", "rlw-0", "dwa-0", "fixed-1", "dwa-1"]
-    assert len(read_results(first.results)) == 4
+    again.run(["fixed", "dwa"], [0, 1], train)
+    assert train.started == ["fixed-0", "rlw-0", "dwa-0", "fixed-1", "dwa-1"]
+    assert len(read_rows(first.results)) == 4
+
+
+def test_a_signal_ends_a_comparison(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as ended:
+        Comparison(FIELDS["balancing"], tmp_path, SMALL).run(["fixed", "dwa"], [0], Stopped())
+    assert ended.value.code == 143
 
 
 def test_a_comparison_has_one_set_of_overrides(tmp_path: Path) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, cast
 
-import lightning.pytorch as pl
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 from mtl_ase.balance import FixedWeights, GradientRule
 from mtl_ase.config import CONFIGS
-from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.model.network import resized
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
@@ -38,9 +35,7 @@ def benchmark_balance(config: DictConfig) -> dict[str, Any]:
     Returns:
         Medians in seconds, the same over "fixed"; `ratio` is TorchJD's step over our PCGrad's.
     """
-    trainer = pl.Trainer(accelerator=config.trainer.accelerator, devices=1, logger=False)
-    prepare_device(trainer)
-    step = TrainingStep(config, trainer.strategy.root_device)
+    step = TrainingStep(config)
     slowly = TaskGradients(step.network, list(step.weights), in_passes=False)
     fixed = FixedWeights(step.weights)
     ways: dict[str, Callable[[int], None]] = {"fixed": lambda _: step.run(fixed)}
@@ -51,7 +46,7 @@ def benchmark_balance(config: DictConfig) -> dict[str, Any]:
     if (torchjd := _torchjd()) is not None:
         ways["pcgrad, torchjd"] = partial(_step_of_torchjd, step, *torchjd)
     timings = interleave(ways, range(ROUNDS))
-    medians = {name: statistics.median(timing.seconds) for name, timing in timings.items()}
+    medians = {name: timing.median_s for name, timing in timings.items()}
     over_fixed = {name: round(value / medians["fixed"], 3) for name, value in medians.items()}
     other = medians.get("pcgrad, torchjd", medians["pcgrad, T passes"])
     return {

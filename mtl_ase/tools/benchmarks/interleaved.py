@@ -22,6 +22,11 @@ class Timing:
         """Mean milliseconds per call."""
         return 1000 * statistics.fmean(self.seconds)
 
+    @property
+    def median_s(self) -> float:
+        """Median seconds per call."""
+        return statistics.median(self.seconds)
+
 
 def interleave(
     functions: Mapping[str, Callable[[Item], object]],

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
+import lightning.pytorch as pl
 import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from mtl_ase.balance import Balance, GradientRule
 from mtl_ase.build import build_module, build_network, build_tasks, forget_weights
+from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.model import Routing
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule
@@ -25,11 +27,13 @@ class TrainingStep:
     Weights, images and labels are random; the regularisers are those of the config.
 
     Args:
-        config: the whole config; its `model` node is changed.
-        device: where it runs.
+        config: the whole config; its `model` node is changed. It runs on its trainer's device.
     """
 
-    def __init__(self, config: DictConfig, device: torch.device) -> None:
+    def __init__(self, config: DictConfig) -> None:
+        trainer = pl.Trainer(accelerator=config.trainer.accelerator, devices=1, logger=False)
+        prepare_device(trainer)
+        device = trainer.strategy.root_device
         forget_weights(config)
         tasks = build_tasks(config)
         module = build_module(config, tasks, build_network(config, tasks))
