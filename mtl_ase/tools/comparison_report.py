@@ -117,25 +117,22 @@ def markdown_table(found: Sequence[Outcome], baseline: str) -> str:
 
 
 def draw_quality_cost(found: Sequence[Outcome], baseline: str, path: Path) -> None:
-    """Plot gain over cost, a point for every method whose cost was measured."""
-    shown = [outcome for outcome in found if not math.isnan(outcome.cost)]
-    figure = Figure(figsize=(7.2, 5.0), layout="constrained")
-    axes = figure.subplots()
-    axes.axhline(0, color="#cccccc", linewidth=0.8, zorder=0)
-    axes.axvline(1, color="#cccccc", linewidth=0.8, zorder=0)
-    for outcome in shown:
+    """Plot gain and cost side by side, a line for every method, the best on top."""
+    figure = Figure(figsize=(8.0, 1.2 + 0.22 * len(found)), layout="constrained")
+    gains, costs = figure.subplots(1, 2, sharey=True)
+    for place, outcome in enumerate(found):
         colour = "#c23b22" if outcome.method == baseline else "#20639b"
         margin = 0 if math.isnan(outcome.margin) else outcome.margin
-        axes.errorbar(outcome.cost, outcome.gain, margin, fmt="o", color=colour, markersize=4)
-        axes.annotate(
-            outcome.method.replace("_", " "),
-            (outcome.cost, outcome.gain),
-            (5, 3),
-            textcoords="offset points",
-            fontsize=8,
-        )
-    axes.set_xlabel(f"time of a step, relative to {baseline}")
-    axes.set_ylabel(f"delta_m over {baseline}, %")
+        gains.errorbar(outcome.gain, place, xerr=margin, fmt="o", color=colour, markersize=4)
+        costs.plot(outcome.cost, place, "o", color=colour, markersize=4)
+    gains.set_yticks(range(len(found)), [o.method.replace("_", " ") for o in found], fontsize=8)
+    gains.set_ylim(len(found) - 0.5, -0.5)
+    for axes, level in ((gains, 0), (costs, 1)):
+        axes.axvline(level, color="#c23b22", linewidth=0.8, zorder=0)
+        axes.grid(axis="y", color="#eeeeee", zorder=0)
+        axes.set_axisbelow(True)
+    gains.set_xlabel(f"delta_m over {baseline}, %")
+    costs.set_xlabel(f"time of a step, relative to {baseline}")
     figure.savefig(path, dpi=110)
 
 
