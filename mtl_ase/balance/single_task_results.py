@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -31,7 +32,8 @@ def one_each(
         dataset: name of the data set that is learned.
 
     Raises:
-        UserError: the reference is missing, of another data set, or lacks a task.
+        UserError: the reference is missing, of another data set, or lacks a task, or has a result
+            of it that is not above 0 and finite.
     """
     if reference is None:
         raise UserError(
@@ -45,9 +47,9 @@ def one_each(
         )
     found = {key.partition("/")[0]: key for key in reference.values}
     for name in weights:
-        if not reference.values.get(found.get(name, "")):
+        if not 0 < reference.values.get(found.get(name, ""), 0) < math.inf:
             raise UserError(
                 f"balance=achievement compares with single-task results, but the reference has "
-                f"none of {name}; add it to training.reference.values and sources."
+                f"none above 0 of {name}; set it in training.reference.values and sources."
             )
     return {found[name]: float(reference.values[found[name]]) for name in weights}

@@ -141,8 +141,11 @@ def test_goes_on_alike_from_its_state():
     [
         (None, "rooms", r"there are none; choose some with reference=NAME"),
         ({"a/iou": 0.8, "b/iou": 0.6}, "streets", "is of data set streets, not rooms; choose"),
-        ({"a/iou": 0.8}, "rooms", "has none of b; add it to training.reference.values"),
-        ({"a/iou": 0.8, "b/iou": 0.0}, "rooms", "has none of b;"),
+        ({"a/iou": 0.8}, "rooms", "has none above 0 of b; set it in training.reference"),
+        ({"a/iou": 0.8, "b/iou": 0.0}, "rooms", "has none above 0 of b;"),
+        ({"a/iou": 0.8, "b/iou": -0.5}, "rooms", "has none above 0 of b;"),
+        ({"a/iou": 0.8, "b/iou": math.nan}, "rooms", "has none above 0 of b;"),
+        ({"a/iou": 0.8, "b/iou": math.inf}, "rooms", "has none above 0 of b;"),
     ],
 )
 def test_a_reference_that_does_not_fit_is_refused(values, dataset, message):

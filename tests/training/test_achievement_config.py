@@ -27,7 +27,7 @@ def test_achievement_takes_the_reference_of_delta_m(tiny_module):
     [
         (("~reference",), "there are none; choose some with reference=NAME"),
         ((), "is of data set pascal_context, not scenes"),
-        ((SCENES[0], "tasks=[semseg,depth]"), "has none of depth"),
+        ((SCENES[0], "tasks=[semseg,depth]"), "has none above 0 of depth"),
     ],
 )
 def test_achievement_needs_a_reference(tiny_module, overrides, message):
