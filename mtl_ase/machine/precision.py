@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-
 
 def fast_precision() -> str:
     """Lightning's precision name: "bf16-mixed" if the hardware has bfloat16 units, else "32-true".
@@ -11,6 +9,8 @@ def fast_precision() -> str:
     Such hardware is a CUDA GPU from Ampere on, or a CPU with AMX or AVX512-BF16; other hardware
     emulates bfloat16 slowly.
     """
+    import torch  # late: configs are also composed only to be shown
+
     if torch.cuda.is_available():
         return (
             "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"

@@ -21,7 +21,7 @@ ROUNDS = 12
 RULES = ("nash_mtl", "pcgrad", "upgrad")
 
 
-def benchmark_balance(config: DictConfig) -> dict[str, Any]:
+def benchmark(config: DictConfig) -> dict[str, Any]:
     """Whole training steps, timed alternately: forward, backward, rule, clipping, AdamW.
 
     "fixed" is the plain step. A rule's name alone is ours, from one backward pass; "RULE, T passes"

@@ -68,7 +68,7 @@ class Tally:
         return 1000 * statistics.fmean(self.seconds[solver])
 
 
-def benchmark_odsf(config: DictConfig) -> dict[str, Any]:
+def benchmark(config: DictConfig) -> dict[str, Any]:
     """Time thinning and matching per image and threshold, on one core.
 
     Images are the first hundred of the validation split; predictions are made by
