@@ -17,7 +17,7 @@ from mtl_ase.data import Augmentation, DenseDataset
 from mtl_ase.data.labels import Edges, Label, Normals
 from mtl_ase.data.labels.files import read_png
 from mtl_ase.data.stepped_warp import make_stepped_warp
-from mtl_ase.tools.benchmarks import recipe
+from mtl_ase.tools.benchmarks.recipe import benchmark
 from tests.conftest import PASCAL_MINI, Compose
 from tests.data.layout import LABELS
 from tests.data.lineage_steps import (
@@ -110,8 +110,8 @@ def test_every_real_sample_is_the_lineages() -> None:
 def test_real_lines_are_as_thin_as_the_lineages() -> None:
     """Edge pixels at 224: 0.6 to 1.2 % in the lineage, widened about twice as many by default."""
     share = {}
-    for name, augmentation in (("ours", Augmentation(0, 0, (1, 1))), ("theirs", FAITHFUL)):
-        dataset = DenseDataset(PASCAL_MINI, "train", {"edge": Edges()}, (224, 224), augmentation, True)
+    for name, recipe in (("ours", Augmentation(0, 0, (1, 1))), ("theirs", FAITHFUL)):
+        dataset = DenseDataset(PASCAL_MINI, "train", {"edge": Edges()}, (224, 224), recipe, True)
         maps = [dataset[0, index].labels["edge"].numpy() for index in range(0, 240, 8)]
         share[name] = np.mean([(edges == 1).sum() / (edges != 255).sum() for edges in maps])
     assert share["theirs"] < 0.6 * share["ours"]
@@ -182,7 +182,7 @@ def test_half_of_it_is_refused(change: dict[str, object]) -> None:
 def test_what_it_costs_can_be_measured(scenes_root: Path, composed: Compose) -> None:
     small = ("data=scenes", f"data.root={scenes_root}", "data.image_size=[40,40]")
     known = ("num_train=24", "num_val=8", "size=[64,64]", "seed=7")
-    found = recipe.benchmark(composed(*small, *(f"data.generator.{key}" for key in known)))
+    found = benchmark(composed(*small, *(f"data.generator.{key}" for key in known)))
     costs = found["costs"]
     assert found["images"] == 24
     assert costs["fit: % of stretch"] == 0
@@ -192,4 +192,4 @@ def test_what_it_costs_can_be_measured(scenes_root: Path, composed: Compose) -> 
     assert ours < theirs
     assert costs["normals: % of theirs where there is none"] > 0
     with pytest.raises(UserError, match="choose data/augmentation=m3vit"):
-        recipe.benchmark(composed("data/augmentation=atrc"))
+        benchmark(composed("data/augmentation=atrc"))
