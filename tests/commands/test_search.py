@@ -46,7 +46,7 @@ def test_the_direction_follows_from_the_metric(metric: str, direction: str) -> N
         (("metric=semseg/iou", LR), "metric=semseg/iou is not measured; choose one of semseg/miou"),
         (("metric=edge/odsf", LR, "tasks=[semseg]"), "metric=edge/odsf is not measured"),
         (
-            ("metric=delta_m", LR, "setting=scenes"),
+            ("metric=delta_m", LR, "setting=scenes", "reference=paper_stl_resnet18"),
             "delta_m can't be computed: the reference is of",
         ),
         (("metric=val/loss", "training.optimizer.lrr=log(1,2)"), "did you mean"),
