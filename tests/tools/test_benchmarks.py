@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.model.adapters import AdaptiveShared, RoutedExperts, Site
-from mtl_ase.tools.benchmarks import layer, step
+from mtl_ase.tools.benchmarks import layer, odsf, step
 from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate
 from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
 from tests.conftest import Compose
@@ -60,3 +61,19 @@ def test_steps_are_timed(composed: Compose) -> None:
         assert found[precision]["over without experts"].keys() == set(step.MEASURED)
         assert 0 < found[precision]["limit over step"] < 1
     assert config.model.adapter is not None
+
+
+@pytest.mark.parametrize("limit_s", [60.0, 1e-6])
+def test_scipy_s_maximum_matching_is_ours_unless_it_takes_too_long(limit_s: float) -> None:
+    rng, distance = np.random.default_rng(0), 2.5
+    tally, limited = odsf.Tally(), odsf.Limited(limit_s)
+    for _ in range(3):
+        mask_HW, true_HW = rng.random((2, 20, 24)) < 0.2
+        tally.run("ours", odsf.Matching(true_HW, distance).count, mask_HW)
+        limited.run(mask_HW, true_HW, distance)
+    limited.end()
+    if limit_s > 1:
+        assert limited.matches == tally.matches["ours"]
+        assert limited.figures(tally)["fewer_matches_than_ours_at_most"] == 0
+    else:
+        assert limited.figures(tally) == {"maps": 3, "over_the_limit": 3, "limit_s": limit_s}
