@@ -1,6 +1,7 @@
-"""Run a benchmark: `python scripts/bench.py balance|data|odsf|recipe [overrides] [--json FILE]`."""
+"""Run a benchmark: `python scripts/bench.py step [overrides] [--json FILE]`; see --help."""
 
 import json
+import pkgutil
 import sys
 from pathlib import Path
 
@@ -8,29 +9,20 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mtl_ase.commands.options import Options, make_folder
 from mtl_ase.config import exit_on_wrong_use, run_once
-from mtl_ase.tools.benchmarks import (
-    benchmark_balance,
-    benchmark_data,
-    benchmark_odsf,
-    benchmark_recipe,
-)
 
-BENCHMARKS = {
-    "balance": benchmark_balance,
-    "data": benchmark_data,
-    "odsf": benchmark_odsf,
-    "recipe": benchmark_recipe,
-}
+BENCHMARKS = ("balance", "data", "layer", "memory", "odsf", "recipe", "startup", "step")
+"""Modules of mtl_ase.tools.benchmarks."""
 
 if __name__ == "__main__":
     parser = Options(description=__doc__)
-    parser.add_argument("what", choices=sorted(BENCHMARKS))
+    parser.add_argument("what", choices=BENCHMARKS)
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the result to a file")
     given = parser.parse_intermixed_args()
     if given.json is not None:
         exit_on_wrong_use(lambda: make_folder(given.json.parent, "--json"))
-    result = run_once(BENCHMARKS[given.what], given.overrides)
+    benchmark = pkgutil.resolve_name(f"mtl_ase.tools.benchmarks.{given.what}:benchmark")
+    result = run_once(benchmark, given.overrides)
     text = json.dumps(result, indent=1)
     if given.json is not None:
         given.json.write_text(text + "\n", encoding="utf-8")

@@ -8,10 +8,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
+from mtl_ase.commands.options import exit_if_asked_for_help
 from mtl_ase.config import exit_on_wrong_use
 from mtl_ase.search.trainings import Trainings
 from mtl_ase.tools.comparison import FIELDS, Comparison
-from mtl_ase.tools.comparison_report import write_report
 
 USAGE = (
     f"python scripts/compare.py {'|'.join(FIELDS)} [seeds=0,1,2] [methods=NAME,NAME] [output=DIR] "
@@ -21,6 +21,7 @@ USAGE = (
 
 def main(arguments: list[str]) -> None:
     """Train what is missing, then print the table; exit code 1 if a run failed."""
+    exit_if_asked_for_help(arguments, USAGE)
     what, *given = arguments or [""]
     if what not in FIELDS:
         raise UserError(f"usage: {USAGE}")
@@ -36,6 +37,8 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"usage: {USAGE}")
     if unknown := set(named) - set(methods):
         raise UserError(f"methods={','.join(sorted(unknown))} is unknown; there are {methods}.")
+    from mtl_ase.tools.comparison_report import write_report
+
     comparison = Comparison(FIELDS[what], Path(own["output"]), given)
     with folder_lock(comparison.folder, "output") as lock, Trainings(lock) as train:
         failed = comparison.run(named, map(int, seeds), train)

@@ -5,18 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import cv2
-import numpy as np
-from PIL import Image
-
 from mtl_ase.commands.options import Options, make_folder
 from mtl_ase.config import exit_on_wrong_use
-from mtl_ase.data import make_warp
-from mtl_ase.data.labels import Edges
-from mtl_ase.data.labels.thinning import thin
-from mtl_ase.report import compose_sheet
-from mtl_ase.scenes.generation import render_image
-from mtl_ase.tasks import grey
 
 SOURCE_HW, INPUT_HW = (375, 500), (224, 224)
 SCENES = (3, 8)
@@ -25,6 +15,17 @@ DEFAULT = Path(__file__).parents[1] / "docs" / "figures" / "edges_shrunk.png"
 
 def main(path: Path) -> None:
     """Draw one row per scene: edges at full size, resized by nearest neighbour, our target."""
+    import cv2
+    import numpy as np
+    from PIL import Image
+
+    from mtl_ase.data import make_warp
+    from mtl_ase.data.labels import Edges
+    from mtl_ase.data.labels.thinning import thin
+    from mtl_ase.report import compose_sheet
+    from mtl_ase.scenes.generation import render_image
+    from mtl_ase.tasks import grey
+
     make_folder(path.parent, "FILE in")
     rows = []
     for index in SCENES:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mtl_ase.commands import prepare_data
 from mtl_ase.commands.options import Options
 from mtl_ase.config import run_once
 
@@ -19,6 +18,8 @@ if __name__ == "__main__":
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument("--no-pack", action="store_true", help="do not pack the labels")
     given = parser.parse_intermixed_args()
+    from mtl_ase.commands.prepare_data import prepare_data
+
     sys.exit(
         run_once(
             lambda config: prepare_data(config, given.download, given.json, not given.no_pack),

@@ -8,14 +8,15 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.commands.options import exit_if_asked_for_help
 from mtl_ase.config import exit_on_wrong_use
-from mtl_ase.tools.torture import torture
 
 USAGE = "python scripts/torture.py kills=25 [epochs=300] [seed=0] [stops=3] [tmpdir=DIR]"
 
 
 def main(arguments: list[str]) -> None:
     """Print the figures; exit code 1 if the killed run differs from the undisturbed one."""
+    exit_if_asked_for_help(arguments, USAGE)
     given = dict(argument.partition("=")[::2] for argument in arguments)
     numbers = {key: given.pop(key) for key in ("kills", "epochs", "seed", "stops") if key in given}
     tmpdir = given.pop("tmpdir", None)
@@ -23,6 +24,8 @@ def main(arguments: list[str]) -> None:
         raise UserError(f"usage: {USAGE}")
     if tmpdir is not None and not Path(tmpdir).is_dir():
         raise UserError(f"tmpdir={tmpdir} is no folder; make it, or leave it out.")
+    from mtl_ase.tools.torture import torture
+
     with tempfile.TemporaryDirectory() as folder:
         figures = torture(
             Path(folder),

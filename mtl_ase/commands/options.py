@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +17,13 @@ class Options(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and the message."""
         exit_with(f"{message}; {self.prog} --help lists what there is.")
+
+
+def exit_if_asked_for_help(arguments: Sequence[str], usage: str) -> None:
+    """Print the usage and exit with code 0, if -h or --help is among the arguments."""
+    if {"-h", "--help"} & set(arguments):
+        print(f"usage: {usage}")
+        sys.exit(0)
 
 
 def make_folder(path: Path, option: str) -> None:

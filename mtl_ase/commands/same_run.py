@@ -12,6 +12,7 @@ from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import run_of
 from mtl_ase.commands.run_folder import read_resolved
+from mtl_ase.machine.precision import AUTOMATIC
 
 MAY_DIFFER = (
     "model.encoder.weights",
@@ -42,6 +43,20 @@ def check_same_run(checkpoint: Path, config: DictConfig) -> None:
             f"{checkpoint} is of another run ({found}); resume with the same config, or start anew "
             "with another run_dir."
         )
+
+
+def keep_precision(checkpoint: Path, config: DictConfig) -> None:
+    """Go on in the precision that the run was started in, unless another one is asked for.
+
+    Args:
+        checkpoint: a file RUN/checkpoints/NAME.ckpt; RUN/config.yaml is read if it exists.
+        config: the config of the run that resumes; changed.
+    """
+    path = run_of(checkpoint).config
+    asked = OmegaConf.to_container(config.trainer, resolve=False)
+    if path.is_file() and asked["precision"] == AUTOMATIC:  # type: ignore[call-overload, index]
+        saved = OmegaConf.select(read_resolved(path), "trainer.precision")
+        config.trainer.precision = saved or config.trainer.precision
 
 
 def run_identity(config: DictConfig) -> dict[str, Any]:

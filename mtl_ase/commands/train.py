@@ -25,7 +25,7 @@ from mtl_ase.commands.run_checks import (
     check_validation,
 )
 from mtl_ase.commands.run_folder import RunFolder
-from mtl_ase.commands.same_run import check_same_run
+from mtl_ase.commands.same_run import check_same_run, keep_precision
 from mtl_ase.commands.stage_scores import stage_results, write_stages
 from mtl_ase.config import silence_libraries
 from mtl_ase.data import DataModule, collate_training
@@ -59,6 +59,7 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     checkpoint = folder.checkpoint_to_resume(config.resume)
     if checkpoint is not None:
         check_same_run(checkpoint, config)
+        keep_precision(checkpoint, config)
     pl.seed_everything(config.seed, workers=True)
 
     tasks = build_tasks(config, trusted)

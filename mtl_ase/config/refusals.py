@@ -7,17 +7,14 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from lightning.fabric.utilities.exceptions import MisconfigurationException
-
 REFUSALS = (
-    MisconfigurationException,
     ValueError,
     TypeError,
     LookupError,
     AttributeError,
     ImportError,
 )
-"""What libraries raise for invalid values, and for missing optional packages."""
+"""What libraries raise for invalid values, and for missing optional packages; see `_refusals`."""
 HYDRA = "hydra._internal"
 TRAINER = "lightning.pytorch.trainer.trainer"
 COMPOSERS = {"antlr4", "hydra", "omegaconf", "yaml"}
@@ -39,7 +36,7 @@ def is_refused(error: BaseException) -> bool:
     call that failed before it entered the library.
     """
     modules = _trailing(error)
-    return isinstance(error, REFUSALS) and any(
+    return isinstance(error, _refusals(REFUSALS)) and any(
         module.startswith(HYDRA) and not below.startswith(HYDRA)
         for module, below in itertools.pairwise(modules)
     )
@@ -52,8 +49,8 @@ def is_refused_by_trainer(error: BaseException) -> bool:
     """
     modules = _trailing(error)
     return (
-        isinstance(error, MisconfigurationException | ValueError)
-        and modules[:1] == [TRAINER]
+        modules[:1] == [TRAINER]
+        and isinstance(error, _refusals((ValueError,)))
         and not any(module.partition(".")[0] == "torch" for module in modules)
     )
 
@@ -80,6 +77,13 @@ def is_of_folders(error: BaseException) -> bool:
 def is_unknown_name(error: BaseException) -> bool:
     """Whether a module or class does not exist, as opposed to failing during its import."""
     return "pkgutil" in _trailing(error)
+
+
+def _refusals(others: tuple[type[Exception], ...]) -> tuple[type[Exception], ...]:
+    """Lightning's own exception, imported late: it takes seconds; and others."""
+    from lightning.fabric.utilities.exceptions import MisconfigurationException
+
+    return (MisconfigurationException, *others)
 
 
 def _trailing(error: BaseException) -> Sequence[str]:

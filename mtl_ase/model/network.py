@@ -111,7 +111,9 @@ class MultiTaskNetwork(nn.Module):
                     f"of them, e.g. {keys[-1]}.sites=[...]."
                 )
             for key in keys:
-                self.encoder.attach(makers[key](site=site))  # type: ignore[misc]
+                adapter = makers[key](site=site)  # type: ignore[misc]
+                if not (site.shared and adapter.knows_tasks):
+                    self.encoder.attach(adapter)
 
     def _check_sites(self, key: str, names: Sequence[str], known: Sequence[str]) -> None:
         encoder = type(self.encoder).__name__

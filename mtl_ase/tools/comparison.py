@@ -10,16 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.csv_rows import read_rows, write_rows
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import build_network, build_tasks, forget_weights
 from mtl_ase.config import CONFIGS, run_once
 from mtl_ase.launch.child_training import STOP_EXIT_CODES
-from mtl_ase.model import count_parameters
 from mtl_ase.search.trainings import Trainings
 from mtl_ase.sweeps import Job
 
@@ -137,6 +134,11 @@ class Comparison:
 
 def trained_parameters(config: DictConfig) -> int:
     """How many parameters the network of a config trains."""
+    import torch
+
+    from mtl_ase.build import build_network, build_tasks, forget_weights
+    from mtl_ase.model import count_parameters
+
     forget_weights(config)
     tasks = build_tasks(config)
     with torch.device("meta"):  # no memory for its parameters

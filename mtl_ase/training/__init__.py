@@ -9,6 +9,7 @@ from mtl_ase.training.gradient_log import GradientLog
 from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
 from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.parameter_groups import parameter_groups
+from mtl_ase.training.progress import Progress
 from mtl_ase.training.router_alarm import RouterAlarm
 from mtl_ase.training.router_log import RouterLog
 from mtl_ase.training.routing_callback import RoutingCallback
@@ -28,6 +29,7 @@ __all__ = [
     "LastCheckpoint",
     "MultiTaskModule",
     "Poly",
+    "Progress",
     "RouterAlarm",
     "RouterLog",
     "RoutingCallback",

@@ -1,16 +1,17 @@
-"""Detects NaN and infinite losses before the backward pass."""
+"""Detects NaN and infinite losses before they reach the weights."""
 
 from __future__ import annotations
 
 import math
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, distributed
 
 from mtl_ase.launch.world import num_processes
+from mtl_ase.machine.host_copy import HostCopy
 
 Nonfinite = Literal["raise", "skip"]
 SHOWN = 8
@@ -20,8 +21,26 @@ class NonfiniteLoss(ArithmeticError):
     """A loss is NaN or infinite."""
 
 
+class Noted(NamedTuple):
+    """The losses of a batch, which are looked at later."""
+
+    finite: HostCopy
+    total: Tensor
+    losses: Mapping[str, Tensor]
+    step: int
+    image_ids: Sequence[str]
+
+    def describe(self) -> str:
+        """Step, tasks and images of a loss that is not finite."""
+        return f"step {self.step}: {_describe(self.total, self.losses, self.image_ids)}"
+
+
 class FiniteLosses:
-    """Checks every batch's losses before the backward pass.
+    """Checks every batch's losses, on all processes alike.
+
+    With "raise" nothing waits for the GPU in the forward pass: the losses are noted there, and
+    looked at in `check`, when the backward pass is on its way but the weights are as before. With
+    "skip" they are looked at before the backward pass, so the GPU waits for the CPU once a batch.
 
     Args:
         policy: "raise", or "skip" the batch with a warning.
@@ -31,40 +50,61 @@ class FiniteLosses:
     def __init__(self, policy: Nonfinite, max_skipped: int) -> None:
         self.policy, self.max_skipped = policy, max_skipped
         self.skipped = 0
+        self.noted: list[Noted] = []
 
     def accepts(
         self, total: Tensor, losses: Mapping[str, Tensor], step: int, image_ids: Sequence[str]
     ) -> bool:
-        """Whether all losses are finite; with "skip", whether they are on all processes.
+        """Whether a batch is trained on: with "skip", whether its losses are finite.
 
         Raises:
-            NonfiniteLoss: one is not, and the policy is "raise", or too many were skipped.
+            NonfiniteLoss: too many batches were skipped in a row.
         """
-        if self._all_finite(total):
+        total = total.detach()
+        losses = {name: loss.detach() for name, loss in losses.items()}
+        noted = Noted(HostCopy(_all_finite(total)), total, losses, step, image_ids)
+        if self.policy == "raise":
+            self.noted.append(noted)
+            return True
+        if noted.finite.read():
             self.skipped = 0
             return True
-        message = f"step {step}: {_describe(total, losses, image_ids)}"
         self.skipped += 1
-        if self.policy == "raise" or self.skipped > self.max_skipped:
-            raise NonfiniteLoss(
-                f"{message}; the weights are as they were before. Look at these images, lower the "
-                "learning rate, train in 32 bits, or leave such batches out with "
-                "training.nonfinite=skip."
-            )
-        warnings.warn(f"{message}; the batch is left out", stacklevel=2)
+        if self.skipped > self.max_skipped:
+            raise _error(noted)
+        warnings.warn(f"{noted.describe()}; the batch is left out", stacklevel=2)
         return False
 
-    def _all_finite(self, total: Tensor) -> bool:
-        finite = torch.isfinite(total.detach()).int()
-        if self.policy == "skip" and num_processes() > 1:
-            distributed.all_reduce(finite, op=distributed.ReduceOp.MIN)
-        return bool(finite)
+    def check(self) -> None:
+        """Look at the losses noted since the last step, before the weights change.
+
+        Raises:
+            NonfiniteLoss: one is not finite, on any process.
+        """
+        noted, self.noted = self.noted, []
+        for batch in noted:
+            if not batch.finite.read():
+                raise _error(batch)
+
+
+def _all_finite(total: Tensor) -> Tensor:
+    finite = torch.isfinite(total).int()
+    if num_processes() > 1:
+        distributed.all_reduce(finite, op=distributed.ReduceOp.MIN)
+    return finite
+
+
+def _error(noted: Noted) -> NonfiniteLoss:
+    return NonfiniteLoss(
+        f"{noted.describe()}; the weights are as they were before. Look at these images, lower the "
+        "learning rate, train in 32 bits, or leave such batches out with training.nonfinite=skip."
+    )
 
 
 def _describe(total: Tensor, losses: Mapping[str, Tensor], image_ids: Sequence[str]) -> str:
-    if math.isfinite(float(total.detach())):
+    if math.isfinite(float(total)):
         return "a loss of another process is not finite"
-    bad = [name for name, loss in losses.items() if not math.isfinite(float(loss.detach()))]
+    bad = [name for name, loss in losses.items() if not math.isfinite(float(loss))]
     more = f" and {len(image_ids) - SHOWN} more" if len(image_ids) > SHOWN else ""
     return (
         f"the loss of {', '.join(bad) or 'the router'} is not finite on images "

@@ -24,9 +24,10 @@ class LastCheckpoint(Checkpoint):
 
     It saves only between two optimiser steps, after the first one is logged, or after an epoch and
     its validation; logs are flushed first. On SIGTERM, SIGINT, SIGHUP or SLURM's requeue signal in
-    any process, it saves after the current step and ends all processes with exit code 143, 130, 129
-    or 138; the last one also requeues the job. A signal during a validation ends it at once without
-    saving, and the run resumes from the step before the validation.
+    any process, it saves after the current step, or the next one where several processes have to
+    hear of it, and ends all processes with exit code 143, 130, 129 or 138; the last one also
+    requeues the job. A signal during a validation ends it at once without saving, and the run
+    resumes from the step before the validation.
 
     Args:
         path: path of the checkpoint.
@@ -54,7 +55,7 @@ class LastCheckpoint(Checkpoint):
         done = trainer.fit_loop.epoch_loop.batch_progress.current.completed
         if done == 0 or done % trainer.accumulate_grad_batches:
             return
-        step, number = trainer.global_step, listen(trainer).agreed()
+        step, number = trainer.global_step, listen(trainer).agreed_at_last_look()
         due = step % self.every_n_steps == 0 or is_validated_next(trainer, done)
         if number or (due and step != self.saved_step):
             self._save(trainer)
@@ -80,7 +81,7 @@ class LastCheckpoint(Checkpoint):
     ) -> None:
         """Exit at once on a signal, without saving in the middle of a validation."""
         if batch_idx < self.shared_batches:
-            self._stop_on_signal(trainer, listen(trainer).agreed())
+            self._stop_on_signal(trainer, listen(trainer).agreed_at_last_look())
 
     def _save(self, trainer: pl.Trainer) -> None:
         for logger in trainer.loggers:

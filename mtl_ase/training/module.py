@@ -186,11 +186,10 @@ class MultiTaskModule(pl.LightningModule):
         """The batch's loss, and its routing for callbacks; None skips the batch.
 
         With several processes a skipped batch has loss 0 instead, since the gradient all-reduce
-        needs all of them. The check for NaN is the only synchronisation with the device.
+        needs all of them. Nothing here waits for the device, unless `nonfinite` is "skip".
 
         Raises:
-            NonfiniteLoss: the loss is NaN or infinite, and `nonfinite` is "raise", or too many
-                batches were skipped in a row.
+            NonfiniteLoss: too many batches were skipped in a row.
         """
         stage, balance = self.stage, self.balance
         if looking := due(self.memories, stage, self.global_step):
@@ -252,7 +251,11 @@ class MultiTaskModule(pl.LightningModule):
 
         In Lightning 2.6 this comes after the last backward pass of the step, with its all-reduce,
         and after the gradients are unscaled, but before they are clipped.
+
+        Raises:
+            NonfiniteLoss: a loss of the step is NaN or infinite, and `nonfinite` is "raise".
         """
+        self.guard.check()
         weights_T = self.balance.last_weights()
         if self.balance.uses_gradients:
             rule = cast(GradientRule, self.balance)

@@ -15,7 +15,7 @@ import pytest
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
-from mtl_ase.commands.evaluate import runs_in
+from mtl_ase.commands.evaluation_arguments import runs_in
 from mtl_ase.data.labels import Normals
 from mtl_ase.data.pack import build as building
 from mtl_ase.data.pack import find_pack, fingerprint, remove_unused, same_as_files

@@ -14,7 +14,7 @@ import torch
 from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.commands import RunFolder
+from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.training.checkpoint_files import (
     DamagedCheckpoint,

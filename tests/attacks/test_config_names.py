@@ -19,7 +19,7 @@ from omegaconf.errors import InterpolationResolutionError
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
-from mtl_ase.commands import RunFolder
+from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import explain
 from mtl_ase.config.resolvers import _folder_name
 from mtl_ase.data.labels.files import read_mat, read_npy

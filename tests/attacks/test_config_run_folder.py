@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.commands import evaluate
+from mtl_ase.commands.evaluate import evaluate
 from mtl_ase.config import explain
 from tests.conftest import Compose
 

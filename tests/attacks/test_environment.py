@@ -19,7 +19,7 @@ from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_data, build_tasks
-from mtl_ase.commands import RunFolder
+from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import check_same_run
 from mtl_ase.config import run_once
 from mtl_ase.data import collate_training

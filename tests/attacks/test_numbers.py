@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
-from mtl_ase.commands import train
+from mtl_ase.commands.train import train
 from mtl_ase.evaluation import PredictionFiles
 from mtl_ase.metrics import MeanIoU, OdsF, SaliencyIoU
 from mtl_ase.training.finite_losses import NonfiniteLoss

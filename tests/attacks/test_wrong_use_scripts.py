@@ -139,7 +139,7 @@ OF_SCRIPTS: dict[str, tuple[str, list[str], list[str]]] = {
         ["a", "--name=paper_stl_resnet18"],
         ["choose another --name"],
     ),
-    "model_info, option": ("model_info", ["--json"], ["KEY=VALUE"]),
+    "model_info, option": ("model_info", ["--json"], ["--json; ", "--help"]),
     "model_info, image": ("model_info", ["data.image_size=[7,7]"], ["multiple of the patch"]),
     "prepare, option": ("prepare_data", ["--foo"], ["unrecognized arguments: --foo"]),
     "prepare, target": ("prepare_data", ["data._target_=a"], ["outside what configs may build"]),

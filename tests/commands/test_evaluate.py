@@ -13,9 +13,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.commands import RunFolder, evaluate
-from mtl_ase.commands.evaluate import read_arguments, run_config, runs_in
+from mtl_ase.commands.evaluate import evaluate, run_config
+from mtl_ase.commands.evaluation_arguments import read_arguments, runs_in
 from mtl_ase.commands.make_reference import make_reference
+from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.evaluation import Reference
 from tests.conftest import NUM_VAL, SIZE, Run
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from mtl_ase.commands.evaluate import read_arguments, runs_in
+from mtl_ase.commands.evaluation_arguments import read_arguments, runs_in
 from tests.conftest import ROOT, Run
 
 DEADLINE_S = 1800

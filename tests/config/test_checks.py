@@ -14,7 +14,6 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.build import build_tasks
 from mtl_ase.config import check_targets, check_values
 from mtl_ase.config.value_types import accepts
-from mtl_ase.machine.precision import fast_precision
 from mtl_ase.tasks import Task
 
 
@@ -156,26 +155,6 @@ def test_no_task_is_wrong_use(composed: Callable[..., DictConfig]) -> None:
 def test_a_task_under_another_name_is_wrong_use(composed: Callable[..., DictConfig]) -> None:
     with pytest.raises(UserError, match=r"tasks\.edge\.name=border must be edge"):
         build_tasks(composed("+tasks.edge.name=border"))
-
-
-def test_fast_precision_is_one_that_lightning_knows(
-    composed: Callable[..., DictConfig], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert composed().trainer.precision == fast_precision()
-    assert fast_precision() in {"bf16-mixed", "32-true"}
-    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
-    for fast, expected in ((True, "bf16-mixed"), (False, "32-true")):
-        monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda fast=fast, **_: fast)
-        assert fast_precision() == expected
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    for amx, avx, expected in (
-        (True, False, "bf16-mixed"),
-        (False, True, "bf16-mixed"),
-        (False, False, "32-true"),
-    ):
-        monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda amx=amx: amx)
-        monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda avx=avx: avx)
-        assert fast_precision() == expected
 
 
 def test_tasks_are_tasks(composed: Callable[..., DictConfig]) -> None:

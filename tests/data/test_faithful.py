@@ -17,7 +17,7 @@ from mtl_ase.data import Augmentation, DenseDataset
 from mtl_ase.data.labels import Edges, Label, Normals
 from mtl_ase.data.labels.files import read_png
 from mtl_ase.data.stepped_warp import make_stepped_warp
-from mtl_ase.tools.benchmarks import benchmark_recipe
+from mtl_ase.tools.benchmarks.recipe import benchmark
 from tests.conftest import PASCAL_MINI, Compose
 from tests.data.layout import LABELS
 from tests.data.lineage_steps import (
@@ -182,7 +182,7 @@ def test_half_of_it_is_refused(change: dict[str, object]) -> None:
 def test_what_it_costs_can_be_measured(scenes_root: Path, composed: Compose) -> None:
     small = ("data=scenes", f"data.root={scenes_root}", "data.image_size=[40,40]")
     known = ("num_train=24", "num_val=8", "size=[64,64]", "seed=7")
-    found = benchmark_recipe(composed(*small, *(f"data.generator.{key}" for key in known)))
+    found = benchmark(composed(*small, *(f"data.generator.{key}" for key in known)))
     costs = found["costs"]
     assert found["images"] == 24
     assert costs["fit: % of stretch"] == 0
@@ -192,4 +192,4 @@ def test_what_it_costs_can_be_measured(scenes_root: Path, composed: Compose) -> 
     assert ours < theirs
     assert costs["normals: % of theirs where there is none"] > 0
     with pytest.raises(UserError, match="choose data/augmentation=m3vit"):
-        benchmark_recipe(composed("data/augmentation=atrc"))
+        benchmark(composed("data/augmentation=atrc"))

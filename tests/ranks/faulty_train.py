@@ -20,7 +20,7 @@ import torch
 from torch import nn
 
 from mtl_ase.balance import FixedWeights
-from mtl_ase.commands import train
+from mtl_ase.commands.train import train
 from mtl_ase.config import run_main
 from mtl_ase.training import MultiTaskModule
 

@@ -19,7 +19,7 @@ import pytest
 import torch
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.commands import RunFolder
+from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.training.checkpoint_files import (
     DamagedCheckpoint,
     copy_checkpoint,

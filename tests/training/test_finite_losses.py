@@ -19,14 +19,19 @@ def losses(value: float) -> dict[str, torch.Tensor]:
 def test_step_task_and_images_are_named(value):
     guard = FiniteLosses("raise", 10)
     assert guard.accepts(torch.tensor(3.0), GOOD, 0, IDS)
+    guard.check()
     bad = losses(value)
+    assert guard.accepts(sum(bad.values()), bad, 7, IDS)
+    assert guard.accepts(torch.tensor(3.0), GOOD, 7, IDS), "the next batch of the same step"
     with pytest.raises(NonfiniteLoss, match=r"step 7: the loss of edge .* image0, .* and 2 more"):
-        guard.accepts(sum(bad.values()), bad, 7, IDS)
+        guard.check()
 
 
 def test_the_router_is_named_where_all_tasks_are_finite():
+    guard = FiniteLosses("raise", 10)
+    guard.accepts(torch.tensor(float("nan")), GOOD, 0, IDS[:2])
     with pytest.raises(NonfiniteLoss, match="the loss of the router"):
-        FiniteLosses("raise", 10).accepts(torch.tensor(float("nan")), GOOD, 0, IDS[:2])
+        guard.check()
 
 
 def test_batches_are_skipped_up_to_a_bound():

@@ -127,8 +127,9 @@ def test_a_batch_that_several_processes_leave_out_costs_nothing(build, monkeypat
         assert parameter.grad is None or not parameter.grad.any(), name
 
 
-def test_a_loss_that_is_no_number_is_raised_before_the_backward_pass(build):
+def test_a_loss_that_is_no_number_is_raised_before_the_weights_change(build):
     module, batch = build()
     module.losses["edge"] = Broken()
+    module.training_step(batch, 0)["loss"].backward()
     with pytest.raises(NonfiniteLoss, match="the loss of edge is not finite"):
-        module.training_step(batch, 0)
+        module.on_before_optimizer_step(None)

@@ -19,6 +19,7 @@ NETWORKS = [
     *([f"model/adapter={name}"] for name in ADAPTERS),
     ["model/adapter=ase_finegrained", "model.encoder.frozen=false"],
     ["model/adapter=ase_finegrained", "model.encoder.activation_checkpointing=true"],
+    ["model/adapter=ase_finegrained", "model.encoder.branch_block=1"],
     ["model/adapter=lora", "model.encoder.task_embedding=false"],
     ["experiment=mtl_vit"],
     ["experiment=mtl_resnet18"],

@@ -27,10 +27,11 @@ class Site:
         num_layers: number of blocks.
         width_in: D, features of a token that comes in.
         width_out: O, features of a token that goes out.
-        num_tasks: T, length of the task axis.
+        num_tasks: T, length of the task axis; 1 where `shared`.
         grid_hw: rows and columns of the patch tokens.
         num_prefix: class and register tokens, which come before the patch tokens.
         weight_OD: weight of the linear layer; None beside a whole FFN.
+        shared: all tasks share one pass here, so no adapter that knows tasks can stand here.
     """
 
     name: str
@@ -42,3 +43,4 @@ class Site:
     grid_hw: tuple[int, int]
     num_prefix: int = 0
     weight_OD: Tensor | None = None
+    shared: bool = False

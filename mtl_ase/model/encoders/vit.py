@@ -15,7 +15,8 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mtl_ase.base.bounds import Size
+from mtl_ase.base.bounds import Count, Size
+from mtl_ase.base.errors import UserError
 from mtl_ase.model.adapters import Adapter, Site
 from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
 from mtl_ase.model.encoders.plain_vit import create_vit
@@ -30,6 +31,9 @@ class ViTEncoder(Encoder):
 
     h_t = blocks(embed(image) + e_t): every task has a forward pass of its own. Without task
     embedding and adapters that know tasks, all share one, as in a conventional multi-task ViT.
+    With `branch_block` b all tasks share one pass up to block b: only adapters that do not know the
+    task, such as plain LoRA, stand before it, and e_t is added in front of it (ours; the paper's b
+    is 0). The frozen trunk then runs b / depth + T (1 - b / depth) times instead of T times.
 
     Images come as bytes or floats in 0..255 and are normalised here, by the mean and standard
     deviation the weights were trained with. Position embeddings are resampled to `image_size`:
@@ -45,12 +49,13 @@ class ViTEncoder(Encoder):
         frozen: freeze the weights (only adapters are trained), or train all of them.
         options: arguments for timm's constructor, e.g. depth or embed_dim.
         position_resampling: "bicubic" or "bilinear".
-        task_embedding: add a learned e_t to all tokens before the first block.
+        task_embedding: add a learned e_t to all tokens before block `branch_block`.
+        branch_block: b, how many blocks are run once for all tasks.
         activation_checkpointing: recompute the blocks' activations in the backward pass.
 
     Raises:
         UserError: not a plain ViT, weights that can't be loaded or don't match, or an image size
-            that is no multiple of the patch size.
+            that is no multiple of the patch size; or fewer blocks than `branch_block`.
     """
 
     def __init__(
@@ -64,6 +69,7 @@ class ViTEncoder(Encoder):
         options: Mapping[str, Any] | None = None,
         position_resampling: Resampling = "bicubic",
         task_embedding: bool = True,
+        branch_block: Count = 0,
         activation_checkpointing: bool = False,
     ) -> None:
         super().__init__()
@@ -77,6 +83,12 @@ class ViTEncoder(Encoder):
         self.vit = vit.requires_grad_(not frozen)
         self.blocks = nn.ModuleList(map(ViTBlock, cast(Iterator[Block], vit.blocks)))
         self.vit.blocks = nn.Sequential()
+        if branch_block > len(self.blocks):
+            raise UserError(
+                f"model.encoder.branch_block={branch_block} is beyond the {len(self.blocks)} "
+                "blocks; choose 0 to run all of them once for every task."
+            )
+        self.branch_block = branch_block
         self.num_tasks, self.width = len(tasks), vit.embed_dim
         self.grid_hw: tuple[int, int] = vit.patch_embed.grid_size
         self.feature_maps = [FeatureMap(self.width, vit.patch_embed.feat_ratio())]
@@ -99,19 +111,21 @@ class ViTEncoder(Encoder):
     ) -> tuple[list[Tensor], list[Routing]]:
         """The same, with weights of each task (T, ...) in place of shared ones."""
         x_TBLD = self.embed(image_BCHW, below(by_task, "vit."))
-        if self.task_embedding_TD is not None:
-            x_TBLD = x_TBLD + self.task_embedding_TD[:, None, None]
         routings: list[Routing] = []
         for index, block in enumerate(cast(Iterator[ViTBlock], self.blocks)):
+            if index == self.branch_block:
+                x_TBLD = self._branch(x_TBLD)
             x_TBLD, of_block = self._run(block, below(by_task, f"blocks.{index}."), x_TBLD)
             routings += of_block
+        if self.branch_block == len(self.blocks):
+            x_TBLD = self._branch(x_TBLD)
         patches_TBLD = x_TBLD.expand(self.num_tasks, -1, -1, -1)[:, :, self.num_prefix :]
         return [patches_TBLD.mT.unflatten(-1, self.grid_hw)], routings
 
     def embed(self, image_BCHW: Tensor, by_task: Mapping[str, Tensor] | None = None) -> Tensor:
         """Tokens x_TBLD before task embedding and blocks: patches, prefix tokens, positions.
 
-        T is 1 where all tasks share one pass.
+        T is 1 where all tasks share the pass of the first block.
         """
         x_BCHW = (image_BCHW.float() - self.mean_C11) / self.std_C11
         weight = self.vit.patch_embed.proj.weight
@@ -119,7 +133,14 @@ class ViTEncoder(Encoder):
         if by_task:
             return embed_by_task(self.vit, by_task, x_BCHW)
         x_BLD: Tensor = self.vit(x_BCHW)  # its blocks are in `self.blocks`
-        return x_BLD.expand(1 if self.shares_pass else self.num_tasks, *x_BLD.shape)
+        shared = self.shares_pass or self.branch_block > 0
+        return x_BLD.expand(1 if shared else self.num_tasks, *x_BLD.shape)
+
+    def _branch(self, x_TBLD: Tensor) -> Tensor:
+        """Tokens of every task, from those that all share so far; with e_t."""
+        if self.task_embedding_TD is not None:
+            return x_TBLD + self.task_embedding_TD[:, None, None]
+        return x_TBLD if self.shares_pass else x_TBLD.expand(self.num_tasks, -1, -1, -1)
 
     def _run(
         self, block: ViTBlock, by_task: Mapping[str, Tensor], x_TBLD: Tensor
@@ -142,14 +163,18 @@ class ViTEncoder(Encoder):
         return self.task_embedding_TD is None and not known
 
     def used_in_passes(self) -> dict[str, nn.Parameter]:
-        """All trainable parameters but the private ones, unless all tasks share one pass."""
+        """All trainable parameters from block `branch_block` on, but the private ones.
+
+        With branch_block=0 the embedding's too; none if all tasks share one pass.
+        """
         if self.shares_pass:
             return {}
-        private = set(self.private())
+        before = self.blocks[: self.branch_block].parameters()
+        others = {*self.private(), *before, *(self.vit.parameters() if self.branch_block else ())}
         return {
             name: parameter
             for name, parameter in self.named_parameters()
-            if parameter.requires_grad and parameter not in private
+            if parameter.requires_grad and parameter not in others
         }
 
     def sites(self) -> Sequence[Site]:
@@ -165,16 +190,18 @@ class ViTEncoder(Encoder):
     def _site(
         self, name: str, layer: int, width_in: int, width_out: int, weight_OD: Tensor | None = None
     ) -> Site:
+        shared = layer < self.branch_block
         return Site(
             name=name,
             layer=layer,
             num_layers=len(self.blocks),
             width_in=width_in,
             width_out=width_out,
-            num_tasks=self.num_tasks,
+            num_tasks=1 if shared else self.num_tasks,
             grid_hw=self.grid_hw,
             num_prefix=self.num_prefix,
             weight_OD=weight_OD,
+            shared=shared,
         )
 
     def attach(self, adapter: Adapter) -> None:

@@ -15,6 +15,7 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
+from mtl_ase.base.numerics import to_autocast_dtype
 from mtl_ase.model.adapters import Adapter
 from mtl_ase.model.routing import Routing
 
@@ -49,9 +50,10 @@ class ViTBlock(nn.Module):
         block = self.block
         adapted = _Adapted(self.adapters, num_tasks=x_TBLD.shape[0])
         x_MLD = x_TBLD.flatten(0, 1)
-        attention_MLD = _attention(cast(Attention, block.attn), block.norm1(x_MLD), adapted)
+        u_MLD = to_autocast_dtype(block.norm1(x_MLD))
+        attention_MLD = _attention(cast(Attention, block.attn), u_MLD, adapted)
         h_MLD = x_MLD + block.drop_path1(block.ls1(attention_MLD))
-        u_MLD = block.norm2(h_MLD)
+        u_MLD = to_autocast_dtype(block.norm2(h_MLD))
         ffn_MLD = _ffn(cast(Mlp, block.mlp), u_MLD, adapted)
         y_MLD = h_MLD + block.drop_path2(block.ls2(ffn_MLD))
         if "ffn" in self.adapters:

@@ -21,7 +21,7 @@ ROUNDS = 12
 RULES = ("nash_mtl", "pcgrad", "upgrad")
 
 
-def benchmark_balance(config: DictConfig) -> dict[str, Any]:
+def benchmark(config: DictConfig) -> dict[str, Any]:
     """Whole training steps, timed alternately: forward, backward, rule, clipping, AdamW.
 
     "fixed" is the plain step. A rule's name alone is ours, from one backward pass; "RULE, T passes"
@@ -53,6 +53,7 @@ def benchmark_balance(config: DictConfig) -> dict[str, Any]:
         "network": config.experiment_name,
         "image_size": list(config.data.image_size),
         "images": config.data.batch_size,
+        "precision": config.trainer.precision,
         "shared_parameters": step.gradients.num_elements,
         "rounds": ROUNDS,
         "seconds": {name: round(value, 4) for name, value in medians.items()},
@@ -68,11 +69,12 @@ def _step_on(step: TrainingStep, gradients: TaskGradients, rule: GradientRule, _
 def _step_of_torchjd(step: TrainingStep, autojac: Any, aggregator: nn.Module, _: int) -> None:
     """The maps are TorchJD's features; what is in front of them is shared."""
     network = step.network
-    maps, _routing = network.encoder(step.image_BCHW)
-    features = list(maps[-1].unbind())
-    logits, _routing = network.decoder([features])
-    named = step.task_losses(resized(logits, step.image_BCHW))
-    losses = [weight * named[name] for name, weight in step.weights.items()]
+    with step.autocast():
+        maps, _routing = network.encoder(step.image_BCHW)
+        features = list(maps[-1].unbind())
+        logits, _routing = network.decoder([features])
+        named = step.task_losses(resized(logits, step.image_BCHW))
+        losses = [weight * named[name] for name, weight in step.weights.items()]
     heads = network.decoder.of_tasks()
     shared = [p for p in network.encoder.parameters() if p.requires_grad]
     autojac.mtl_backward(

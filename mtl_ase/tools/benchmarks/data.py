@@ -20,7 +20,7 @@ from mtl_ase.tools.benchmarks.usual_loader import UsualLoader
 REPEATS, BLOCK = 2, 16
 
 
-def benchmark_data(config: DictConfig) -> dict[str, Any]:
+def benchmark(config: DictConfig) -> dict[str, Any]:
     """Time a training sample with the paper's augmentation, on one core with warm file caches.
 
     Compared are our dataset with a pack ("packed"), without one ("raw"), and `UsualLoader`

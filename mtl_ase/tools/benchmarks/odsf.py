@@ -1,4 +1,4 @@
-"""Benchmark of edge matching: ours, scipy's exact assignment, and pyEdgeEval's solver.
+"""Benchmark of edge matching: ours, scipy's two exact solvers, and pyEdgeEval's.
 
 Legend: H W pixels, N thresholds.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 from scipy.sparse import csr_array
-from scipy.sparse.csgraph import min_weight_full_bipartite_matching
+from scipy.sparse.csgraph import maximum_bipartite_matching, min_weight_full_bipartite_matching
 from scipy.spatial import cKDTree
 
 from mtl_ase.base.errors import UserError
@@ -33,6 +34,8 @@ OUTLIER_COST = 100.0
 FULL_PASS = 2498 * 101
 """Images of the list `test_new`, on which edges are scored, times thresholds."""
 CORES = 2
+LIMIT_S = 20.0
+"""For one maximum matching by scipy, whose time grows without bounds on some maps."""
 
 
 @dataclass
@@ -68,14 +71,15 @@ class Tally:
         return 1000 * statistics.fmean(self.seconds[solver])
 
 
-def benchmark_odsf(config: DictConfig) -> dict[str, Any]:
+def benchmark(config: DictConfig) -> dict[str, Any]:
     """Time thinning and matching per image and threshold, on one core.
 
     Images are the first hundred of the validation split; predictions are made by
     `made_prediction`. Our solver ("ours") runs at all 101 thresholds, as in an evaluation. At eight
-    of them two others run right after it on the same maps: "assignment" is scipy's exact sparse
-    assignment on the same candidate pairs, "public" is pyEdgeEval's port of the BSDS benchmark's
-    `correspondPixels`, if it is installed.
+    of them others run right after it on the same maps: "assignment" is scipy's exact sparse
+    assignment on the same candidate pairs; "maximum" is scipy's maximum matching, the same problem
+    as ours, in a process of its own, which is ended after `LIMIT_S`; "public" is pyEdgeEval's port
+    of the BSDS benchmark's `correspondPixels`, if it is installed.
 
     Args:
         config: the whole config; only `data` is used.
@@ -88,6 +92,7 @@ def benchmark_odsf(config: DictConfig) -> dict[str, Any]:
     """
     cv2.setNumThreads(1)
     maps = _maps(config)
+    limited = Limited(LIMIT_S)
     public = _public_solver()
     thresholds_N = np.concatenate([[0.001], np.linspace(0.01, 0.99, 99), [0.999]])
     shared = set(np.linspace(1, 99, SHARED_THRESHOLDS).astype(int).tolist())
@@ -103,8 +108,10 @@ def benchmark_odsf(config: DictConfig) -> dict[str, Any]:
                 shared_tally.true.append(int(np.count_nonzero(true_HW)))
                 shared_tally.copy_last("ours", full_tally)
                 shared_tally.run("assignment", assigned, mask_HW, true_HW, distance)
+                limited.run(mask_HW, true_HW, distance)
                 if public is not None:
                     shared_tally.run("public", public, mask_HW, true_HW)
+    limited.end()
     mean = {solver: round(shared_tally.mean_ms(solver), 3) for solver in shared_tally.seconds}
     all_ms = full_tally.mean_ms("ours")
     return {
@@ -113,6 +120,7 @@ def benchmark_odsf(config: DictConfig) -> dict[str, Any]:
         "ms_per_image_and_threshold": mean,
         "ms_ours_all_101_thresholds": round(all_ms, 3),
         "minutes_of_2498_images_on_2_cores": round(all_ms * FULL_PASS / CORES / 60_000, 2),
+        "maximum": limited.figures(shared_tally),
         "fewer_matches_than_ours": _deficits(shared_tally),
         "ods_at_shared_thresholds": _ods(shared_tally, len(maps)),
         "public_over_ours": round(mean["public"] / mean["ours"], 1) if "public" in mean else None,
@@ -128,10 +136,7 @@ def assigned(predicted_HW: Mask, true_HW: Mask, max_distance: float) -> int:
     predicted, true = np.argwhere(predicted_HW), np.argwhere(true_HW)
     if not len(predicted) or not len(true):
         return 0
-    tree = cKDTree(predicted)
-    near = tree.query_ball_point(true, max_distance + 1e-9, return_sorted=False)
-    rows = np.repeat(np.arange(len(true)), [len(some) for some in near])
-    columns = np.concatenate([np.asarray(some, int) for some in near])
+    rows, columns = _candidates(predicted, true, max_distance)
     cost = np.hypot(*(true[rows] - predicted[columns]).T) + 1
     out = np.arange(len(true))
     graph = csr_array(
@@ -143,6 +148,80 @@ def assigned(predicted_HW: Mask, true_HW: Mask, max_distance: float) -> int:
     )
     chosen = min_weight_full_bipartite_matching(graph)[1]
     return int(np.count_nonzero(chosen < len(predicted)))
+
+
+def maximum(predicted_HW: Mask, true_HW: Mask, max_distance: float) -> int:
+    """The number of matches by scipy's maximum matching."""
+    predicted, true = np.argwhere(predicted_HW), np.argwhere(true_HW)
+    if not len(predicted) or not len(true):
+        return 0
+    rows, columns = _candidates(predicted, true, max_distance)
+    pairs = np.ones(len(rows), np.int8), (rows, columns)
+    graph = csr_array(pairs, shape=(len(true), len(predicted)))
+    return int(np.count_nonzero(maximum_bipartite_matching(graph, perm_type="column") >= 0))
+
+
+def _candidates(
+    predicted: NDArray[np.intp], true: NDArray[np.intp], max_distance: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Numbers of the true and predicted pixels that may match, pair by pair."""
+    tree = cKDTree(predicted)
+    near = tree.query_ball_point(true, max_distance + 1e-9, return_sorted=False)
+    rows = np.repeat(np.arange(len(true)), [len(some) for some in near])
+    return rows, np.concatenate([np.asarray(some, np.intp) for some in near])
+
+
+class Limited:
+    """Runs `maximum` in a process that is ended where it takes too long.
+
+    Args:
+        limit_s: seconds for one map.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self.limit_s = limit_s
+        self.pool = ProcessPoolExecutor(1)
+        self.seconds: list[float] = []
+        self.matches: list[int | None] = []
+
+    def run(self, mask_HW: Mask, true_HW: Mask, distance: float) -> None:
+        """Note seconds and matches of a map; none of a map that takes too long."""
+        try:
+            counted = self.pool.submit(_timed_maximum, mask_HW, true_HW, distance)
+            seconds, matches = counted.result(self.limit_s)
+            self.seconds.append(seconds)
+            self.matches.append(matches)
+        except TimeoutError:
+            self.end()
+            self.pool = ProcessPoolExecutor(1)
+            self.matches.append(None)
+
+    def end(self) -> None:
+        """End the process, even in the middle of a map."""
+        for process in list((self.pool._processes or {}).values()):
+            process.kill()
+        self.pool.shutdown()
+
+    def figures(self, others: Tally) -> dict[str, Any]:
+        """Its times beside ours on the maps that it finished, and how many it did not."""
+        done = [number for number, matches in enumerate(self.matches) if matches is not None]
+        ours = [others.seconds["ours"][number] for number in done]
+        fewer = [others.matches["ours"][number] - (self.matches[number] or 0) for number in done]
+        over = len(self.matches) - len(done)
+        facts = {"maps": len(self.matches), "over_the_limit": over, "limit_s": self.limit_s}
+        if not done:
+            return facts
+        return facts | {
+            "ms_of_the_others": round(1000 * statistics.fmean(self.seconds), 3),
+            "ms_of_ours_on_them": round(1000 * statistics.fmean(ours), 3),
+            "fewer_matches_than_ours_at_most": max(fewer),
+        }
+
+
+def _timed_maximum(mask_HW: Mask, true_HW: Mask, distance: float) -> tuple[float, int]:
+    start = time.perf_counter()
+    matches = maximum(thin(mask_HW), true_HW, distance)
+    return time.perf_counter() - start, matches
 
 
 def _maps(config: DictConfig) -> list[tuple[NDArray[np.float32], Mask]]:

@@ -33,7 +33,7 @@ BLOCK, FINE = 16, 4
 Made = dict[str, Sample]
 
 
-def benchmark_recipe(config: DictConfig) -> dict[str, Any]:
+def benchmark(config: DictConfig) -> dict[str, Any]:
     """Differences of the recipes in percent of pixels, grey levels, degrees and milliseconds.
 
     Means over the training split; `ratio` is the faithful recipe's time over the default's.

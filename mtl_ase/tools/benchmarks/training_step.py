@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any, cast
 
 import lightning.pytorch as pl
@@ -15,6 +16,7 @@ from mtl_ase.build import build_module, build_network, build_tasks, forget_weigh
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.model import Routing
 from mtl_ase.tasks import Task
+from mtl_ase.tools.benchmarks.arithmetic import autocast
 from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.task_gradients import TaskGradients
 
@@ -27,17 +29,20 @@ class TrainingStep:
     Weights, images and labels are random; the regularisers are those of the config.
 
     Args:
-        config: the whole config; its `model` node is changed. It runs on its trainer's device.
+        config: the whole config; its `model` node is changed. It runs on its trainer's device, in
+            its trainer's precision.
+        trusted: prefixes of `_target_`s that are allowed besides the allow-list's.
     """
 
-    def __init__(self, config: DictConfig) -> None:
+    def __init__(self, config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
         trainer = pl.Trainer(accelerator=config.trainer.accelerator, devices=1, logger=False)
         prepare_device(trainer)
         device = trainer.strategy.root_device
         forget_weights(config)
-        tasks = build_tasks(config)
+        tasks = build_tasks(config, trusted)
         module = build_module(config, tasks, build_network(config, tasks))
         self.module: MultiTaskModule = module.to(device).train()
+        self.autocast = partial(autocast, device, config.trainer.precision)
         self.network = module.network
         image_BCHW, labels = random_batch(config, tasks)
         self.image_BCHW = image_BCHW.to(device)
@@ -86,12 +91,13 @@ class TrainingStep:
         self, views: Mapping[str, Tensor] | None = None
     ) -> tuple[dict[str, Tensor], Tensor, list[Routing]]:
         """Losses by task, the weighted sum of the regularisers, and what the routers decided."""
-        logits, routing = self.network(self.image_BCHW, views)
-        extra = self.image_BCHW.new_zeros((), dtype=torch.float32)
-        if routing:
-            for part in cast(Iterable[Any], self.module.regularisers.values()):
-                extra = extra + part.weight * part(routing)
-        return self.task_losses(logits), extra, routing
+        with self.autocast():
+            logits, routing = self.network(self.image_BCHW, views)
+            extra = self.image_BCHW.new_zeros((), dtype=torch.float32)
+            if routing:
+                for part in cast(Iterable[Any], self.module.regularisers.values()):
+                    extra = extra + part.weight * part(routing)
+            return self.task_losses(logits), extra, routing
 
 
 def random_batch(config: DictConfig, tasks: Mapping[str, Task]) -> tuple[Tensor, dict[str, Tensor]]:

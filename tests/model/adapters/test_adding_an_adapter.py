@@ -132,7 +132,7 @@ def test_the_table_names_what_an_adapter_has():
 @pytest.mark.parametrize("command", [c for c in COMMANDS if " -m " not in c])
 def test_the_commands_train(folder, tmp_path, command):
     score = (
-        "import sys; from mtl_ase.commands import evaluate; "
+        "import sys; from mtl_ase.commands.evaluate import evaluate; "
         "evaluate(sys.argv[1:], trusted=('my_adapters.', 'my_encoders.', 'my_decoders.'))"
     )
     run_in(folder, [*shlex.split(command), *small_run(tmp_path)])

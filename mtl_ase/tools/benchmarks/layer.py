@@ -1,0 +1,111 @@
+"""Benchmark of one layer: a frozen FFN with experts beside it, forward and backward.
+
+Legend: T tasks, B images, L tokens, D width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from omegaconf import DictConfig
+from torch import Tensor, nn
+
+from mtl_ase.build import build_network, build_tasks, forget_weights
+from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.model.adapters import Adapter, AdaptiveShared, LoRA, RoutedExperts, Site
+from mtl_ase.tools.benchmarks.arithmetic import autocast, wait
+from mtl_ase.tools.benchmarks.interleaved import interleave
+from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
+
+ROUNDS = 9
+RANKS = 64
+"""N * r of all settings but the last two, and the rank of plain LoRA."""
+SETTINGS = {
+    "16/3/1/4": (16, 3, 1, 4),
+    "32/6/2/2": (32, 6, 2, 2),
+    "64/12/4/1": (64, 12, 4, 1),
+    "128/24/8/1": (128, 24, 8, 1),
+    "256/48/16/1": (256, 48, 16, 1),
+}
+"""N/k/S/r. r can't be below 1, so above N = 64 there are more ranks than in plain LoRA."""
+LOOPED = ("16/3/1/4", "64/12/4/1")
+"""Settings that are computed in a loop, too; it takes long."""
+
+
+def benchmark(config: DictConfig) -> dict[str, Any]:
+    """A frozen FFN alone, with plain LoRA, with our experts, and with the same in a loop.
+
+    All are timed alternately, forward and backward to the input and the adapter, on random tokens
+    of the config's network and batch, in 32 bits and in bfloat16.
+
+    Args:
+        config: the whole config; its `model` node is changed. It runs on the trainer's device.
+
+    Returns:
+        Median milliseconds by precision; ratios; `ratio` is the loop over ours at 64/12/4/1.
+    """
+    device = torch.device("cuda" if config.trainer.accelerator == "gpu" else "cpu")
+    site = ffn_site(config)
+    adapters = {name: _experts(RoutedExperts, site, name) for name in SETTINGS}
+    adapters |= {f"{name}, loop": _experts(LoopedExperts, site, name) for name in LOOPED}
+    adapters["lora"] = LoRA(site, rank=RANKS, alpha=2 * RANKS)
+    width, hidden = site.width_in, 4 * site.width_in
+    ffn = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+    ffn.to(device).requires_grad_(False)
+    for adapter in adapters.values():
+        adapter.to(device).train()
+    tokens = site.num_prefix + site.grid_hw[0] * site.grid_hw[1]
+    x_TBLD = torch.randn(site.num_tasks, config.data.batch_size, tokens, width).to(device)
+    result: dict[str, Any] = {"tokens": list(x_TBLD.shape), "rounds": ROUNDS}
+    for precision in (FP32, BF16):
+        ways: dict[str, Callable[[int], None]] = {
+            name: partial(_run, ffn, adapter, x_TBLD, precision)
+            for name, adapter in {"frozen FFN alone": None, **adapters}.items()
+        }
+        timings = interleave(ways, range(ROUNDS))
+        seconds = {name: timing.median_s for name, timing in timings.items()}
+        result[precision] = {"milliseconds": {n: round(1e3 * s, 2) for n, s in seconds.items()}}
+        result[precision] |= _ratios(seconds)
+    result["ratio"] = result[FP32]["loop over ours"]["64/12/4/1"]
+    return result
+
+
+def ffn_site(config: DictConfig) -> Site:
+    """The site beside the first block's FFN."""
+    forget_weights(config)
+    tasks = build_tasks(config)
+    with torch.device("meta"):  # no memory for its parameters
+        network = build_network(config, tasks)
+    return next(site for site in network.encoder.sites() if site.name == "ffn")
+
+
+def _experts(made: type[RoutedExperts], site: Site, setting: str) -> Adapter:
+    num_experts, top_k, num_shared, rank = SETTINGS[setting]
+    adapter = made(site, AdaptiveShared, num_experts, top_k, num_shared, rank)
+    nn.init.normal_(adapter.up_OP, std=0.02)
+    return adapter
+
+
+def _run(ffn: nn.Module, adapter: Adapter | None, x_TBLD: Tensor, precision: str, _: int) -> None:
+    x_TBLD = x_TBLD.detach().requires_grad_()
+    with autocast(x_TBLD.device, precision):
+        y_TBLD = ffn(x_TBLD)
+        if adapter is not None:
+            y_TBLD = y_TBLD + adapter(x_TBLD)[0]
+    y_TBLD.backward(torch.ones_like(y_TBLD))
+    wait(x_TBLD.device)
+
+
+def _ratios(seconds: dict[str, float]) -> dict[str, dict[str, float]]:
+    alone = seconds["frozen FFN alone"]
+    over_lora = {name: seconds[name] / seconds["lora"] for name in SETTINGS}
+    added = {name: (seconds[name] - alone) / (seconds["lora"] - alone) for name in SETTINGS}
+    looped = {name: seconds[f"{name}, loop"] / seconds[name] for name in LOOPED}
+    ratios = {"over plain LoRA": over_lora, "what is added": added, "loop over ours": looped}
+    return {
+        what: {name: round(value, 3) for name, value in values.items()}
+        for what, values in ratios.items()
+    }

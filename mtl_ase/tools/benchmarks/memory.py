@@ -1,0 +1,82 @@
+"""Benchmark of memory: the most that a training step takes, with experts and without."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from mtl_ase.config import run_once
+from mtl_ase.machine.process_memory import megabytes_of
+from mtl_ase.tools.benchmarks.layer import SETTINGS
+from mtl_ase.tools.benchmarks.training_step import TrainingStep
+
+STEPS = 3
+WITHOUT, WITH = "without experts", "16/3/1/4"
+CHECKPOINTED = "activation checkpointing"
+
+
+def benchmark(config: DictConfig) -> dict[str, Any]:
+    """The memory of whole steps, each network in a process of its own.
+
+    On a CPU, what the process holds at most beyond what it held before the first step; on a GPU,
+    the most that PyTorch allocated.
+
+    Args:
+        config: the whole config, with an adapter that has the paper's experts.
+
+    Returns:
+        MiB by network; ratios over the network without experts, and of activation checkpointing
+        over none; `ratio` is that of 64/12/4/1 over the network without experts.
+    """
+    given = list(HydraConfig.get().overrides.task)
+    found = {WITHOUT: measured([*given, "model/adapter=none"])}
+    for name in (WITH, "64/12/4/1"):
+        found[name] = measured([*given, *_counts(name)])
+    checkpointing = "model.encoder.activation_checkpointing=true"
+    found[CHECKPOINTED] = measured([*given, *_counts(WITH), checkpointing])
+    over = {name: round(value / found[WITHOUT], 3) for name, value in found.items()}
+    return {
+        "network": config.experiment_name,
+        "image_size": list(config.data.image_size),
+        "images": config.data.batch_size,
+        "precision": config.trainer.precision,
+        "MiB": {name: round(value) for name, value in found.items()},
+        "over without experts": over,
+        "activation checkpointing over none": round(found[CHECKPOINTED] / found[WITH], 3),
+        "ratio": over["64/12/4/1"],
+    }
+
+
+def measured(overrides: Sequence[str]) -> float:
+    """MiB that the steps of a config take, measured in a new process."""
+    context = multiprocessing.get_context("spawn")
+    ours, its = context.Pipe(duplex=False)
+    process = context.Process(target=_measure, args=(list(overrides), its))
+    process.start()
+    its.close()
+    found: float = ours.recv()
+    process.join()
+    return found
+
+
+def _measure(overrides: list[str], connection: Connection) -> None:
+    step = run_once(TrainingStep, overrides)
+    on_gpu = step.image_BCHW.device.type == "cuda"
+    before = 0.0 if on_gpu else megabytes_of(os.getpid(), "VmRSS")
+    for _ in range(STEPS):
+        step.run(step.module.balance)
+    at_most = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else 0.0
+    connection.send(at_most if on_gpu else megabytes_of(os.getpid(), "VmHWM") - before)
+
+
+def _counts(setting: str) -> list[str]:
+    names = ("num_experts", "top_k", "num_shared", "rank")
+    counts = zip(names, SETTINGS[setting], strict=True)
+    return [f"model.adapter.{name}={count}" for name, count in (*counts, ("granularity", 1))]

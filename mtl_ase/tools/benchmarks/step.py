@@ -1,0 +1,83 @@
+"""Benchmark of a whole training step, with experts and without, and of its parts."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from omegaconf import DictConfig
+
+from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate, wait
+from mtl_ase.tools.benchmarks.interleaved import interleave
+from mtl_ase.tools.benchmarks.layer import SETTINGS
+from mtl_ase.tools.benchmarks.training_step import TrainingStep
+
+ROUNDS = 9
+WITHOUT, LOOPED = "without experts", "64/12/4/1, loop"
+MEASURED = ("16/3/1/4", "32/6/2/2", "64/12/4/1")
+LOOP = "mtl_ase.tools.benchmarks.looped_experts."
+
+
+def benchmark(config: DictConfig) -> dict[str, Any]:
+    """Whole steps of the config's network with ASE's experts in three settings, and without.
+
+    Forward, losses, backward, clipping, AdamW, timed alternately, in 32 bits and in bfloat16. The
+    limit is the arithmetic of the step without experts (the frozen trunk's forward pass and
+    gradient of its input, LoRA and the heads) at the machine's rate of matrix products.
+
+    Args:
+        config: the whole config, with an adapter that has the paper's experts; copied.
+
+    Returns:
+        Median seconds, ratios and the limit by precision; `ratio` is that of 64/12/4/1 over the
+        step without experts, in the config's own precision.
+    """
+    own = config.trainer.precision
+    result: dict[str, Any] = {
+        "network": config.experiment_name,
+        "image_size": list(config.data.image_size),
+        "images": config.data.batch_size,
+        "rounds": ROUNDS,
+    }
+    for precision in (FP32, BF16):
+        steps = {name: _step(config, name, precision) for name in (WITHOUT, *MEASURED, LOOPED)}
+        ways: dict[str, Callable[[int], None]] = {
+            name: partial(_run, step) for name, step in steps.items()
+        }
+        needed = flops(partial(ways[WITHOUT], 0))
+        rate = matrix_rate(steps[WITHOUT].image_BCHW.device, precision)
+        timings = interleave(ways, range(ROUNDS))
+        seconds = {name: timing.median_s for name, timing in timings.items()}
+        over = {name: round(seconds[name] / seconds[WITHOUT], 3) for name in MEASURED}
+        result[precision] = {
+            "seconds": {name: round(value, 4) for name, value in seconds.items()},
+            "over without experts": over,
+            "loop over ours": round(seconds[LOOPED] / seconds["64/12/4/1"], 2),
+            "gflop without experts": round(needed / 1e9, 1),
+            "gflop a second": round(rate / 1e9),
+            "limit over step": round(needed / rate / seconds["16/3/1/4"], 3),
+        }
+    result["ratio"] = result[own if own in result else FP32]["over without experts"]["64/12/4/1"]
+    return result
+
+
+def _step(config: DictConfig, name: str, precision: str) -> TrainingStep:
+    config = copy.deepcopy(config)
+    config.trainer.precision = precision
+    if name == WITHOUT:
+        config.model.adapter = None
+        return TrainingStep(config)
+    setting = name.partition(",")[0]
+    counts = zip(("num_experts", "top_k", "num_shared", "rank"), SETTINGS[setting], strict=True)
+    config.model.adapter.update({**dict(counts), "granularity": 1})
+    if name == LOOPED:
+        config.model.adapter["_target_"] = f"{LOOP}LoopedExperts"
+    return TrainingStep(config, trusted=(LOOP,))
+
+
+def _run(step: TrainingStep, _: int) -> None:
+    step.run(step.module.balance)
+    wait(step.image_BCHW.device)

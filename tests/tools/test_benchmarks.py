@@ -1,0 +1,79 @@
+"""What the benchmarks compare is the same, and what they say is what was measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.model.adapters import AdaptiveShared, RoutedExperts, Site
+from mtl_ase.tools.benchmarks import layer, odsf, step
+from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate
+from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
+from tests.conftest import Compose
+
+SITE = Site("ffn", 0, 1, width_in=24, width_out=24, num_tasks=3, grid_hw=(3, 3))
+COUNTS = {"num_experts": 8, "top_k": 2, "num_shared": 1, "rank": 2}
+
+
+def test_experts_in_a_loop_are_ours() -> None:
+    ours, looped = (made(SITE, AdaptiveShared, **COUNTS) for made in (RoutedExperts, LoopedExperts))
+    torch.nn.init.normal_(ours.up_OP)
+    looped.load_state_dict(ours.state_dict())
+    inputs = torch.randn(3, 2, 9, 24).double().requires_grad_(), None
+    found = []
+    for adapter in (ours.double().eval(), looped.double().eval()):
+        x_TBLD = inputs[0].detach().clone().requires_grad_()
+        y_TBLO, _ = adapter(x_TBLD)
+        y_TBLO.square().sum().backward()
+        grads = {name: parameter.grad for name, parameter in adapter.named_parameters()}
+        found.append([y_TBLO, x_TBLD.grad, grads["down_RD"], grads["up_OP"]])
+    for one, other in zip(*found, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_flops_are_two_a_multiply_add() -> None:
+    a, b = torch.ones(3, 4, requires_grad=True), torch.ones(4, 5)
+    assert flops(lambda: a @ b) == 2 * 3 * 4 * 5
+    assert flops(lambda: (a @ b).sum().backward()) == 2 * 2 * 3 * 4 * 5
+    assert matrix_rate(torch.device("cpu"), FP32) > 1e8
+
+
+SMALL = ["setting=scenes", "data.image_size=[32,32]", "data.batch_size=1", "optimizer=adamw"]
+
+
+@pytest.mark.slow
+def test_layers_are_timed(composed: Compose) -> None:
+    found = layer.benchmark(composed("experiment=ase_finegrained", *SMALL))
+    for precision in (FP32, BF16):
+        over = found[precision]["loop over ours"]
+        assert over.keys() == set(layer.LOOPED)
+        assert all(value > 0 for value in found[precision]["milliseconds"].values())
+    assert found["ratio"] == found[FP32]["loop over ours"]["64/12/4/1"]
+
+
+@pytest.mark.slow
+def test_steps_are_timed(composed: Compose) -> None:
+    config = composed("experiment=ase_finegrained", *SMALL)
+    found = step.benchmark(config)
+    for precision in (FP32, BF16):
+        assert found[precision]["over without experts"].keys() == set(step.MEASURED)
+        assert 0 < found[precision]["limit over step"] < 1
+    assert config.model.adapter is not None
+
+
+@pytest.mark.parametrize("limit_s", [60.0, 1e-6])
+def test_scipy_s_maximum_matching_is_ours_unless_it_takes_too_long(limit_s: float) -> None:
+    rng, distance = np.random.default_rng(0), 2.5
+    tally, limited = odsf.Tally(), odsf.Limited(limit_s)
+    for _ in range(3):
+        mask_HW, true_HW = rng.random((2, 20, 24)) < 0.2
+        tally.run("ours", odsf.Matching(true_HW, distance).count, mask_HW)
+        limited.run(mask_HW, true_HW, distance)
+    limited.end()
+    if limit_s > 1:
+        assert limited.matches == tally.matches["ours"]
+        assert limited.figures(tally)["fewer_matches_than_ours_at_most"] == 0
+    else:
+        assert limited.figures(tally) == {"maps": 3, "over_the_limit": 3, "limit_s": limit_s}

@@ -1,0 +1,43 @@
+"""What is kept for the backward pass, counted on tensors without data."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from mtl_ase.base.numerics import to_autocast_dtype
+from mtl_ase.tools.saved_memory import look_at_forward
+from tests.conftest import Compose
+
+SETTINGS = {"16/3/1/4": (16, 3, 1, 4), "32/6/2/2": (32, 6, 2, 2), "64/12/4/1": (64, 12, 4, 1)}
+VIT_S = ["experiment=ase_finegrained", "size=small", "data.batch_size=1"]
+NAMES = ("num_experts", "top_k", "num_shared", "rank")
+
+
+@pytest.mark.parametrize(
+    "precision", [pytest.param("32-true", marks=pytest.mark.slow), "bf16-mixed"]
+)
+@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+def test_experts_keep_little(composed: Compose, setting: tuple[int, ...], precision: str) -> None:
+    """At most a tenth of what the network without them keeps (plain LoRA stays)."""
+    base = [*VIT_S, f"trainer.precision={precision}"]
+    counts = [f"model.adapter.{name}={n}" for name, n in zip(NAMES, setting, strict=True)]
+    without = look_at_forward(composed(*base, "model.adapter=null")).saved
+    experts = look_at_forward(composed(*base, *counts, "model.adapter.granularity=1")).saved
+    assert 1 < experts / without < 1.1
+
+
+def test_images_and_tasks_cost_the_same_each(composed: Compose) -> None:
+    base = [*VIT_S[:2], "trainer.precision=bf16-mixed"]
+    one, two = (look_at_forward(composed(*base, f"data.batch_size={n}")) for n in (1, 2))
+    assert two.gflops == pytest.approx(2 * one.gflops)
+    assert 1.5 < two.saved / one.saved < 2
+
+
+def test_a_value_is_cast_where_autocast_is_on() -> None:
+    x = torch.randn(3)
+    assert to_autocast_dtype(x) is x
+    with torch.autocast("cpu", torch.bfloat16):
+        assert to_autocast_dtype(x).dtype == torch.bfloat16
+        with torch.autocast("cpu", enabled=False):
+            assert to_autocast_dtype(x) is x
