@@ -15,7 +15,6 @@ from mtl_ase.balance.graddrop import GradDrop
 from mtl_ase.balance.gradient_rule import Combined, GradientRule, GramianRule
 from mtl_ase.balance.gradnorm import GradNorm
 from mtl_ase.balance.gradvac import GradVac
-from mtl_ase.balance.guided_blocks import GuidedBlocks
 from mtl_ase.balance.imtl_g import IMTLG
 from mtl_ase.balance.imtl_l import IMTLL
 from mtl_ase.balance.mgda import MGDA
@@ -54,7 +53,6 @@ __all__ = [
     "GradVac",
     "GradientRule",
     "GramianRule",
-    "GuidedBlocks",
     "MoCo",
     "NashBlocks",
     "NashMTL",

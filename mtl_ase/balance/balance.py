@@ -11,7 +11,6 @@ from torch import Tensor
 from mtl_ase.balance.kept_precision import KeptPrecision
 from mtl_ase.base.errors import UserError
 from mtl_ase.launch.world import joined_mean, num_processes
-from mtl_ase.model import Routing
 
 
 class Balance(KeptPrecision, ABC):
@@ -96,12 +95,6 @@ class Balance(KeptPrecision, ABC):
             block_P: of every element of the shared parameters, the number of the block that it
                 belongs to, e.g. an expert of an adapter; every number from 0 on has some.
         """
-
-    def see_experts(self, blocks: Mapping[tuple[int, str], Tensor]) -> None:
-        """See the blocks of each adapter's experts, by its layer and site, after `allocate`."""
-
-    def guide(self, routing: Sequence[Routing]) -> Tensor | None:
-        """A loss on what the routers decide, added to those of the regularisers; None: none."""
 
     def end_epoch(self) -> None:
         """Called when an epoch ends."""

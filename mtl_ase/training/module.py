@@ -137,7 +137,6 @@ class MultiTaskModule(pl.LightningModule):
                 )
             if rule.uses_gradients:
                 rule.allocate(self.gradients.parameter_blocks())
-                rule.see_experts(self.gradients.expert_blocks())
         self.planned_steps: int | None = None  # of the checkpoint that is resumed from
         self.memories: Memories = begin_stages(network.encoder) if self.plan.several else []
 
@@ -204,9 +203,6 @@ class MultiTaskModule(pl.LightningModule):
         extra = total.new_zeros(())
         if routing and self.regularisers:
             extra = self._regularisation(routed_for(routing, stage, len(self.tasks)))
-        if (guidance := balance.guide(routing)) is not None:
-            self.log("train/router/guide", guidance.detach())
-            extra = extra + guidance
         self._log_losses(total + extra, losses)
         if not self.guard.accepts(total + extra, losses, self.global_step, batch.image_ids):
             return None if num_processes() == 1 else {"loss": no_cost(self), "routing": []}

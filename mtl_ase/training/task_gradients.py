@@ -68,26 +68,6 @@ class TaskGradients:
         used = block_P.bincount() > 0
         return (used.cumsum(0) - 1).int()[block_P]
 
-    def expert_blocks(self) -> dict[tuple[int, str], Tensor]:
-        """The block of every expert, by layer and site of its adapter; see `parameter_blocks`."""
-        known, place = self.encoder.parameter_blocks(), self._places()
-        found = {}
-        for adapter in self.encoder.adapters():
-            shared = [p for p in adapter.parameters() if p in known and p in set(self.shared)]
-            if getattr(adapter, "num_experts", 1) > 1 and shared:
-                numbers = torch.cat([known[p].flatten() for p in shared]).unique()
-                found[adapter.site.layer, adapter.site.name] = place[1 + numbers]
-        return found
-
-    def _places(self) -> Tensor:
-        """The block of each number that the encoder gives, from 1 on; 0 is all else."""
-        known = self.encoder.parameter_blocks()
-        numbers = {int(n) for p in self.shared if p in known for n in known[p].flatten().unique()}
-        used = torch.zeros(2 + max(numbers, default=-1), dtype=torch.int64)
-        used[[1 + n for n in numbers]] = 1
-        used[0] = int(any(p not in known for p in self.shared))
-        return used.cumsum(0) - 1
-
     def begin(self, step: bool = True) -> Mapping[str, Tensor]:
         """Begin a batch: views (T, ...) of parameters for the passes of single tasks.
 
