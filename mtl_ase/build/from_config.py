@@ -101,6 +101,18 @@ def forget_weights(config: DictConfig) -> None:
         node.update({key: value for key, value in sources.items() if key in node})
 
 
+def build_outline(config: DictConfig) -> MultiTaskNetwork:
+    """The network of a config without memory for its parameters; nothing is read or downloaded.
+
+    Args:
+        config: the whole config; its `model` node is changed.
+    """
+    forget_weights(config)
+    tasks = build_tasks(config)
+    with torch.device("meta"):
+        return build_network(config, tasks)
+
+
 def build_data(config: DictConfig, tasks: Mapping[str, Task]) -> DataModule:
     """Build the data module for these tasks; labels are counted by their losses' `counts`."""
     check_part(config, "data")

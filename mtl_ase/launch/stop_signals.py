@@ -59,7 +59,9 @@ class StopSignals(_SignalConnector):
             return self.first
         if self.look is None:
             self.group = distributed.new_group(backend="gloo")
-        number = self.agreed() if self.look is None else self.look.read()
+            number = self.agreed()
+        else:
+            number = self.look.read()
         self.look = Look(self.first, self.group)
         return number
 

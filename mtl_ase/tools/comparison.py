@@ -134,15 +134,10 @@ class Comparison:
 
 def trained_parameters(config: DictConfig) -> int:
     """How many parameters the network of a config trains."""
-    import torch
-
-    from mtl_ase.build import build_network, build_tasks, forget_weights
+    from mtl_ase.build import build_outline
     from mtl_ase.model import count_parameters
 
-    forget_weights(config)
-    tasks = build_tasks(config)
-    with torch.device("meta"):  # no memory for its parameters
-        counts = count_parameters(build_network(config, tasks))
+    counts = count_parameters(build_outline(config))
     return sum(count.trainable for count in counts.values())
 
 

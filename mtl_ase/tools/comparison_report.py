@@ -9,7 +9,6 @@ import json
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,7 +58,7 @@ class Outcome(NamedTuple):
 def measure_costs(field: Field, methods: Sequence[str], given: Sequence[str]) -> dict[str, float]:
     """Whole training steps of all methods, timed alternately, over those of the baseline."""
     steps = {method: run_once(TrainingStep, field.overrides(method, given)) for method in methods}
-    ways = {method: partial(_run, step) for method, step in steps.items()}
+    ways = {method: step.run_once for method, step in steps.items()}
     timings = interleave(ways, range(ROUNDS))
     baseline = timings[field.baseline].median_s
     return {name: round(timing.median_s / baseline, 4) for name, timing in timings.items()}
@@ -201,7 +200,3 @@ def _scores(row: Mapping[str, str], higher_is_better: Mapping[str, bool]) -> dic
 
 def _tensors(scores: Mapping[str, float]) -> dict[str, torch.Tensor]:
     return {key: torch.tensor(value, dtype=torch.float64) for key, value in scores.items()}
-
-
-def _run(step: TrainingStep, _: int) -> None:
-    step.run(step.module.balance)

@@ -8,12 +8,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 import mtl_ase.model
-from mtl_ase.build import build_network, build_tasks, forget_weights
+from mtl_ase.build import build_outline
 from mtl_ase.config import run_once
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.model.adapters import Adapter
@@ -85,10 +84,7 @@ def _link(path: Path) -> str:
 
 def _look(part: str, config: DictConfig) -> Facts:
     """Build the network, without memory for its parameters, and look at it."""
-    forget_weights(config)
-    tasks = build_tasks(config)
-    with torch.device("meta"):
-        network = build_network(config, tasks)
+    network = build_outline(config)
     own: dict[str, list[nn.Module]] = {
         "adapter": _adapters(network, config),
         "decoder": [network.decoder],

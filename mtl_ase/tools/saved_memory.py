@@ -57,8 +57,8 @@ def look_at_forward(config: DictConfig) -> Forward:
     with FakeCopyMode(mode):
         module = copy.deepcopy(module)
     dtype = DTYPES[config.trainer.precision]
-    with mode, _pretended_gpu():
-        _move(module)
+    with mode, pretended_gpu():
+        move_to_gpu(module)
         images = mode.from_tensor(images).to("cuda")
         moved = {name: mode.from_tensor(label).to("cuda") for name, label in labels.items()}
         counted = _Saved([*module.parameters(), *module.buffers()])
@@ -104,8 +104,8 @@ def _attend(query: Tensor, key: Tensor, value: Tensor, dropout_p: float = 0.0) -
 
 
 @contextmanager
-def _pretended_gpu() -> Iterator[None]:
-    """Without a GPU autocast would switch itself off; tensors without data need none."""
+def pretended_gpu() -> Iterator[None]:
+    """Without a GPU autocast would switch itself off; attention is counted as fused."""
     absent = "torch.cuda.amp.common.amp_definitely_not_available"
     with (
         mock.patch(absent, return_value=False),
@@ -115,7 +115,7 @@ def _pretended_gpu() -> Iterator[None]:
         yield
 
 
-def _move(module: nn.Module) -> None:
+def move_to_gpu(module: nn.Module) -> None:
     """What module.to("cuda") does; tensors without data can't be swapped."""
     for child in module.modules():
         for name, parameter in child._parameters.items():

@@ -32,7 +32,15 @@ class Noted(NamedTuple):
 
     def describe(self) -> str:
         """Step, tasks and images of a loss that is not finite."""
-        return f"step {self.step}: {_describe(self.total, self.losses, self.image_ids)}"
+        if math.isfinite(float(self.total)):
+            return f"step {self.step}: a loss of another process is not finite"
+        bad = [name for name, loss in self.losses.items() if not math.isfinite(float(loss))]
+        others = len(self.image_ids) - SHOWN
+        more = f" and {others} more" if others > 0 else ""
+        return (
+            f"step {self.step}: the loss of {', '.join(bad) or 'the router'} is not finite on "
+            f"images {', '.join(self.image_ids[:SHOWN])}{more}"
+        )
 
 
 class FiniteLosses:
@@ -98,15 +106,4 @@ def _error(noted: Noted) -> NonfiniteLoss:
     return NonfiniteLoss(
         f"{noted.describe()}; the weights are as they were before. Look at these images, lower the "
         "learning rate, train in 32 bits, or leave such batches out with training.nonfinite=skip."
-    )
-
-
-def _describe(total: Tensor, losses: Mapping[str, Tensor], image_ids: Sequence[str]) -> str:
-    if math.isfinite(float(total)):
-        return "a loss of another process is not finite"
-    bad = [name for name, loss in losses.items() if not math.isfinite(float(loss))]
-    more = f" and {len(image_ids) - SHOWN} more" if len(image_ids) > SHOWN else ""
-    return (
-        f"the loss of {', '.join(bad) or 'the router'} is not finite on images "
-        f"{', '.join(image_ids[:SHOWN])}{more}"
     )

@@ -6,22 +6,21 @@ import pytest
 import torch
 
 from mtl_ase.base.numerics import to_autocast_dtype
+from mtl_ase.tools.benchmarks.expert_settings import SETTINGS, counts_of
 from mtl_ase.tools.saved_memory import look_at_forward
 from tests.conftest import Compose
 
-SETTINGS = {"16/3/1/4": (16, 3, 1, 4), "32/6/2/2": (32, 6, 2, 2), "64/12/4/1": (64, 12, 4, 1)}
 VIT_S = ["experiment=ase_finegrained", "size=small", "data.batch_size=1"]
-NAMES = ("num_experts", "top_k", "num_shared", "rank")
 
 
 @pytest.mark.parametrize(
     "precision", [pytest.param("32-true", marks=pytest.mark.slow), "bf16-mixed"]
 )
-@pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
-def test_experts_keep_little(composed: Compose, setting: tuple[int, ...], precision: str) -> None:
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_experts_keep_little(composed: Compose, setting: str, precision: str) -> None:
     """At most a tenth of what the network without them keeps (plain LoRA stays)."""
     base = [*VIT_S, f"trainer.precision={precision}"]
-    counts = [f"model.adapter.{name}={n}" for name, n in zip(NAMES, setting, strict=True)]
+    counts = [f"model.adapter.{name}={n}" for name, n in counts_of(setting).items()]
     without = look_at_forward(composed(*base, "model.adapter=null")).saved
     experts = look_at_forward(composed(*base, *counts, "model.adapter.granularity=1")).saved
     assert 1 < experts / without < 1.1

@@ -14,6 +14,7 @@ from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensor, FakeTensorMo
 
 from mtl_ase.losses import BalancedBCE
 from mtl_ase.model.adapters import NoisyRouter
+from mtl_ase.tools.saved_memory import move_to_gpu
 from mtl_ase.training import parameter_groups
 from tests.model.batches import make_batch
 from tests.training.backward import backward
@@ -52,21 +53,10 @@ def on_fake_cuda(tiny_module, pretended_gpu):
         with mode:
             labels = {name: label.to("cuda") for name, label in batch.labels.items()}
             batch = batch._replace(image_BCHW=batch.image_BCHW.to("cuda"), labels=labels)
-            move(module)
+            move_to_gpu(module)
             return mode, module, batch
 
     return build
-
-
-def move(module):
-    """What module.to("cuda") does: parameters and buffers, no more (fakes can't be swapped)."""
-    for child in module.modules():
-        for name, parameter in child._parameters.items():
-            if parameter is not None:
-                fake = parameter.detach().to("cuda")
-                child._parameters[name] = torch.nn.Parameter(fake, parameter.requires_grad)
-        for name, buffer in child._buffers.items():
-            child._buffers[name] = buffer.to("cuda")
 
 
 def step(module, batch, dtype):

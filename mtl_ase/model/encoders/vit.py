@@ -110,17 +110,13 @@ class ViTEncoder(Encoder):
         self, image_BCHW: Tensor, by_task: Mapping[str, Tensor]
     ) -> tuple[list[Tensor], list[Routing]]:
         """The same, with weights of each task (T, ...) in place of shared ones."""
+        layers = range(len(self.blocks))
         x_TBLD = self.embed(image_BCHW, below(by_task, "vit."))
-        routings: list[Routing] = []
-        for index, block in enumerate(cast(Iterator[ViTBlock], self.blocks)):
-            if index == self.branch_block:
-                x_TBLD = self._branch(x_TBLD)
-            x_TBLD, of_block = self._run(block, below(by_task, f"blocks.{index}."), x_TBLD)
-            routings += of_block
-        if self.branch_block == len(self.blocks):
-            x_TBLD = self._branch(x_TBLD)
+        x_TBLD, routings = self._through(layers[: self.branch_block], by_task, x_TBLD)
+        x_TBLD = self._branch(x_TBLD)
+        x_TBLD, of_tasks = self._through(layers[self.branch_block :], by_task, x_TBLD)
         patches_TBLD = x_TBLD.expand(self.num_tasks, -1, -1, -1)[:, :, self.num_prefix :]
-        return [patches_TBLD.mT.unflatten(-1, self.grid_hw)], routings
+        return [patches_TBLD.mT.unflatten(-1, self.grid_hw)], routings + of_tasks
 
     def embed(self, image_BCHW: Tensor, by_task: Mapping[str, Tensor] | None = None) -> Tensor:
         """Tokens x_TBLD before task embedding and blocks: patches, prefix tokens, positions.
@@ -141,6 +137,17 @@ class ViTEncoder(Encoder):
         if self.task_embedding_TD is not None:
             return x_TBLD + self.task_embedding_TD[:, None, None]
         return x_TBLD if self.shares_pass else x_TBLD.expand(self.num_tasks, -1, -1, -1)
+
+    def _through(
+        self, layers: Sequence[int], by_task: Mapping[str, Tensor], x_TBLD: Tensor
+    ) -> tuple[Tensor, list[Routing]]:
+        """The tokens after some of the blocks, and what the routers there decided."""
+        routings: list[Routing] = []
+        for layer in layers:
+            block = cast(ViTBlock, self.blocks[layer])
+            x_TBLD, of_block = self._run(block, below(by_task, f"blocks.{layer}."), x_TBLD)
+            routings += of_block
+        return x_TBLD, routings
 
     def _run(
         self, block: ViTBlock, by_task: Mapping[str, Tensor], x_TBLD: Tensor

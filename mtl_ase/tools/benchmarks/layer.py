@@ -13,25 +13,20 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
-from mtl_ase.build import build_network, build_tasks, forget_weights
+from mtl_ase.build import build_outline
 from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.model.adapters import Adapter, AdaptiveShared, LoRA, RoutedExperts, Site
 from mtl_ase.tools.benchmarks.arithmetic import autocast, wait
+from mtl_ase.tools.benchmarks.expert_settings import FEW, FINER, MANY, SETTINGS, counts_of
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
+from mtl_ase.tools.benchmarks.training_step import prepared_device
 
 ROUNDS = 9
 RANKS = 64
-"""N * r of all settings but the last two, and the rank of plain LoRA."""
-SETTINGS = {
-    "16/3/1/4": (16, 3, 1, 4),
-    "32/6/2/2": (32, 6, 2, 2),
-    "64/12/4/1": (64, 12, 4, 1),
-    "128/24/8/1": (128, 24, 8, 1),
-    "256/48/16/1": (256, 48, 16, 1),
-}
-"""N/k/S/r. r can't be below 1, so above N = 64 there are more ranks than in plain LoRA."""
-LOOPED = ("16/3/1/4", "64/12/4/1")
+"""Rank of plain LoRA: N * r of the paper's settings."""
+ALL = (*SETTINGS, *FINER)
+LOOPED = (FEW, MANY)
 """Settings that are computed in a loop, too; it takes long."""
 
 
@@ -47,9 +42,9 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     Returns:
         Median milliseconds by precision; ratios; `ratio` is the loop over ours at 64/12/4/1.
     """
-    device = torch.device("cuda" if config.trainer.accelerator == "gpu" else "cpu")
+    device = prepared_device(config)
     site = ffn_site(config)
-    adapters = {name: _experts(RoutedExperts, site, name) for name in SETTINGS}
+    adapters = {name: _experts(RoutedExperts, site, name) for name in ALL}
     adapters |= {f"{name}, loop": _experts(LoopedExperts, site, name) for name in LOOPED}
     adapters["lora"] = LoRA(site, rank=RANKS, alpha=2 * RANKS)
     width, hidden = site.width_in, 4 * site.width_in
@@ -69,22 +64,18 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         seconds = {name: timing.median_s for name, timing in timings.items()}
         result[precision] = {"milliseconds": {n: round(1e3 * s, 2) for n, s in seconds.items()}}
         result[precision] |= _ratios(seconds)
-    result["ratio"] = result[FP32]["loop over ours"]["64/12/4/1"]
+    result["ratio"] = result[FP32]["loop over ours"][MANY]
     return result
 
 
 def ffn_site(config: DictConfig) -> Site:
     """The site beside the first block's FFN."""
-    forget_weights(config)
-    tasks = build_tasks(config)
-    with torch.device("meta"):  # no memory for its parameters
-        network = build_network(config, tasks)
+    network = build_outline(config)
     return next(site for site in network.encoder.sites() if site.name == "ffn")
 
 
 def _experts(made: type[RoutedExperts], site: Site, setting: str) -> Adapter:
-    num_experts, top_k, num_shared, rank = SETTINGS[setting]
-    adapter = made(site, AdaptiveShared, num_experts, top_k, num_shared, rank)
+    adapter = made(site, AdaptiveShared, **counts_of(setting))  # type: ignore[arg-type]
     nn.init.normal_(adapter.up_OP, std=0.02)
     return adapter
 
@@ -101,8 +92,8 @@ def _run(ffn: nn.Module, adapter: Adapter | None, x_TBLD: Tensor, precision: str
 
 def _ratios(seconds: dict[str, float]) -> dict[str, dict[str, float]]:
     alone = seconds["frozen FFN alone"]
-    over_lora = {name: seconds[name] / seconds["lora"] for name in SETTINGS}
-    added = {name: (seconds[name] - alone) / (seconds["lora"] - alone) for name in SETTINGS}
+    over_lora = {name: seconds[name] / seconds["lora"] for name in ALL}
+    added = {name: (seconds[name] - alone) / (seconds["lora"] - alone) for name in ALL}
     looped = {name: seconds[f"{name}, loop"] / seconds[name] for name in LOOPED}
     ratios = {"over plain LoRA": over_lora, "what is added": added, "loop over ours": looped}
     return {

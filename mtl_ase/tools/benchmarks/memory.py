@@ -14,11 +14,11 @@ from omegaconf import DictConfig
 
 from mtl_ase.config import run_once
 from mtl_ase.machine.process_memory import megabytes_of
-from mtl_ase.tools.benchmarks.layer import SETTINGS
+from mtl_ase.tools.benchmarks.expert_settings import FEW, MANY, counts_of
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
 
 STEPS = 3
-WITHOUT, WITH = "without experts", "16/3/1/4"
+WITHOUT = "without experts"
 CHECKPOINTED = "activation checkpointing"
 
 
@@ -36,11 +36,11 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         over none; `ratio` is that of 64/12/4/1 over the network without experts.
     """
     given = list(HydraConfig.get().overrides.task)
-    found = {WITHOUT: measured([*given, "model/adapter=none"])}
-    for name in (WITH, "64/12/4/1"):
+    found = {WITHOUT: measured([*given, "model.adapter=null"])}
+    for name in (FEW, MANY):
         found[name] = measured([*given, *_counts(name)])
     checkpointing = "model.encoder.activation_checkpointing=true"
-    found[CHECKPOINTED] = measured([*given, *_counts(WITH), checkpointing])
+    found[CHECKPOINTED] = measured([*given, *_counts(FEW), checkpointing])
     over = {name: round(value / found[WITHOUT], 3) for name, value in found.items()}
     return {
         "network": config.experiment_name,
@@ -49,8 +49,8 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         "precision": config.trainer.precision,
         "MiB": {name: round(value) for name, value in found.items()},
         "over without experts": over,
-        "activation checkpointing over none": round(found[CHECKPOINTED] / found[WITH], 3),
-        "ratio": over["64/12/4/1"],
+        "activation checkpointing over none": round(found[CHECKPOINTED] / found[FEW], 3),
+        "ratio": over[MANY],
     }
 
 
@@ -71,12 +71,11 @@ def _measure(overrides: list[str], connection: Connection) -> None:
     on_gpu = step.image_BCHW.device.type == "cuda"
     before = 0.0 if on_gpu else megabytes_of(os.getpid(), "VmRSS")
     for _ in range(STEPS):
-        step.run(step.module.balance)
+        step.run_once()
     at_most = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else 0.0
     connection.send(at_most if on_gpu else megabytes_of(os.getpid(), "VmHWM") - before)
 
 
 def _counts(setting: str) -> list[str]:
-    names = ("num_experts", "top_k", "num_shared", "rank")
-    counts = zip(names, SETTINGS[setting], strict=True)
-    return [f"model.adapter.{name}={count}" for name, count in (*counts, ("granularity", 1))]
+    counts = {**counts_of(setting), "granularity": 1}
+    return [f"model.adapter.{name}={count}" for name, count in counts.items()]

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from omegaconf import DictConfig
 
 from mtl_ase.machine.precision import BF16, FP32
-from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate, wait
+from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate
+from mtl_ase.tools.benchmarks.expert_settings import FEW, MANY, SETTINGS, counts_of
 from mtl_ase.tools.benchmarks.interleaved import interleave
-from mtl_ase.tools.benchmarks.layer import SETTINGS
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
 
 ROUNDS = 9
-WITHOUT, LOOPED = "without experts", "64/12/4/1, loop"
-MEASURED = ("16/3/1/4", "32/6/2/2", "64/12/4/1")
+WITHOUT, LOOPED = "without experts", f"{MANY}, loop"
 LOOP = "mtl_ase.tools.benchmarks.looped_experts."
 
 
@@ -43,24 +40,22 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         "rounds": ROUNDS,
     }
     for precision in (FP32, BF16):
-        steps = {name: _step(config, name, precision) for name in (WITHOUT, *MEASURED, LOOPED)}
-        ways: dict[str, Callable[[int], None]] = {
-            name: partial(_run, step) for name, step in steps.items()
-        }
-        needed = flops(partial(ways[WITHOUT], 0))
+        steps = {name: _step(config, name, precision) for name in (WITHOUT, *SETTINGS, LOOPED)}
+        ways = {name: step.run_once for name, step in steps.items()}
+        needed = flops(steps[WITHOUT].run_once)
         rate = matrix_rate(steps[WITHOUT].image_BCHW.device, precision)
         timings = interleave(ways, range(ROUNDS))
         seconds = {name: timing.median_s for name, timing in timings.items()}
-        over = {name: round(seconds[name] / seconds[WITHOUT], 3) for name in MEASURED}
+        over = {name: round(seconds[name] / seconds[WITHOUT], 3) for name in SETTINGS}
         result[precision] = {
             "seconds": {name: round(value, 4) for name, value in seconds.items()},
             "over without experts": over,
-            "loop over ours": round(seconds[LOOPED] / seconds["64/12/4/1"], 2),
+            "loop over ours": round(seconds[LOOPED] / seconds[MANY], 2),
             "gflop without experts": round(needed / 1e9, 1),
             "gflop a second": round(rate / 1e9),
-            "limit over step": round(needed / rate / seconds["16/3/1/4"], 3),
+            "limit over step": round(needed / rate / seconds[FEW], 3),
         }
-    result["ratio"] = result[own if own in result else FP32]["over without experts"]["64/12/4/1"]
+    result["ratio"] = result[own if own in result else FP32]["over without experts"][MANY]
     return result
 
 
@@ -71,13 +66,7 @@ def _step(config: DictConfig, name: str, precision: str) -> TrainingStep:
         config.model.adapter = None
         return TrainingStep(config)
     setting = name.partition(",")[0]
-    counts = zip(("num_experts", "top_k", "num_shared", "rank"), SETTINGS[setting], strict=True)
-    config.model.adapter.update({**dict(counts), "granularity": 1})
+    config.model.adapter.update({**counts_of(setting), "granularity": 1})
     if name == LOOPED:
         config.model.adapter["_target_"] = f"{LOOP}LoopedExperts"
     return TrainingStep(config, trusted=(LOOP,))
-
-
-def _run(step: TrainingStep, _: int) -> None:
-    step.run(step.module.balance)
-    wait(step.image_BCHW.device)

@@ -16,7 +16,7 @@ from mtl_ase.build import build_module, build_network, build_tasks, forget_weigh
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.model import Routing
 from mtl_ase.tasks import Task
-from mtl_ase.tools.benchmarks.arithmetic import autocast
+from mtl_ase.tools.benchmarks.arithmetic import autocast, wait
 from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.task_gradients import TaskGradients
 
@@ -35,9 +35,7 @@ class TrainingStep:
     """
 
     def __init__(self, config: DictConfig, trusted: tuple[str, ...] = ()) -> None:
-        trainer = pl.Trainer(accelerator=config.trainer.accelerator, devices=1, logger=False)
-        prepare_device(trainer)
-        device = trainer.strategy.root_device
+        device = prepared_device(config)
         forget_weights(config)
         tasks = build_tasks(config, trusted)
         module = build_module(config, tasks, build_network(config, tasks))
@@ -51,6 +49,10 @@ class TrainingStep:
         self.gradients = self.module.gradients
         self.trained = [p for p in self.module.parameters() if p.requires_grad]
         self.optimizer = torch.optim.AdamW(self.trained, LEARNING_RATE)
+
+    def run_once(self, _: int = 0) -> None:
+        """A step with the module's own rule; `interleave` gives a number, which changes nothing."""
+        self.run(self.module.balance)
 
     def run(self, rule: Balance) -> None:
         """A step with a rule, as in training."""
@@ -82,10 +84,11 @@ class TrainingStep:
         return {name: losses[name](logits[name], self.labels[name]) for name in self.weights}
 
     def update(self) -> None:
-        """Clip the gradients, and let the optimiser step."""
+        """Clip the gradients, let the optimiser step, and wait for the device."""
         nn.utils.clip_grad_norm_(self.trained, CLIP)
         self.optimizer.step()
         self.optimizer.zero_grad()
+        wait(self.image_BCHW.device)
 
     def _forward(
         self, views: Mapping[str, Tensor] | None = None
@@ -98,6 +101,13 @@ class TrainingStep:
                 for part in cast(Iterable[Any], self.module.regularisers.values()):
                     extra = extra + part.weight * part(routing)
             return self.task_losses(logits), extra, routing
+
+
+def prepared_device(config: DictConfig) -> torch.device:
+    """The device of a config's trainer, with the settings that a training on it has."""
+    trainer = pl.Trainer(accelerator=config.trainer.accelerator, devices=1, logger=False)
+    prepare_device(trainer)
+    return trainer.strategy.root_device
 
 
 def random_batch(config: DictConfig, tasks: Mapping[str, Task]) -> tuple[Tensor, dict[str, Tensor]]:
