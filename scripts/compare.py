@@ -1,4 +1,4 @@
-"""Compare methods: `python scripts/compare.py balancing|adapters [setting=scenes] [seeds=0,1]`."""
+"""Compare methods: `python scripts/compare.py balancing|adapters|branch_block [seeds=0,1] ...`."""
 
 import sys
 from pathlib import Path

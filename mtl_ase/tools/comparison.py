@@ -1,4 +1,4 @@
-"""Comparisons of methods: one run for every method and seed, their results in one table.
+"""Comparisons of methods or settings: one run for each and every seed, the results in one table.
 
 The table is the state: a run that has a row is done, in whatever folder it was; so a comparison
 goes on from its table alone.
@@ -29,31 +29,37 @@ class Field:
     """What is compared with each other.
 
     Attributes:
-        group: the config group that holds one file for every method.
-        baseline: the method that costs and gains are relative to.
+        key: the config group that holds one file for every method, or the key of a setting.
+        baseline: the method or value that costs and gains are relative to.
         base: overrides that all methods share.
         left_out: files of the group that are no method of their own.
+        values: of a setting; empty for a group.
     """
 
-    group: str
+    key: str
     baseline: str
     base: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
     def methods(self) -> list[str]:
-        """All methods: the baseline, then the others by name."""
-        found = sorted(path.stem for path in (CONFIGS / self.group).glob("*.yaml"))
+        """All methods or values: the baseline, then the others by name."""
+        found = self.values or sorted(path.stem for path in (CONFIGS / self.key).glob("*.yaml"))
         others = [name for name in found if name not in (self.baseline, *self.left_out)]
         return [self.baseline, *others]
 
     def overrides(self, method: str, given: Sequence[str]) -> list[str]:
         """The overrides of a method's config: the field's, the method's and the user's own."""
-        return [*self.base, f"{self.group}={method}", *given]
+        return [*self.base, f"{self.key}={method}", *given]
 
 
+PAPER = ("experiment=ase_finegrained",)
 FIELDS = {
-    "balancing": Field("balance", "fixed", ("experiment=ase_finegrained",)),
-    "adapters": Field("model/adapter", "lora", ("experiment=ase_finegrained",), ("none",)),
+    "balancing": Field("balance", "fixed", PAPER),
+    "adapters": Field("model/adapter", "lora", PAPER, left_out=("none",)),
+    "branch_block": Field(
+        "model.encoder.branch_block", "0", ("experiment=demo",), values=("0", "1", "2", "3", "4")
+    ),
 }
 
 

@@ -88,6 +88,20 @@ def test_mean_and_deviation_follow_the_model_but_not_the_checkpoint():
     assert encoder.to("meta").mean_C11.device.type == "meta"
 
 
+@pytest.mark.parametrize("task_embedding", [True, False])
+@pytest.mark.parametrize("name", PLAIN)
+def test_blocks_get_tokens_whose_features_lie_side_by_side(name, task_embedding):
+    """Patches come out of a convolution feature by feature, which slows all that follows."""
+    encoder, size = make(name, task_embedding=task_embedding)
+    seen = []
+    for block in encoder.blocks:
+        block.block.norm1.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
+        block.block.norm2.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
+    encoder(torch.randint(0, 256, (2, 3, *size), dtype=torch.uint8))
+    assert len(seen) == 2 * len(encoder.blocks)
+    assert all(x_MLD.stride()[1:] == (SMALL["embed_dim"], 1) for x_MLD in seen)
+
+
 @pytest.mark.parametrize("frozen", [True, False])
 def test_frozen_or_not(frozen):
     encoder, _ = make("vit_small_patch16_224", frozen=frozen)

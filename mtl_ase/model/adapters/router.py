@@ -36,9 +36,10 @@ class NoisyRouter(nn.Module):
 
     def forward(self, x_TBLD: Tensor) -> Tensor:
         """Router logits_TBLE, in float32 also under autocast (float64 for float64 weights)."""
-        logits_TBLE = at_least_float32(torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE))
         if not self.training:
-            return logits_TBLE
-        raw_TBLE = at_least_float32(torch.einsum("tbld,tde->tble", x_TBLD, self.noise_TDE))
+            return at_least_float32(torch.einsum("tbld,tde->tble", x_TBLD, self.logits_TDE))
+        both_TDE = torch.cat([self.logits_TDE, self.noise_TDE], -1)
+        both_TBLE = at_least_float32(torch.einsum("tbld,tde->tble", x_TBLD, both_TDE))
+        logits_TBLE, raw_TBLE = both_TBLE.chunk(2, -1)
         noise_TBLE = torch.randn_like(logits_TBLE) * (softplus(raw_TBLE) + MIN_STD)
         return logits_TBLE + noise_TBLE

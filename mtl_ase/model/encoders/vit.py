@@ -127,8 +127,8 @@ class ViTEncoder(Encoder):
         weight = self.vit.patch_embed.proj.weight
         x_BCHW = x_BCHW.to(weight.dtype)  # 16-bit with the trainer's "*-true" precisions
         if by_task:
-            return embed_by_task(self.vit, by_task, x_BCHW)
-        x_BLD: Tensor = self.vit(x_BCHW)  # its blocks are in `self.blocks`
+            return embed_by_task(self.vit, by_task, x_BCHW).contiguous()
+        x_BLD = self.vit(x_BCHW).contiguous()  # its blocks are in `self.blocks`
         shared = self.shares_pass or self.branch_block > 0
         return x_BLD.expand(1 if shared else self.num_tasks, *x_BLD.shape)
 
