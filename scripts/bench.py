@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mtl_ase.commands.options import Options, make_folder
 from mtl_ase.config import exit_on_wrong_use, run_once
 
-BENCHMARKS = ("balance", "data", "layer", "memory", "odsf", "recipe", "scaling", "startup", "step")
+BENCHMARKS = ("balance", "data", "layer", "memory", "odsf", "parts", "recipe", "scaling", "startup", "step")
 """Modules of mtl_ase.tools.benchmarks."""
 
 if __name__ == "__main__":
