@@ -32,25 +32,27 @@ class Forward(NamedTuple):
 
     Attributes:
         saved: bytes that are kept for the backward pass, without parameters and buffers.
-        gflops: of the pass, 2 per multiply-add, attention included.
+        gflops: of the pass, 2 per multiply-add, without fused attention.
     """
 
     saved: int
     gflops: float
 
 
-def look_at_forward(config: DictConfig) -> Forward:
+def look_at_forward(config: DictConfig, fused: bool = True) -> Forward:
     """Count what the forward pass of a config's training step keeps on a GPU.
 
     Attention is counted as PyTorch's fused one, which keeps query, key, value, its output and one
-    number a row. Not for `activation_checkpointing`, whose blocks keep their inputs elsewhere.
+    number a row; with `fused=False` as the matrix products that CPUs compute. Not for
+    `activation_checkpointing`, whose blocks keep their inputs elsewhere.
 
     Args:
         config: the whole config; its `model` node is changed. Its precision is one of `DTYPES`.
+        fused: attention as GPUs compute it.
     """
     forget_weights(config)
     tasks = build_tasks(config)
-    set_fused_attn(True)
+    set_fused_attn(fused)
     module = build_module(config, tasks, build_network(config, tasks)).train()
     images, labels = random_batch(config, tasks)
     mode = FakeTensorMode()

@@ -7,6 +7,7 @@ import torch
 
 from mtl_ase.base.numerics import to_autocast_dtype
 from mtl_ase.tools.benchmarks.expert_settings import SETTINGS, counts_of
+from mtl_ase.tools.benchmarks.training_step import TrainingStep
 from mtl_ase.tools.saved_memory import look_at_forward
 from tests.conftest import Compose
 
@@ -31,6 +32,26 @@ def test_images_and_tasks_cost_the_same_each(composed: Compose) -> None:
     one, two = (look_at_forward(composed(*base, f"data.batch_size={n}")) for n in (1, 2))
     assert two.gflops == pytest.approx(2 * one.gflops)
     assert 1.5 < two.saved / one.saved < 2
+
+
+def test_it_is_what_a_real_pass_keeps(composed: Compose) -> None:
+    """With attention as on CPUs, where the pass can be run."""
+    own = ["experiment=demo", "data.batch_size=1", "trainer.precision=32-true"]
+    step = TrainingStep(composed(*own))
+    kept: dict[int, int] = {}
+
+    def keep(value: torch.Tensor) -> torch.Tensor:
+        kept[value.untyped_storage().data_ptr()] = value.untyped_storage().nbytes()
+        return value
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda value: value):
+        logits, _ = step.network(step.image_BCHW)
+        losses = step.task_losses(logits)
+    for value in (*step.module.parameters(), *step.module.buffers()):
+        kept.pop(value.untyped_storage().data_ptr(), None)
+    counted = look_at_forward(composed(*own), fused=False).saved
+    assert len(losses) == 5
+    assert counted == pytest.approx(sum(kept.values()), rel=0.01)
 
 
 def test_a_value_is_cast_where_autocast_is_on() -> None:

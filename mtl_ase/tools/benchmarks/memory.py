@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -12,10 +13,14 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from mtl_ase.build import build_outline
 from mtl_ase.config import run_once
 from mtl_ase.machine.process_memory import megabytes_of
+from mtl_ase.model import count_parameters
 from mtl_ase.tools.benchmarks.expert_settings import FEW, MANY, counts_of
-from mtl_ase.tools.benchmarks.training_step import TrainingStep
+from mtl_ase.tools.benchmarks.scaling import BYTES_OF_TRAINED, BYTES_OF_WEIGHT
+from mtl_ase.tools.benchmarks.training_step import TrainingStep, prepared_device
+from mtl_ase.tools.saved_memory import look_at_forward
 
 STEPS = 3
 WITHOUT = "without experts"
@@ -26,21 +31,25 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     """The memory of whole steps, each network in a process of its own.
 
     On a CPU, what the process holds at most beyond what it held before the first step; on a GPU,
-    the most that PyTorch allocated.
+    the most that PyTorch allocated. Beside it what can be counted without a step: what is kept for
+    the backward pass, gradients, and AdamW's means; what lives shorter is not in it.
 
     Args:
         config: the whole config, with an adapter that has the paper's experts.
 
     Returns:
-        MiB by network; ratios over the network without experts, and of activation checkpointing
-        over none; `ratio` is that of 64/12/4/1 over the network without experts.
+        MiB by network, measured and counted; ratios over the network without experts, and of
+        activation checkpointing over none; `ratio` is that of 64/12/4/1 over the network without
+        experts.
     """
     given = list(HydraConfig.get().overrides.task)
-    found = {WITHOUT: measured([*given, "model.adapter=null"])}
-    for name in (FEW, MANY):
-        found[name] = measured([*given, *_counts(name)])
+    networks = {WITHOUT: [*given, "model.adapter=null"]}
+    networks |= {name: [*given, *_counts(name)] for name in (FEW, MANY)}
+    on_gpu = prepared_device(config).type == "cuda"
+    counted = {name: run_once(partial(_count, on_gpu), own) for name, own in networks.items()}
     checkpointing = "model.encoder.activation_checkpointing=true"
-    found[CHECKPOINTED] = measured([*given, *_counts(FEW), checkpointing])
+    networks[CHECKPOINTED] = [*networks[FEW], checkpointing]
+    found = {name: measured(own) for name, own in networks.items()}
     over = {name: round(value / found[WITHOUT], 3) for name, value in found.items()}
     return {
         "network": config.experiment_name,
@@ -48,6 +57,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         "images": config.data.batch_size,
         "precision": config.trainer.precision,
         "MiB": {name: round(value) for name, value in found.items()},
+        "MiB counted": {name: round(value) for name, value in counted.items()},
         "over without experts": over,
         "activation checkpointing over none": round(found[CHECKPOINTED] / found[FEW], 3),
         "ratio": over[MANY],
@@ -74,6 +84,14 @@ def _measure(overrides: list[str], connection: Connection) -> None:
         step.run_once()
     at_most = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else 0.0
     connection.send(at_most if on_gpu else megabytes_of(os.getpid(), "VmHWM") - before)
+
+
+def _count(on_gpu: bool, config: DictConfig) -> float:
+    counts = count_parameters(build_outline(config)).values()
+    held = BYTES_OF_TRAINED * sum(count.trainable for count in counts)
+    if on_gpu:
+        held += BYTES_OF_WEIGHT * sum(count.total for count in counts)
+    return (look_at_forward(config, fused=on_gpu).saved + held) / 2**20
 
 
 def _counts(setting: str) -> list[str]:

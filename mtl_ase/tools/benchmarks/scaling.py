@@ -18,6 +18,7 @@ from mtl_ase.config import run_once
 from mtl_ase.model import count_parameters
 from mtl_ase.tools.benchmarks.arithmetic import flops
 from mtl_ase.tools.saved_memory import look_at_forward
+from mtl_ase.training.task_gradients import TaskGradients
 
 GIB = 2**30
 CARDS_GIB = (24, 48, 80)
@@ -95,7 +96,7 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
     """What a network needs."""
     own = [*given, f"head@size.head={head}", f"size.vit.name={NETWORKS[network]}"]
     own += [f"data.image_size=[{size},{size}]", "trainer.precision=bf16-mixed"]
-    depth, tokens_bytes, total, trained = run_once(_facts, own)
+    depth, tokens_bytes, total, trained, shared = run_once(_facts, own)
     saved = PerImageAndBlock.fitted(lambda *n: run_once(_saved, [*own, *_small(*n)]))
     arithmetic = PerImageAndBlock.fitted(lambda *n: run_once(step_flops, [*own, *_small(*n)]))
     weights = BYTES_OF_WEIGHT * total + BYTES_OF_TRAINED * trained
@@ -111,6 +112,7 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
         "head": head,
         "parameters, M": round(total / 1e6, 1),
         "trained, M": round(trained / 1e6, 2),
+        "shared by tasks, M": round(shared / 1e6, 2),
         "GiB for weights": round(weights / GIB, 2),
         "GiB an image": round(without[2] / GIB, 3),
         "GiB an image, checkpointed": round(inputs / GIB, 3),
@@ -142,14 +144,15 @@ def step_flops(config: DictConfig) -> float:
         return flops(step)
 
 
-def _facts(config: DictConfig) -> tuple[int, int, int, int]:
-    """Depth, bytes of the tokens of an image that a block gets, parameters, trained ones."""
+def _facts(config: DictConfig) -> tuple[int, int, int, int, int]:
+    """Depth, bytes of an image's tokens before a block; parameters, trained and shared ones."""
     network = build_outline(config)
+    shared = TaskGradients(network, list(config.tasks)).num_elements
     site = network.encoder.sites()[0]
     tokens = site.num_tasks * (site.num_prefix + math.prod(site.grid_hw))
     counts = count_parameters(network).values()
     total, trained = sum(c.total for c in counts), sum(c.trainable for c in counts)
-    return site.num_layers, 4 * tokens * site.width_in, total, trained
+    return site.num_layers, 4 * tokens * site.width_in, total, trained, shared
 
 
 def _saved(config: DictConfig) -> float:
