@@ -29,8 +29,8 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         config: the whole config, with an adapter that has the paper's experts; copied.
 
     Returns:
-        Median seconds, ratios and the limit by precision; `ratio` is that of 64/12/4/1 over the
-        step without experts, in the config's own precision.
+        Median seconds, ratios, those of the arithmetic, and the limit by precision; `ratio` is that
+        of 64/12/4/1 over the step without experts, in the config's own precision.
     """
     own = config.trainer.precision
     result: dict[str, Any] = {
@@ -42,7 +42,8 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     for precision in (FP32, BF16):
         steps = {name: _step(config, name, precision) for name in (WITHOUT, *SETTINGS, LOOPED)}
         ways = {name: step.run_once for name, step in steps.items()}
-        needed = flops(steps[WITHOUT].run_once)
+        arithmetic = {name: flops(step.run_once) for name, step in steps.items() if name != LOOPED}
+        needed = arithmetic[WITHOUT]
         rate = matrix_rate(steps[WITHOUT].image_BCHW.device, precision)
         timings = interleave(ways, range(ROUNDS))
         seconds = {name: timing.median_s for name, timing in timings.items()}
@@ -50,6 +51,9 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         result[precision] = {
             "seconds": {name: round(value, 4) for name, value in seconds.items()},
             "over without experts": over,
+            "arithmetic over without experts": {
+                name: round(arithmetic[name] / needed, 3) for name in SETTINGS
+            },
             "loop over ours": round(seconds[LOOPED] / seconds[MANY], 2),
             "gflop without experts": round(needed / 1e9, 1),
             "gflop a second": round(rate / 1e9),
