@@ -77,7 +77,17 @@ def _sentence(error: BaseException) -> str:
     if str(error).startswith("Error merging override") and error.__cause__:
         cause = str(error.__cause__).splitlines()[0].rstrip(".")
         return f"{str(error).removeprefix('Error merging override ').strip()}: {cause}; correct it."
-    return _unknown_key(_one_line(error))
+    return _unknown_inner_key(error) or _unknown_key(_one_line(error))
+
+
+def _unknown_inner_key(error: BaseException) -> str | None:
+    """The sentence for a mapping with a key that the config's mapping has not."""
+    cause = error.__cause__
+    inner = getattr(cause, "full_key", None) if isinstance(cause, ConfigKeyError) else None
+    outer = re.search(r"Could not override '([^']+)'", str(error))
+    if not inner or not outer or not inner.startswith(f"{outer[1]}."):
+        return None
+    return f"{inner} is no key of the config; write +{outer[1]}=... to add it."
 
 
 def _unknown_option(file: str) -> str:

@@ -26,6 +26,10 @@ CASES: dict[str, tuple[list[str], list[str]]] = {
         ["model.adapter.rankk is no key", "did you mean model.adapter.rank?"],
     ),
     "unknown key in a group": (["trainer.foo=1"], ["trainer.foo is no key", "--cfg job"]),
+    "unknown key of a mapping": (
+        ["training.reference.values={semseg/miou:60,foo/bar:1}"],
+        ["training.reference.values.foo/bar is no key", "write +training.reference.values=..."],
+    ),
     "key to delete": (["~training.sched"], ["training.sched is no key"]),
     "key that is there": (["+seed=1"], ["seed is in the config already", "leave out the +"]),
     "group without its path": (["adapter=experts"], ["did you mean model/adapter?"]),

@@ -14,11 +14,6 @@ from tests.resume.test_balances_resumed import OPTIONS, RULES
 
 STEPS = "trainer.max_steps=4"
 QUICK = ("nash_mtl",)
-SINGLE_TASK = [
-    "training.reference.dataset=scenes",
-    "training.reference.values={semseg/miou:60,human_parts/miou:50,saliency/miou:70,"
-    "normals/merr:20,edge/bce:0.1}",
-]
 
 
 @pytest.mark.parametrize(
@@ -33,8 +28,7 @@ def test_a_rule_sees_the_joined_batch(
     finish: Callable[..., None], tiny: list[str], two_ranks: list[str], tmp_path: Path, name: str
 ) -> None:
     """Parameters and what the rule remembers; random rules draw the same numbers."""
-    options = SINGLE_TASK if name == "achievement" else OPTIONS.get(name, [])
-    rule = [*PLAIN, f"balance={name}", *options, STEPS]
+    rule = [*PLAIN, f"balance={name}", *OPTIONS.get(name, []), STEPS]
     one, two = tmp_path / "one", tmp_path / "two"
     quiet = {"script": FAULTY, "TEST_QUIET": "1"}
     finish(*tiny, *rule, "data.batch_size=4", f"run_dir={one}", **quiet)
