@@ -8,7 +8,7 @@ import torch
 
 from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.model.adapters import AdaptiveShared, RoutedExperts, Site
-from mtl_ase.tools.benchmarks import layer, odsf, step
+from mtl_ase.tools.benchmarks import layer, odsf, parts, predict, step
 from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate
 from mtl_ase.tools.benchmarks.expert_settings import SETTINGS
 from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
@@ -62,6 +62,26 @@ def test_steps_are_timed(composed: Compose) -> None:
         assert found[precision]["over without experts"].keys() == set(SETTINGS)
         assert 0 < found[precision]["limit over step"] < 1
     assert config.model.adapter is not None
+
+
+def test_predictions_are_timed(composed: Compose) -> None:
+    config = composed("experiment=ase_finegrained", *SMALL)
+    found = predict.benchmark(config)
+    for precision in (FP32, BF16):
+        assert found[precision]["images a second"].keys() == {"all tasks", "semseg"}
+        assert all(0 < share < 1 for share in found[precision]["limit over time"].values())
+    assert len(config.tasks) == 5
+
+
+def test_parts_of_a_step_are_timed(composed: Compose, tiny: list[str]) -> None:
+    found = parts.benchmark(composed("experiment=ase_finegrained", *tiny))
+    shares = found["shares"]
+    assert list(shares) == [
+        *("embedding", "blocks", "experts", "routers", "heads", "losses"),
+        "clipping and optimiser",
+    ]
+    assert sum(shares.values()) == pytest.approx(found["ratio"], abs=0.01)
+    assert all(value > 0 for value in found["milliseconds"].values())
 
 
 @pytest.mark.parametrize("limit_s", [60.0, 1e-6])
