@@ -15,7 +15,7 @@ from mtl_ase.tools.methods import PAGE, ROOT
 
 THREE_SEEDS = {
     "balancing": "fixed uncertainty imtl_l dwa gls nash_mtl nash_blocks",
-    "adapters": "",
+    "adapters": "lora ase ase_finegrained ase_finest c_lorae",
 }
 """Methods with three seeds by comparison."""
 STORED = ROOT / "docs" / "results" / "compare"
