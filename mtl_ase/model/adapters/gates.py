@@ -99,9 +99,13 @@ class AdaptiveShared(Gate):
 
     def forward(self, logits_TBLE: Tensor) -> Tensor:
         """Weights_TBLE of all experts; those of a token sum to 1."""
-        chosen_TBLE = top_k_mask(logits_TBLE[..., : self.num_sparse], self.top_k)
-        active_TBLE = nn.functional.pad(chosen_TBLE, (0, self.num_shared), value=True)
-        return logits_TBLE.masked_fill(~active_TBLE, float("-inf")).softmax(-1)
+        sparse_TBLE, shared_TBLE = logits_TBLE.tensor_split([self.num_sparse], -1)
+        largest_TBLK, chosen_TBLK = sparse_TBLE.topk(self.top_k, dim=-1)
+        weights_TBLK = torch.cat([largest_TBLK, shared_TBLE], -1).softmax(-1)
+        always = torch.arange(self.num_sparse, self.num_experts, device=logits_TBLE.device)
+        always_TBLE = always.expand(shared_TBLE.shape)
+        active_TBLK = torch.cat([chosen_TBLK, always_TBLE], -1)
+        return torch.zeros_like(logits_TBLE).scatter(-1, active_TBLK, weights_TBLK)
 
 
 class RenormalisedTopK(AdaptiveShared):

@@ -79,8 +79,8 @@ class LowRankAdapter(Adapter):
 
     def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor) -> Tensor:
         """The experts' ranks by their weights, (T, B, L, P); by default experts of equal rank."""
-        rank = z_TBLR.shape[-1] // gate_TBLE.shape[-1]
-        return z_TBLR * gate_TBLE.to(z_TBLR.dtype).repeat_interleave(rank, -1)
+        ranks = z_TBLR.unflatten(-1, (gate_TBLE.shape[-1], -1))
+        return (ranks * gate_TBLE.to(z_TBLR.dtype)[..., None]).flatten(-2)
 
     def up(self, z_TBLP: Tensor) -> Tensor:
         """B z, scaled, (T, B, L, O)."""

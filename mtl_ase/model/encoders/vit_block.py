@@ -13,7 +13,7 @@ from timm.layers.attention import Attention
 from timm.layers.mlp import Mlp
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import linear, scaled_dot_product_attention
 
 from mtl_ase.base.numerics import to_autocast_dtype
 from mtl_ase.model.adapters import Adapter
@@ -83,8 +83,13 @@ class _Adapted:
         return cast(Tensor, update_TBLO.flatten(0, 1))
 
     def linear(self, site: str, layer: nn.Module, u_MLD: Tensor) -> Tensor:
-        """A linear layer's output_MLO, with the update of its adapter, if it has one."""
-        y_MLO: Tensor = layer(u_MLD)
+        """A linear layer's output_MLO, with the update of its adapter, if it has one.
+
+        Its bias is cast here: vmap adds it by itself, and in 32 bits all that follows would be.
+        """
+        weight_OD, bias_O = cast(Tensor, layer.weight), cast(Tensor | None, layer.bias)
+        cast_bias_O = None if bias_O is None else to_autocast_dtype(bias_O)
+        y_MLO = linear(u_MLD, weight_OD, cast_bias_O)
         return y_MLO + self.update(site, u_MLD) if site in self.adapters else y_MLO
 
 

@@ -14,6 +14,7 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor, nn
 
+from mtl_ase.base.numerics import to_autocast_dtype
 from mtl_ase.build import build_data, build_tasks
 from mtl_ase.model.adapters import RoutedExperts
 from mtl_ase.model.network import resized
@@ -51,7 +52,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         EMBED: lambda _: _embed(step),
         ENCODER: lambda _: _backward(step, _encode(step)),
         PLAIN: lambda _: _backward(plain, _encode(plain)),
-        ROUTERS: lambda _: _route(step),
+        ROUTERS: _routers(step),
         HEADS: _heads(step, maps),
         LOSSES: _losses(step, maps),
         OPTIMISER: _optimiser(step),
@@ -97,17 +98,22 @@ def _embed(step: TrainingStep) -> None:
     wait(step.image_BCHW.device)
 
 
-def _route(step: TrainingStep) -> None:
+def _routers(step: TrainingStep) -> Callable[[int], None]:
     """The gates of all layers, on random tokens."""
     experts = [a for a in step.network.encoder.modules() if isinstance(a, RoutedExperts)]
-    for adapter in experts:
-        site = adapter.site
-        tokens = site.num_prefix + site.grid_hw[0] * site.grid_hw[1]
-        shape = (site.num_tasks, len(step.image_BCHW), tokens, site.width_in)
-        x_TBLD = torch.randn(shape, device=step.image_BCHW.device, requires_grad=True)
-        with step.autocast():
-            gate_TBLE, _ = adapter.gates(x_TBLD)
-        _backward(step, [gate_TBLE])
+    site = experts[0].site
+    tokens = site.num_prefix + site.grid_hw[0] * site.grid_hw[1]
+    shape = (site.num_tasks, len(step.image_BCHW), tokens, site.width_in)
+    x_TBLD = torch.randn(shape, device=step.image_BCHW.device)
+
+    def run(_: int) -> None:
+        for adapter in experts:
+            with step.autocast():
+                u_TBLD = to_autocast_dtype(x_TBLD).detach().requires_grad_()
+                gate_TBLE, _routing = adapter.gates(u_TBLD)
+            _backward(step, [gate_TBLE])
+
+    return run
 
 
 def _heads(step: TrainingStep, maps: list[Tensor]) -> Callable[[int], None]:
