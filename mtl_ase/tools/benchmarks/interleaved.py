@@ -27,6 +27,14 @@ class Timing:
         """Median seconds per call."""
         return statistics.median(self.seconds)
 
+    def over(self, other: Timing) -> float:
+        """Median ratio of its calls to the other function's of the same round.
+
+        What slows the machine for longer than a round then slows both.
+        """
+        pairs = zip(self.seconds, other.seconds, strict=True)
+        return statistics.median(own / others for own, others in pairs)
+
 
 def interleave(
     functions: Mapping[str, Callable[[Item], object]],

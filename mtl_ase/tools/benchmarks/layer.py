@@ -5,7 +5,7 @@ Legend: T tasks, B images, L tokens, D width.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -18,11 +18,11 @@ from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.model.adapters import Adapter, AdaptiveShared, LoRA, RoutedExperts, Site
 from mtl_ase.tools.benchmarks.arithmetic import autocast, wait
 from mtl_ase.tools.benchmarks.expert_settings import FEW, FINER, MANY, SETTINGS, counts_of
-from mtl_ase.tools.benchmarks.interleaved import interleave
+from mtl_ase.tools.benchmarks.interleaved import Timing, interleave
 from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
 from mtl_ase.tools.benchmarks.training_step import prepared_device
 
-ROUNDS = 9
+ROUNDS = 25
 RANKS = 64
 """Rank of plain LoRA: N * r of the paper's settings."""
 ALL = (*SETTINGS, *FINER)
@@ -63,7 +63,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         timings = interleave(ways, range(ROUNDS))
         seconds = {name: timing.median_s for name, timing in timings.items()}
         result[precision] = {"milliseconds": {n: round(1e3 * s, 2) for n, s in seconds.items()}}
-        result[precision] |= _ratios(seconds)
+        result[precision] |= _ratios(timings)
     result["ratio"] = result[FP32]["loop over ours"][MANY]
     return result
 
@@ -90,12 +90,13 @@ def _run(ffn: nn.Module, adapter: Adapter | None, x_TBLD: Tensor, precision: str
     wait(x_TBLD.device)
 
 
-def _ratios(seconds: dict[str, float]) -> dict[str, dict[str, float]]:
-    alone = seconds["frozen FFN alone"]
-    over_lora = {name: seconds[name] / seconds["lora"] for name in ALL}
-    added = {name: (seconds[name] - alone) / (seconds["lora"] - alone) for name in ALL}
-    looped = {name: seconds[f"{name}, loop"] / seconds[name] for name in LOOPED}
-    ratios = {"over plain LoRA": over_lora, "what is added": added, "loop over ours": looped}
+def _ratios(timings: Mapping[str, Timing]) -> dict[str, dict[str, float]]:
+    lora, few = timings["lora"], timings[FEW]
+    ratios = {
+        "over plain LoRA": {name: timings[name].over(lora) for name in ALL},
+        f"over {FEW}": {name: timings[name].over(few) for name in ALL},
+        "loop over ours": {name: timings[f"{name}, loop"].over(timings[name]) for name in LOOPED},
+    }
     return {
         what: {name: round(value, 3) for name, value in values.items()}
         for what, values in ratios.items()

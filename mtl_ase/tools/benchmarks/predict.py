@@ -56,7 +56,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
             "limit over time": {
                 name: round(needed[name] / rate / s, 3) for name, s in seconds.items()
             },
-            "all over one": round(seconds["all tasks"] / seconds[first], 2),
+            "all over one": round(timings["all tasks"].over(timings[first]), 2),
         }
     own = config.trainer.precision
     result["ratio"] = result[own if own in result else FP32]["all over one"]

@@ -13,7 +13,7 @@ from mtl_ase.tools.benchmarks.expert_settings import FEW, MANY, SETTINGS, counts
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
 
-ROUNDS = 9
+ROUNDS = 15
 WITHOUT, LOOPED = "without experts", f"{MANY}, loop"
 LOOP = "mtl_ase.tools.benchmarks.looped_experts."
 
@@ -47,14 +47,14 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         rate = matrix_rate(steps[WITHOUT].image_BCHW.device, precision)
         timings = interleave(ways, range(ROUNDS))
         seconds = {name: timing.median_s for name, timing in timings.items()}
-        over = {name: round(seconds[name] / seconds[WITHOUT], 3) for name in SETTINGS}
+        over = {name: round(timings[name].over(timings[WITHOUT]), 3) for name in SETTINGS}
         result[precision] = {
             "seconds": {name: round(value, 4) for name, value in seconds.items()},
             "over without experts": over,
             "arithmetic over without experts": {
                 name: round(arithmetic[name] / needed, 3) for name in SETTINGS
             },
-            "loop over ours": round(seconds[LOOPED] / seconds[MANY], 2),
+            "loop over ours": round(timings[LOOPED].over(timings[MANY]), 2),
             "gflop without experts": round(needed / 1e9, 1),
             "gflop a second": round(rate / 1e9),
             "limit over step": round(needed / rate / seconds[FEW], 3),
