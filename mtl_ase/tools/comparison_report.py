@@ -60,8 +60,8 @@ def measure_costs(field: Field, methods: Sequence[str], given: Sequence[str]) ->
     steps = {method: run_once(TrainingStep, field.overrides(method, given)) for method in methods}
     ways = {method: step.run_once for method, step in steps.items()}
     timings = interleave(ways, range(ROUNDS))
-    baseline = timings[field.baseline].median_s
-    return {name: round(timing.median_s / baseline, 4) for name, timing in timings.items()}
+    baseline = timings[field.baseline]
+    return {name: round(timing.over(baseline), 4) for name, timing in timings.items()}
 
 
 def directions(config: DictConfig) -> dict[str, bool]:

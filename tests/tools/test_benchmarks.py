@@ -11,6 +11,7 @@ from mtl_ase.model.adapters import AdaptiveShared, RoutedExperts, Site
 from mtl_ase.tools.benchmarks import layer, odsf, parts, predict, step
 from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate
 from mtl_ase.tools.benchmarks.expert_settings import SETTINGS
+from mtl_ase.tools.benchmarks.interleaved import Timing
 from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
 from tests.conftest import Compose
 
@@ -39,6 +40,11 @@ def test_flops_are_two_a_multiply_add() -> None:
     assert flops(lambda: a @ b) == 2 * 3 * 4 * 5
     assert flops(lambda: (a @ b).sum().backward()) == 2 * 2 * 3 * 4 * 5
     assert matrix_rate(torch.device("cpu"), FP32) > 1e8
+
+
+def test_ratios_are_of_the_same_round() -> None:
+    """A machine that is slow for a round makes no difference."""
+    assert Timing([2.0, 20.0, 4.0]).over(Timing([1.0, 10.0, 1.0])) == 2
 
 
 SMALL = ["setting=scenes", "data.image_size=[32,32]", "data.batch_size=1", "optimizer=adamw"]
