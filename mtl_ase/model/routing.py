@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor
@@ -33,3 +34,10 @@ class Routing(NamedTuple):
     def load_TE(self) -> Tensor:
         """Share of the tokens with a non-zero weight, for every expert."""
         return (self.gate_TBLE > 0).float().mean((1, 2))
+
+
+def as_list(decided: Routing | Sequence[Routing] | None) -> list[Routing]:
+    """The decisions of a block's routers, or of one adapter's, which may have none."""
+    if decided is None:
+        return []
+    return [decided] if isinstance(decided, Routing) else list(decided)

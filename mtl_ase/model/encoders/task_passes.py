@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from mtl_ase.model.routing import Routing
+from mtl_ase.model.routing import Routing, as_list
 
 Weights = Mapping[str, Tensor]
 """Weights by name, with the task axis first."""
@@ -25,8 +25,8 @@ def run_by_task(
     So the gradients of the shared weights come task by task from one backward pass.
 
     Args:
-        module: from x_TBLD to a tensor of the same shape and the decisions of routers; no task of
-            it sees another.
+        module: a block or an adapter: from x_TBLD to a tensor (T, B, L, ...) and the decisions of
+            its routers; no task of it sees another.
         by_task: weights that all tasks share, expanded or one for each task, (T, ...).
         private: weights that have a task axis in the module itself.
         x_TBLD: tokens of every task.
@@ -34,7 +34,8 @@ def run_by_task(
     places: list[tuple[int, str]] = []
 
     def run(by_task: Weights, private: Weights, x_1BLD: Tensor) -> tuple[Tensor, Any]:
-        y_1BLD, routings = functional_call(module, {**by_task, **private}, (x_1BLD,))
+        y_1BLD, decided = functional_call(module, {**by_task, **private}, (x_1BLD,))
+        routings = as_list(decided)
         places[:] = [(routing.layer, routing.site) for routing in routings]
         return y_1BLD, [(routing.logits_TBLE, routing.gate_TBLE) for routing in routings]
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from typing import Any, cast
 
 import torch
@@ -21,7 +20,7 @@ from mtl_ase.model.adapters import Adapter, Site
 from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
 from mtl_ase.model.encoders.plain_vit import create_vit
 from mtl_ase.model.encoders.pretrained import Resampling, load_bilinear_positions, load_weights
-from mtl_ase.model.encoders.task_passes import below, embed_by_task, run_by_task
+from mtl_ase.model.encoders.task_passes import below, embed_by_task
 from mtl_ase.model.encoders.vit_block import ViTBlock
 from mtl_ase.model.routing import DECODER, Routing
 
@@ -152,11 +151,12 @@ class ViTEncoder(Encoder):
     def _run(
         self, block: ViTBlock, by_task: Mapping[str, Tensor], x_TBLD: Tensor
     ) -> tuple[Tensor, list[Routing]]:
-        run = partial(run_by_task, block, by_task, block.private()) if by_task else block
         if self.activation_checkpointing and torch.is_grad_enabled():
-            result: tuple[Tensor, list[Routing]] = checkpoint(run, x_TBLD, use_reentrant=False)
+            result: tuple[Tensor, list[Routing]] = checkpoint(
+                block, x_TBLD, by_task, use_reentrant=False
+            )
             return result
-        return run(x_TBLD)
+        return block(x_TBLD, by_task)
 
     @property
     def num_prefix(self) -> int:

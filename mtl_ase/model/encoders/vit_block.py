@@ -6,7 +6,8 @@ of attention, K width of a head.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import cast
 
 from timm.layers.attention import Attention
@@ -17,7 +18,8 @@ from torch.nn.functional import linear, scaled_dot_product_attention
 
 from mtl_ase.base.numerics import to_autocast_dtype
 from mtl_ase.model.adapters import Adapter
-from mtl_ase.model.routing import Routing
+from mtl_ase.model.encoders.task_passes import Weights, below, run_by_task
+from mtl_ase.model.routing import Routing, as_list
 
 
 class ViTBlock(nn.Module):
@@ -45,10 +47,20 @@ class ViTBlock(nn.Module):
         found = {"qkv": attn.qkv, "proj": attn.proj, "fc1": mlp.fc1, "fc2": mlp.fc2}
         return cast(dict[str, nn.Linear], found)
 
-    def forward(self, x_TBLD: Tensor) -> tuple[Tensor, list[Routing]]:
-        """The block's output tokens, and what its routers decided."""
+    def forward(
+        self, x_TBLD: Tensor, by_task: Weights = MappingProxyType({})
+    ) -> tuple[Tensor, list[Routing]]:
+        """The block's output tokens, and what its routers decided.
+
+        Args:
+            x_TBLD: tokens.
+            by_task: weights of each task (T, ...) in place of shared ones. If they are those of
+                adapters alone, so is what runs task by task.
+        """
+        if below(by_task, "block."):
+            return run_by_task(self, by_task, self.private(), x_TBLD)
         block = self.block
-        adapted = _Adapted(self.adapters, num_tasks=x_TBLD.shape[0])
+        adapted = _Adapted(self.adapters, by_task, num_tasks=x_TBLD.shape[0])
         x_MLD = x_TBLD.flatten(0, 1)
         u_MLD = to_autocast_dtype(block.norm1(x_MLD))
         attention_MLD = _attention(cast(Attention, block.attn), u_MLD, adapted)
@@ -62,25 +74,32 @@ class ViTBlock(nn.Module):
 
     def private(self) -> dict[str, nn.Parameter]:
         """What the adapters keep for each task, by name."""
-        adapters = cast(Iterable[Adapter], self.adapters.values())
-        private = {parameter for adapter in adapters for parameter in adapter.private()}
-        return {name: value for name, value in self.named_parameters() if value in private}
+        adapters = cast(Mapping[str, Adapter], self.adapters)
+        return {
+            f"adapters.{site}.{name}": value
+            for site, adapter in adapters.items()
+            for name, value in _private(adapter).items()
+        }
 
 
 class _Adapted:
     """The adapters of a block during one forward pass, and the decisions of their routers."""
 
-    def __init__(self, adapters: nn.ModuleDict, num_tasks: int) -> None:
-        self.adapters, self.num_tasks = adapters, num_tasks
+    def __init__(self, adapters: nn.ModuleDict, by_task: Weights, num_tasks: int) -> None:
+        self.adapters, self.by_task, self.num_tasks = adapters, by_task, num_tasks
         self.routings: list[Routing] = []
 
     def update(self, site: str, u_MLD: Tensor) -> Tensor:
         """The update_MLO of the adapter at a site."""
         adapter = cast(Adapter, self.adapters[site])
-        update_TBLO, routing = adapter(u_MLD.unflatten(0, (self.num_tasks, -1)))
-        if routing is not None:
-            self.routings.append(routing)
-        return cast(Tensor, update_TBLO.flatten(0, 1))
+        u_TBLD = u_MLD.unflatten(0, (self.num_tasks, -1))
+        if weights := below(self.by_task, f"adapters.{site}."):
+            update_TBLO, routings = run_by_task(adapter, weights, _private(adapter), u_TBLD)
+        else:
+            update_TBLO, decided = adapter(u_TBLD)
+            routings = as_list(decided)
+        self.routings += routings
+        return update_TBLO.flatten(0, 1)
 
     def linear(self, site: str, layer: nn.Module, u_MLD: Tensor) -> Tensor:
         """A linear layer's output_MLO, with the update of its adapter, if it has one.
@@ -91,6 +110,11 @@ class _Adapted:
         cast_bias_O = None if bias_O is None else to_autocast_dtype(bias_O)
         y_MLO = linear(u_MLD, weight_OD, cast_bias_O)
         return y_MLO + self.update(site, u_MLD) if site in self.adapters else y_MLO
+
+
+def _private(adapter: Adapter) -> dict[str, nn.Parameter]:
+    own = set(adapter.private())
+    return {name: value for name, value in adapter.named_parameters() if value in own}
 
 
 def _attention(attn: Attention, u_MLD: Tensor, adapted: _Adapted) -> Tensor:

@@ -27,7 +27,8 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     "fixed" is the plain step. A rule's name alone is ours, from one backward pass; "RULE, T passes"
     is the same rule on a Jacobian from a backward pass for every task, LibMTL's way; "pcgrad,
     torchjd" is TorchJD's `mtl_backward` with its PCGrad, if it is installed. The images, labels and
-    weights are random; the regularisers are those of the config, but TorchJD has none.
+    weights are random. TorchJD's step takes the gradient of the regularisers
+    as ours does, in the routers' parameters alone.
 
     Args:
         config: the whole config; its `model` node is changed.
@@ -48,7 +49,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         f"{name}, T passes": partial(_step_on, step, slowly, rule) for name, rule in rules.items()
     }
     if (torchjd := _torchjd()) is not None:
-        slow["pcgrad, torchjd"] = partial(_step_of_torchjd, step, *torchjd)
+        slow["pcgrad, torchjd"] = partial(_step_of_torchjd, step, slowly, *torchjd)
     slow_timings = interleave(slow, range(SLOW_ROUNDS))
     over_fixed = {name: round(timings[name].over(timings["fixed"]), 3) for name in timings}
     over_fixed = {
@@ -73,15 +74,20 @@ def _step_on(step: TrainingStep, gradients: TaskGradients, rule: GradientRule, _
     step.run_on(gradients, rule)
 
 
-def _step_of_torchjd(step: TrainingStep, autojac: Any, aggregator: nn.Module, _: int) -> None:
+def _step_of_torchjd(
+    step: TrainingStep, of_routers: TaskGradients, autojac: Any, aggregator: nn.Module, _: int
+) -> None:
     """The maps are TorchJD's features; what is in front of them is shared."""
     network = step.network
     with step.autocast():
-        maps, _routing = network.encoder(step.image_BCHW)
+        maps, routing = network.encoder(step.image_BCHW)
         features = list(maps[-1].unbind())
         logits, _routing = network.decoder([features])
         named = step.task_losses(resized(logits, step.image_BCHW))
         losses = [weight * named[name] for name, weight in step.weights.items()]
+        extra = step.regularisation(routing)
+    of_routers.begin()
+    of_routers.add_regularisers(extra, routing)
     heads = network.decoder.of_tasks()
     shared = [p for p in network.encoder.parameters() if p.requires_grad]
     autojac.mtl_backward(
@@ -92,6 +98,8 @@ def _step_of_torchjd(step: TrainingStep, autojac: Any, aggregator: nn.Module, _:
         parallel_chunk_size=1,
     )
     autojac.jac_to_grad(shared, aggregator)
+    for parameter, grad in of_routers.of_regularisers.items():
+        parameter.grad = grad if parameter.grad is None else parameter.grad + grad
     step.update()
 
 

@@ -83,6 +83,14 @@ class TrainingStep:
         losses = cast(Mapping[str, nn.Module], self.module.losses)
         return {name: losses[name](logits[name], self.labels[name]) for name in self.weights}
 
+    def regularisation(self, routing: list[Routing]) -> Tensor:
+        """The weighted sum of the regularisers of the routers."""
+        extra = self.image_BCHW.new_zeros((), dtype=torch.float32)
+        if routing:
+            for part in cast(Iterable[Any], self.module.regularisers.values()):
+                extra = extra + part.weight * part(routing)
+        return extra
+
     def update(self) -> None:
         """Clip the gradients, let the optimiser step, and wait for the device."""
         nn.utils.clip_grad_norm_(self.trained, CLIP)
@@ -96,11 +104,7 @@ class TrainingStep:
         """Losses by task, the weighted sum of the regularisers, and what the routers decided."""
         with self.autocast():
             logits, routing = self.network(self.image_BCHW, views)
-            extra = self.image_BCHW.new_zeros((), dtype=torch.float32)
-            if routing:
-                for part in cast(Iterable[Any], self.module.regularisers.values()):
-                    extra = extra + part.weight * part(routing)
-            return self.task_losses(logits), extra, routing
+            return self.task_losses(logits), self.regularisation(routing), routing
 
 
 def prepared_device(config: DictConfig) -> torch.device:
