@@ -31,3 +31,9 @@ def count_parameters(network: MultiTaskNetwork) -> dict[str, Count]:
         sizes = [(parameter.numel(), parameter.requires_grad) for parameter in parameters]
         counts[name] = Count(sum(s for s, _ in sizes), sum(s for s, trained in sizes if trained))
     return counts
+
+
+def count_all(network: MultiTaskNetwork) -> Count:
+    """Parameter counts of all components together."""
+    totals, trainables = zip(*count_parameters(network).values(), strict=True)
+    return Count(sum(totals), sum(trainables))

@@ -6,7 +6,6 @@ It uses only what checkouts of all ages have, and answers on lines that begin wi
 from __future__ import annotations
 
 import sys
-import time
 from unittest import mock
 
 import torch
@@ -33,9 +32,8 @@ def work(overrides: list[str]) -> None:
             step.run(step.module.balance)
         print(MARK, precision, flush=True)
         for _ in sys.stdin:
-            start = time.perf_counter()
             step.run(step.module.balance)
-            print(MARK, time.perf_counter() - start, flush=True)
+            print(MARK, "done", flush=True)
 
 
 if __name__ == "__main__":

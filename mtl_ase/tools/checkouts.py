@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import statistics
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from statistics import quantiles
 from typing import Any
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.tools.benchmarks.interleaved import interleave
 
 WORKER = Path(__file__).with_name("checkout_worker.py")
 MARK = "checkout_worker:"
@@ -38,12 +39,12 @@ class Checkout:
         self.folder, self.process = folder, stack.enter_context(process)
         self.precision = self._answer()
 
-    def step(self) -> float:
-        """Seconds of a step."""
+    def step(self, _: int = 0) -> None:
+        """Make a step, and wait for it; `interleave` gives a number, which changes nothing."""
         assert self.process.stdin is not None
         self.process.stdin.write("step\n")
         self.process.stdin.flush()
-        return float(self._answer())
+        self._answer()
 
     def _answer(self) -> str:
         assert self.process.stdout is not None
@@ -61,26 +62,25 @@ def compare_steps(folders: Sequence[Path], overrides: Sequence[str], rounds: int
         Precisions, median seconds, and the ratio of the first checkout's step to the last's.
 
     Raises:
-        UserError: a folder is no checkout, or its steps fail.
+        UserError: a folder is no checkout, its steps fail, or there is a single round.
     """
     if len({folder.name for folder in folders}) != len(folders) or len(folders) < 2:
         raise UserError("give two or more folders of different names.")
     for folder in folders:
         if not (folder / "mtl_ase").is_dir():
             raise UserError(f"{folder} is no checkout of this repository; name its root.")
-    seconds: dict[str, list[float]] = {folder.name: [] for folder in folders}
+    if rounds < 2:
+        raise UserError(f"--rounds={rounds} leaves no quartiles; give 2 or more.")
     with ExitStack() as stack:
         checkouts = {folder.name: Checkout(folder, overrides, stack) for folder in folders}
-        for number in range(rounds):
-            for name in list(checkouts)[:: -1 if number % 2 else 1]:
-                seconds[name].append(checkouts[name].step())
-    first, *_, last = seconds.values()
-    ratios = [a / b for a, b in zip(first, last, strict=True)]
+        ways = {name: checkout.step for name, checkout in checkouts.items()}
+        timings = interleave(ways, range(rounds))
+    first, *_, last = timings.values()
     return {
         "overrides": list(overrides),
         "precision": {name: checkout.precision for name, checkout in checkouts.items()},
         "rounds": rounds,
-        "seconds": {name: round(statistics.median(each), 4) for name, each in seconds.items()},
-        "quartiles of the ratio": [round(q, 3) for q in statistics.quantiles(ratios, n=4)],
-        "ratio": round(statistics.median(ratios), 3),
+        "seconds": {name: round(timing.median_s, 4) for name, timing in timings.items()},
+        "quartiles of the ratio": [round(q, 3) for q in quantiles(first.ratios(last), n=4)],
+        "ratio": round(first.over(last), 3),
     }

@@ -141,10 +141,9 @@ class Comparison:
 def trained_parameters(config: DictConfig) -> int:
     """How many parameters the network of a config trains."""
     from mtl_ase.build import build_outline
-    from mtl_ase.model import count_parameters
+    from mtl_ase.model import count_all
 
-    counts = count_parameters(build_outline(config))
-    return sum(count.trainable for count in counts.values())
+    return count_all(build_outline(config)).trainable
 
 
 def _last_step(job: Job) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from unittest import mock
 
 import torch
@@ -25,6 +25,8 @@ from mtl_ase.model.encoders import vit_block
 from mtl_ase.tools.benchmarks.arithmetic import DTYPES
 from mtl_ase.tools.benchmarks.training_step import random_batch
 from mtl_ase.training import MultiTaskModule
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 class Forward(NamedTuple):
@@ -55,9 +57,7 @@ def look_at_forward(config: DictConfig, fused: bool = True) -> Forward:
     set_fused_attn(fused)
     module = build_module(config, tasks, build_network(config, tasks)).train()
     images, labels = random_batch(config, tasks)
-    mode = FakeTensorMode()
-    with FakeCopyMode(mode):
-        module = copy.deepcopy(module)
+    mode, module = without_data(module)
     dtype = DTYPES[config.trainer.precision]
     with mode, pretended_gpu():
         move_to_gpu(module)
@@ -71,6 +71,13 @@ def look_at_forward(config: DictConfig, fused: bool = True) -> Forward:
         ):
             _losses(module, images, moved)
     return Forward(counted.bytes, counter.get_total_flops() / 1e9)
+
+
+def without_data(module: Module) -> tuple[FakeTensorMode, Module]:
+    """A copy whose tensors have no data, and the mode to compute with it."""
+    mode = FakeTensorMode()
+    with FakeCopyMode(mode):
+        return mode, copy.deepcopy(module)
 
 
 class _Saved:

@@ -33,5 +33,12 @@ def test_what_is_no_checkout_is_refused(tmp_path: Path, names: list[str], said: 
         checkouts.compare_steps([tmp_path / name for name in names], [], rounds=1)
 
 
+def test_a_single_round_is_refused(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name / "mtl_ase").mkdir(parents=True)
+    with pytest.raises(UserError, match="2 or more"):
+        checkouts.compare_steps([tmp_path / "a", tmp_path / "b"], [], rounds=1)
+
+
 def test_the_marks_are_the_same() -> None:
     assert checkouts.MARK == checkout_worker.MARK

@@ -102,10 +102,9 @@ class AdaptiveShared(Gate):
         sparse_TBLE, shared_TBLE = logits_TBLE.tensor_split([self.num_sparse], -1)
         largest_TBLK, chosen_TBLK = sparse_TBLE.topk(self.top_k, dim=-1)
         weights_TBLK = torch.cat([largest_TBLK, shared_TBLE], -1).softmax(-1)
-        always = torch.arange(self.num_sparse, self.num_experts, device=logits_TBLE.device)
-        always_TBLE = always.expand(shared_TBLE.shape)
-        active_TBLK = torch.cat([chosen_TBLK, always_TBLE], -1)
-        return torch.zeros_like(logits_TBLE).scatter(-1, active_TBLK, weights_TBLK)
+        of_chosen_TBLK, of_shared_TBLE = weights_TBLK.tensor_split([self.top_k], -1)
+        of_sparse_TBLE = torch.zeros_like(sparse_TBLE).scatter(-1, chosen_TBLK, of_chosen_TBLK)
+        return torch.cat([of_sparse_TBLE, of_shared_TBLE], -1)
 
 
 class RenormalisedTopK(AdaptiveShared):

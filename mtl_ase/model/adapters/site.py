@@ -1,7 +1,8 @@
-"""Where an adapter stands. Legend: D width in, O width out."""
+"""Where an adapter stands. Legend: L tokens, D width in, O width out."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -44,3 +45,8 @@ class Site:
     num_prefix: int = 0
     weight_OD: Tensor | None = None
     shared: bool = False
+
+    @property
+    def num_tokens(self) -> int:
+        """L, tokens of an image."""
+        return self.num_prefix + math.prod(self.grid_hw)

@@ -13,7 +13,7 @@ from torch import nn
 from mtl_ase.balance import FixedWeights, GradientRule
 from mtl_ase.config import CONFIGS
 from mtl_ase.model.network import resized
-from mtl_ase.tools.benchmarks.interleaved import interleave
+from mtl_ase.tools.benchmarks.interleaved import Timing, interleave
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
 from mtl_ase.training.task_gradients import TaskGradients
 
@@ -27,8 +27,8 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     "fixed" is the plain step. A rule's name alone is ours, from one backward pass; "RULE, T passes"
     is the same rule on a Jacobian from a backward pass for every task, LibMTL's way; "pcgrad,
     torchjd" is TorchJD's `mtl_backward` with its PCGrad, if it is installed. The images, labels and
-    weights are random. TorchJD's step takes the gradient of the regularisers
-    as ours does, in the routers' parameters alone.
+    weights are random. TorchJD's step takes the gradient of the regularisers as ours does, in the
+    routers' parameters alone.
 
     Args:
         config: the whole config; its `model` node is changed.
@@ -51,10 +51,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     if (torchjd := _torchjd()) is not None:
         slow["pcgrad, torchjd"] = partial(_step_of_torchjd, step, slowly, *torchjd)
     slow_timings = interleave(slow, range(SLOW_ROUNDS))
-    over_fixed = {name: round(timings[name].over(timings["fixed"]), 3) for name in timings}
-    over_fixed = {
-        name: round(slow_timings[name].over(slow_timings["fixed"]), 3) for name in slow
-    } | over_fixed
+    over_fixed = _over_fixed(slow_timings) | _over_fixed(timings)
     other = "pcgrad, torchjd" if torchjd is not None else "pcgrad, T passes"
     seconds = {**slow_timings, **timings}
     return {
@@ -68,6 +65,10 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         "over_fixed": over_fixed,
         "ratio": round(slow_timings[other].over(slow_timings["pcgrad"]), 2),
     }
+
+
+def _over_fixed(timings: Mapping[str, Timing]) -> dict[str, float]:
+    return {name: round(timing.over(timings["fixed"]), 3) for name, timing in timings.items()}
 
 
 def _step_on(step: TrainingStep, gradients: TaskGradients, rule: GradientRule, _: int) -> None:

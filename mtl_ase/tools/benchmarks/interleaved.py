@@ -32,8 +32,11 @@ class Timing:
 
         What slows the machine for longer than a round then slows both.
         """
-        pairs = zip(self.seconds, other.seconds, strict=True)
-        return statistics.median(own / others for own, others in pairs)
+        return statistics.median(self.ratios(other))
+
+    def ratios(self, other: Timing) -> list[float]:
+        """Ratios of its calls to the other function's of the same round."""
+        return [own / others for own, others in zip(self.seconds, other.seconds, strict=True)]
 
 
 def interleave(

@@ -52,8 +52,8 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     ffn.to(device).requires_grad_(False)
     for adapter in adapters.values():
         adapter.to(device).train()
-    tokens = site.num_prefix + site.grid_hw[0] * site.grid_hw[1]
-    x_TBLD = torch.randn(site.num_tasks, config.data.batch_size, tokens, width).to(device)
+    shape = (site.num_tasks, config.data.batch_size, site.num_tokens, width)
+    x_TBLD = torch.randn(shape).to(device)
     result: dict[str, Any] = {"tokens": list(x_TBLD.shape), "rounds": ROUNDS}
     for precision in (FP32, BF16):
         ways: dict[str, Callable[[int], None]] = {

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig
-from torch import Tensor, nn
+from torch import Tensor
 
 from mtl_ase.base.numerics import to_autocast_dtype
 from mtl_ase.build import build_data, build_tasks
@@ -20,7 +20,7 @@ from mtl_ase.model.adapters import RoutedExperts
 from mtl_ase.model.network import resized
 from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate, wait
 from mtl_ase.tools.benchmarks.interleaved import interleave
-from mtl_ase.tools.benchmarks.training_step import CLIP, TrainingStep
+from mtl_ase.tools.benchmarks.training_step import TrainingStep
 
 ROUNDS = 9
 WHOLE, LOADER = "whole step", "loader, in one worker"
@@ -102,8 +102,7 @@ def _routers(step: TrainingStep) -> Callable[[int], None]:
     """The gates of all layers, on random tokens."""
     experts = [a for a in step.network.encoder.modules() if isinstance(a, RoutedExperts)]
     site = experts[0].site
-    tokens = site.num_prefix + site.grid_hw[0] * site.grid_hw[1]
-    shape = (site.num_tasks, len(step.image_BCHW), tokens, site.width_in)
+    shape = (site.num_tasks, len(step.image_BCHW), site.num_tokens, site.width_in)
     x_TBLD = torch.randn(shape, device=step.image_BCHW.device)
 
     def run(_: int) -> None:
@@ -148,10 +147,7 @@ def _optimiser(step: TrainingStep) -> Callable[[int], None]:
     def run(_: int) -> None:
         for parameter, gradient in zip(step.trained, gradients, strict=True):
             parameter.grad = gradient
-        nn.utils.clip_grad_norm_(step.trained, CLIP)
-        step.optimizer.step()
-        step.optimizer.zero_grad()
-        wait(step.image_BCHW.device)
+        step.update()
 
     return run
 

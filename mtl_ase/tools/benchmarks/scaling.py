@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 from timm.layers.config import set_fused_attn
-from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 
 from mtl_ase.build import build_network, build_outline, build_tasks, forget_weights
 from mtl_ase.config import run_once
-from mtl_ase.model import count_parameters
+from mtl_ase.model import Count, count_all
 from mtl_ase.tools.benchmarks.arithmetic import flops
-from mtl_ase.tools.saved_memory import look_at_forward
+from mtl_ase.tools.saved_memory import look_at_forward, without_data
 from mtl_ase.training.task_gradients import TaskGradients
 
 GIB = 2**30
@@ -65,6 +63,26 @@ class PerImageAndBlock:
         return self.step + images * self.image + depth * of_block
 
 
+class Memory(NamedTuple):
+    """Bytes that a training step holds.
+
+    Attributes:
+        once: whatever the batch.
+        image: of one image.
+    """
+
+    once: float
+    image: float
+
+    def of(self, images: int) -> float:
+        """Bytes of a batch."""
+        return self.once + images * self.image
+
+    def largest_batch(self, gib: int) -> int:
+        """Images that fit on a card."""
+        return max(0, int((USABLE * gib * GIB - self.once) / self.image))
+
+
 def benchmark(config: DictConfig) -> dict[str, Any]:
     """Count what ViT-B and ViT-L need at several sizes, with two heads.
 
@@ -79,8 +97,6 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         A row for every network, size and head; `ratio` is the memory of a training with
         activation checkpointing over that of one without, for the first row and 8 images.
     """
-    from hydra.core.hydra_config import HydraConfig
-
     given = list(HydraConfig.get().overrides.task)
     rows = [row(name, size, head, given) for name in NETWORKS for size in SIZES for head in HEADS]
     return {
@@ -96,32 +112,29 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
     """What a network needs."""
     own = [*given, f"head@size.head={head}", f"size.vit.name={NETWORKS[network]}"]
     own += [f"data.image_size=[{size},{size}]", "trainer.precision=bf16-mixed"]
-    depth, tokens_bytes, total, trained, shared = run_once(_facts, own)
+    depth, tokens_bytes, count, shared = run_once(_facts, own)
     saved = PerImageAndBlock.fitted(lambda *n: run_once(_saved, [*own, *_small(*n)]))
     arithmetic = PerImageAndBlock.fitted(lambda *n: run_once(step_flops, [*own, *_small(*n)]))
-    weights = BYTES_OF_WEIGHT * total + BYTES_OF_TRAINED * trained
-    without = weights, saved(0, depth), saved(1, depth) - saved(0, depth)
-    block = saved(1, 2) - saved(1, 1) - saved.block
-    inputs = saved.image + block + depth * tokens_bytes
-    checkpointed = weights, saved.step + depth * saved.block, inputs
-    memory = {False: without, True: checkpointed}
-    eight = {key: sum(parts[:2]) + 8 * parts[2] for key, parts in memory.items()}
+    weights = BYTES_OF_WEIGHT * count.total + BYTES_OF_TRAINED * count.trainable
+    once = weights + saved(0, depth)
+    plain = Memory(once, saved(1, depth) - saved(0, depth))
+    checkpointed = Memory(once, saved.image + saved.image_block + depth * tokens_bytes)
     return {
         "network": network,
         "size": size,
         "head": head,
-        "parameters, M": round(total / 1e6, 1),
-        "trained, M": round(trained / 1e6, 2),
+        "parameters, M": round(count.total / 1e6, 1),
+        "trained, M": round(count.trainable / 1e6, 2),
         "shared by tasks, M": round(shared / 1e6, 2),
         "GiB for weights": round(weights / GIB, 2),
-        "GiB an image": round(without[2] / GIB, 3),
-        "GiB an image, checkpointed": round(inputs / GIB, 3),
+        "GiB an image": round(plain.image / GIB, 3),
+        "GiB an image, checkpointed": round(checkpointed.image / GIB, 3),
         "TFLOP an image": round((arithmetic(1, depth) - arithmetic(0, depth)) / 1e12, 3),
-        "largest batch": {str(gib): _largest(*without, gib) for gib in CARDS_GIB},
+        "largest batch": {str(gib): plain.largest_batch(gib) for gib in CARDS_GIB},
         "largest batch, checkpointed": {
-            str(gib): _largest(*checkpointed, gib) for gib in CARDS_GIB
+            str(gib): checkpointed.largest_batch(gib) for gib in CARDS_GIB
         },
-        "checkpointed over not": round(eight[True] / eight[False], 3),
+        "checkpointed over not": round(checkpointed.of(8) / plain.of(8), 3),
     }
 
 
@@ -129,10 +142,7 @@ def step_flops(config: DictConfig) -> float:
     """FLOPs (2 per multiply-add) of a forward and backward pass; nothing is computed."""
     forget_weights(config)
     set_fused_attn(False)
-    network = build_network(config, build_tasks(config)).train()
-    mode = FakeTensorMode()
-    with FakeCopyMode(mode):
-        network = copy.deepcopy(network)
+    mode, network = without_data(build_network(config, build_tasks(config)).train())
     with mode:
         shape = (config.data.batch_size, 3, *config.data.image_size)
         image_BCHW = torch.zeros(shape, dtype=torch.uint8)
@@ -144,15 +154,13 @@ def step_flops(config: DictConfig) -> float:
         return flops(step)
 
 
-def _facts(config: DictConfig) -> tuple[int, int, int, int, int]:
-    """Depth, bytes of an image's tokens before a block; parameters, trained and shared ones."""
+def _facts(config: DictConfig) -> tuple[int, int, Count, int]:
+    """Depth, bytes of an image's tokens before a block; parameters, and shared ones."""
     network = build_outline(config)
     shared = TaskGradients(network, list(config.tasks)).num_elements
     site = network.encoder.sites()[0]
-    tokens = site.num_tasks * (site.num_prefix + math.prod(site.grid_hw))
-    counts = count_parameters(network).values()
-    total, trained = sum(c.total for c in counts), sum(c.trainable for c in counts)
-    return site.num_layers, 4 * tokens * site.width_in, total, trained, shared
+    tokens_bytes = 4 * site.num_tasks * site.num_tokens * site.width_in
+    return site.num_layers, tokens_bytes, count_all(network), shared
 
 
 def _saved(config: DictConfig) -> float:
@@ -161,8 +169,3 @@ def _saved(config: DictConfig) -> float:
 
 def _small(images: int, depth: int) -> list[str]:
     return [f"data.batch_size={images}", f"size.vit.options={{depth:{depth}}}"]
-
-
-def _largest(weights: float, step: float, image: float, gib: int) -> int:
-    """Images that fit on a card."""
-    return max(0, int((USABLE * gib * GIB - weights - step) / image))
