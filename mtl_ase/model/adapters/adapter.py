@@ -33,6 +33,9 @@ class Adapter(nn.Module, ABC):
         knows_tasks: whether its update differs between tasks; if no adapter's does and there is no
             task embedding, all tasks share one pass.
         mixes_tokens: whether the update of a token depends on other tokens of its image.
+        takes_task_axis: whether `forward` also works with a weight of each task, (T, ...), in place
+            of every shared one; else it is run by vmap where a balancing rule needs the gradients
+            task by task, which takes longer.
         exact_start: whether the update is 0 at step 0, so that training starts from exactly the
             pretrained encoder.
     """
@@ -40,6 +43,7 @@ class Adapter(nn.Module, ABC):
     component = "experts"
     knows_tasks = True
     mixes_tokens = False
+    takes_task_axis = False
     exact_start = True
 
     def __init__(self, site: Site) -> None:

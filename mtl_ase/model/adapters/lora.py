@@ -20,6 +20,7 @@ class LoRA(LowRankAdapter):
 
     component = "lora"
     knows_tasks = False
+    takes_task_axis = True
 
     def __init__(
         self,

@@ -75,7 +75,7 @@ class LowRankAdapter(Adapter):
 
     def down(self, x_TBLD: Tensor) -> Tensor:
         """A x, (T, B, L, R)."""
-        return linear(x_TBLD, self.down_RD)
+        return product(self.down_RD, x_TBLD)
 
     def mix(self, z_TBLR: Tensor, gate_TBLE: Tensor) -> Tensor:
         """The experts' ranks by their weights, (T, B, L, P); by default experts of equal rank."""
@@ -84,7 +84,14 @@ class LowRankAdapter(Adapter):
 
     def up(self, z_TBLP: Tensor) -> Tensor:
         """B z, scaled, (T, B, L, O)."""
-        return linear(z_TBLP, self.scale * self.up_OP)
+        return product(self.scale * self.up_OP, z_TBLP)
+
+
+def product(weight: Tensor, x_TBLD: Tensor) -> Tensor:
+    """W x, (T, B, L, O), with one W_OD for all tasks or one of each task, W_TOD."""
+    if weight.ndim == 2:
+        return linear(x_TBLD, weight)
+    return (x_TBLD.flatten(1, 2) @ weight.mT).unflatten(1, x_TBLD.shape[1:3])
 
 
 def _equal_parts(size: int, count: int) -> Tensor:

@@ -45,6 +45,8 @@ class RoutedExperts(LowRankAdapter):
         UserError: a count is out of range, or g does not divide the rank.
     """
 
+    takes_task_axis = True
+
     def __init__(
         self,
         site: Site,

@@ -14,6 +14,7 @@ from timm.layers.attention import Attention
 from timm.layers.mlp import Mlp
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
+from torch.func import functional_call
 from torch.nn.functional import linear, scaled_dot_product_attention
 
 from mtl_ase.base.numerics import to_autocast_dtype
@@ -93,10 +94,11 @@ class _Adapted:
         """The update_MLO of the adapter at a site."""
         adapter = cast(Adapter, self.adapters[site])
         u_TBLD = u_MLD.unflatten(0, (self.num_tasks, -1))
-        if weights := below(self.by_task, f"adapters.{site}."):
+        weights = below(self.by_task, f"adapters.{site}.")
+        if weights and not adapter.takes_task_axis:
             update_TBLO, routings = run_by_task(adapter, weights, _private(adapter), u_TBLD)
         else:
-            update_TBLO, decided = adapter(u_TBLD)
+            update_TBLO, decided = functional_call(adapter, weights, (u_TBLD,))
             routings = as_list(decided)
         self.routings += routings
         return update_TBLO.flatten(0, 1)

@@ -11,9 +11,12 @@ import re
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 from torch.nn.functional import mse_loss
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.model.encoders.task_passes import run_by_task
+from mtl_ase.model.routing import as_list
 from tests.model.adapters.cases import NUM_PREFIX, B, L, T
 
 PROPERTIES = []
@@ -215,6 +218,25 @@ def knows_tasks_only_if_it_says_so(case):
         assert not adapter.private()
         close(update_TBLO, update_TBLO[:1].expand_as(update_TBLO), 1e-12)
         close(adapter(x_TBLD[:1])[0], update_TBLO[:1], 1e-12)
+
+
+@prop
+def takes_a_weight_of_each_task_if_it_says_so(case):
+    adapter, x_TBLD = case.trained(), case.input()
+    if not adapter.takes_task_axis:
+        pytest.skip("it is run by vmap")
+    private = {n: p for n, p in adapter.named_parameters() if p in set(adapter.private())}
+    by_task = {
+        name: value + torch.randn(T, *value.shape, dtype=value.dtype)
+        for name, value in adapter.named_parameters()
+        if name not in private
+    }
+    assert by_task
+    expected_TBLO, expected = run_by_task(adapter, by_task, private, x_TBLD)
+    update_TBLO, routing = functional_call(adapter, by_task, (x_TBLD,))
+    close(update_TBLO, expected_TBLO, 1e-10)
+    for ours, theirs in zip(as_list(routing), expected, strict=True):
+        close(ours.gate_TBLE, theirs.gate_TBLE, 1e-10)
 
 
 @prop

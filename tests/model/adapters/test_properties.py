@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import linear
 
 from mtl_ase.base.numerics import at_least_float32
 from mtl_ase.model.adapters import LowRankAdapter
@@ -22,6 +23,8 @@ E, RANK = 4, 2
 
 class Right(LowRankAdapter):
     """Four experts of rank 2, weighed by a linear router a task."""
+
+    takes_task_axis = True
 
     def __init__(self, site):
         super().__init__(site, E * RANK, 2.0)
@@ -163,6 +166,11 @@ class SaysItKnowsTasks(Matrix):
     knows_tasks = True
 
 
+class TakesTheFirstTasksWeight(Right):
+    def down(self, x_TBLD):
+        return linear(x_TBLD, self.down_RD.reshape(-1, E * RANK, x_TBLD.shape[-1])[0])
+
+
 class OtherMatrix(Matrix):
     def delta_weight(self, task):
         return (1 + task) * super().delta_weight(task)
@@ -203,6 +211,7 @@ WRONG = {
     SaysItMixes: properties.mixes_tokens_only_if_it_says_so,
     SaysItKnowsNoTasks: properties.knows_tasks_only_if_it_says_so,
     SaysItKnowsTasks: properties.knows_tasks_only_if_it_says_so,
+    TakesTheFirstTasksWeight: properties.takes_a_weight_of_each_task_if_it_says_so,
     OtherMatrix: properties.merges_if_its_update_is_a_matrix_and_refuses_if_not,
     HalfLogits: properties.runs_under_autocast,
     NegativeGate: properties.routes_in_the_declared_shapes,
