@@ -10,7 +10,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.commands.options import exit_if_asked_for_help
 from mtl_ase.config import exit_on_wrong_use
-from mtl_ase.search.trainings import Trainings
+from mtl_ase.launch.trainings import Trainings
 from mtl_ase.tools.comparison import FIELDS, Comparison
 
 USAGE = (

@@ -19,7 +19,7 @@ from mtl_ase.search.command_line import CommandLine, Direction, read_command_lin
 from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides
 from mtl_ase.search.summary import print_summary, write_trials
-from mtl_ase.search.trainings import Trainings
+from mtl_ase.launch.trainings import Trainings
 from mtl_ase.search.trial import Trial, last_line, read_result
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from mtl_ase.base.csv_rows import read_rows, write_rows
 from mtl_ase.base.errors import UserError
 from mtl_ase.config import CONFIGS, run_once
 from mtl_ase.launch.child_training import STOP_EXIT_CODES
-from mtl_ase.search.trainings import Trainings
+from mtl_ase.launch.trainings import Trainings
 from mtl_ase.sweeps import Job
 
 FACTS = ("method", "seed", "steps", "trained", "megabytes")

@@ -14,7 +14,7 @@ from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.config import CONFIGS
-from mtl_ase.search.trainings import Trainings
+from mtl_ase.launch.trainings import Trainings
 from mtl_ase.tools.comparison import FIELDS, Comparison
 from mtl_ase.tools.comparison_report import draw_quality_cost, markdown_table, outcomes
 from tests.conftest import Compose, Run

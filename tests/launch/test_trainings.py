@@ -18,13 +18,14 @@ from hypothesis import strategies as st
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.launch.child_training import quoted
-from mtl_ase.search import trainings
-from mtl_ase.search.trainings import Trainings
+from mtl_ase.launch import trainings
+from mtl_ase.launch.trainings import Trainings
 
 SCRIPT = """
 import os, signal, sys, time
 behaviour = sys.argv[1]
-print(sys.argv[2:], os.environ["MTL_ASE_PARENT"] == str(os.getppid()))
+slot = os.environ.get("SLOT", "")
+print(sys.argv[2:], os.environ["MTL_ASE_PARENT"] == str(os.getppid()), slot)
 print("last line", file=sys.stderr)
 if behaviour == "waits":
     def stop(number, _):
@@ -95,6 +96,41 @@ def test_a_signal_is_forwarded(tmp_path: Path, number: int) -> None:
         thread.join()
     assert not (tmp_path / "other").exists()
     assert signal.getsignal(number) is before
+
+
+def test_several_run_at_once_each_with_an_environment_of_its_own(tmp_path: Path) -> None:
+    folders = [tmp_path / f"trial {number}" for number in range(5)]
+    wanted = [(folder, [code]) for folder, code in zip(folders, "01234", strict=True)]
+    environments = [{"SLOT": "a"}, {"SLOT": "b"}]
+    most, seen = 0, {}
+    with folder_lock(tmp_path, "folder") as lock, Trainings(lock) as train:
+        for training in train.run_all(wanted, environments):
+            most = max(most, 1 + len(train.running))
+            seen[training.run] = (training.exit_code, training.environment)
+            assert training.seconds > 0
+    assert most <= 2
+    assert [seen[folder][0] for folder in folders] == [0, 1, 2, 3, 4]
+    assert all(environment in environments for _, environment in seen.values())
+    said = {(folder / "output.log").read_text().splitlines()[0].split()[-1] for folder in folders}
+    assert said == {"a", "b"}
+
+
+def test_a_signal_reaches_all_that_are_running(tmp_path: Path) -> None:
+    logs = [tmp_path / name / "output.log" for name in ("one", "two")]
+
+    def send() -> None:
+        while not all(log.is_file() and "ready" in log.read_text() for log in logs):
+            time.sleep(0.02)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    wanted = [(tmp_path / name, ["waits"]) for name in ("one", "two", "three")]
+    with folder_lock(tmp_path, "folder") as lock, Trainings(lock) as train:
+        thread = threading.Thread(target=send)
+        thread.start()
+        codes = [training.exit_code for training in train.run_all(wanted, [{}, {}])]
+        thread.join()
+    assert codes == [143, 143]
+    assert not (tmp_path / "three").exists()
 
 
 def test_a_folder_stays_locked_until_the_training_ends(tmp_path: Path) -> None:
