@@ -15,11 +15,11 @@ from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_checks import check_settings
 from mtl_ase.config import run_once
 from mtl_ase.launch.child_training import STOP_EXIT_CODES
+from mtl_ase.launch.trainings import Trainings
 from mtl_ase.search.command_line import CommandLine, Direction, read_command_line
 from mtl_ase.search.metric import check_trial
 from mtl_ase.search.space import sample_overrides
 from mtl_ase.search.summary import print_summary, write_trials
-from mtl_ase.launch.trainings import Trainings
 from mtl_ase.search.trial import Trial, last_line, read_result
 
 if TYPE_CHECKING:

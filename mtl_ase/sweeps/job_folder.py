@@ -26,13 +26,17 @@ def job_folder(overrides: Sequence[str]) -> str:
     The name has no slash and only characters that need no quotes in `run=FOLDER`.
     """
     own = sorted(own_overrides(overrides))
-    digits = hashlib.sha256(json.dumps(own).encode()).hexdigest()[:8]
-    return f"{_readable(own)}-{digits}"
+    return f"{_readable(own)}-{fingerprint(own)}"
+
+
+def fingerprint(overrides: Sequence[str]) -> str:
+    """Eight hex digits of a hash of overrides in any order."""
+    return hashlib.sha256(json.dumps(sorted(overrides)).encode()).hexdigest()[:8]
 
 
 def _readable(overrides: Sequence[str]) -> str:
     """At most 60 characters, short overrides first: numbers are swept more often than paths."""
-    items = [_safe(f"{leaf(key_of(item))}_{value_of(item)}") for item in overrides]
+    items = [safe(f"{leaf(key_of(item))}_{value_of(item)}") for item in overrides]
     text = ""
     for item in sorted(items, key=lambda item: (len(item), item)):
         longer = f"{text}-{item}" if text else item
@@ -42,5 +46,6 @@ def _readable(overrides: Sequence[str]) -> str:
     return text[:MAX_READABLE].rstrip("-.") or "job"
 
 
-def _safe(text: str) -> str:
+def safe(text: str) -> str:
+    """A text with only characters that need no quotes in a folder's name."""
     return UNSAFE.sub("-", text).strip("-.")

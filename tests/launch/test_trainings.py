@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.folder_lock import folder_lock
-from mtl_ase.launch.child_training import quoted
 from mtl_ase.launch import trainings
+from mtl_ase.launch.child_training import quoted
 from mtl_ase.launch.trainings import Trainings
 
 SCRIPT = """

@@ -1,0 +1,97 @@
+"""The command line of reproduce.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.suites.suite import suite_names
+
+USAGE = (
+    "python scripts/reproduce.py SUITE [setting=scenes|pascal] [seeds=0,1,2] [quick=true] "
+    "[budget=NAME] [rows=NAME,NAME] [at_once=N] [output=DIR] [dry_run=true] [export=make|slurm] "
+    "[KEY=VALUE of train.py ...]"
+)
+EXPORTS = ("make", "slurm")
+KEYS = ("setting", "seeds", "quick", "budget", "rows", "at_once", "output", "dry_run", "export")
+"""Keys of this command; all others are overrides of train.py."""
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """The command line.
+
+    Attributes:
+        suite: name of the suite, or the path of its file.
+        setting: name of the setting.
+        seeds: of the runs.
+        budget: name of a budget of the setting.
+        rows: the rows to train; empty for all.
+        at_once: trainings at once; None: as many as the machine has room for.
+        output: folder of runs, results, table and figure.
+        dry_run: print the commands instead of running them.
+        export: format of a file with the commands, instead of running them.
+        given: overrides for all runs.
+    """
+
+    suite: str
+    setting: str = "scenes"
+    seeds: tuple[int, ...] = (0, 1, 2)
+    budget: str = "full"
+    rows: tuple[str, ...] = ()
+    at_once: int | None = None
+    output: Path = Path("runs/reproduce")
+    dry_run: bool = False
+    export: str | None = None
+    given: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, arguments: Sequence[str]) -> Arguments:
+        """Read the command line.
+
+        Raises:
+            UserError: it is wrong.
+        """
+        suite, *rest = arguments or [""]
+        if not suite or "=" in suite:
+            raise UserError(f"usage: {USAGE}, SUITE one of {', '.join(suite_names())}")
+        values, given = {}, []
+        for argument in rest:
+            key, _, value = argument.partition("=")
+            if key in KEYS:
+                values[key] = value
+            else:
+                given.append(argument)
+        quick = _flag(values, "quick")
+        if quick and "budget" in values:
+            raise UserError("quick=true is budget=quick; give one of the two.")
+        if values.get("export", "make") not in EXPORTS:
+            raise UserError(f"export={values['export']} is none of {', '.join(EXPORTS)}.")
+        return cls(
+            suite=suite,
+            setting=values.get("setting", cls.setting),
+            seeds=_numbers(values.get("seeds", "0" if quick else "0,1,2"), "seeds"),
+            budget=values.get("budget", "quick" if quick else cls.budget),
+            rows=tuple(filter(None, values.get("rows", "").split(","))),
+            at_once=_numbers(values["at_once"], "at_once")[0] if "at_once" in values else None,
+            output=Path(values.get("output", cls.output)),
+            dry_run=_flag(values, "dry_run"),
+            export=values.get("export"),
+            given=tuple(given),
+        )
+
+
+def _flag(values: Mapping[str, str], key: str) -> bool:
+    value = values.get(key, "false")
+    if value not in ("true", "false"):
+        raise UserError(f"{key}={value} is neither true nor false.")
+    return value == "true"
+
+
+def _numbers(text: str, key: str) -> tuple[int, ...]:
+    parts = text.split(",")
+    if not all(map(str.isdigit, parts)):
+        raise UserError(f"{key}={text} is no list of numbers, e.g. {key}=0,1,2.")
+    return tuple(map(int, parts))

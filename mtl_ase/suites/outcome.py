@@ -1,0 +1,157 @@
+"""What the rows of a suite reached: means over seeds, intervals, paired differences."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from scipy import stats
+
+from mtl_ase.metrics.delta_m import delta_m
+from mtl_ase.suites.result import Result
+from mtl_ase.suites.suite import Suite
+from mtl_ase.suites.suite_run import SuiteRun
+
+RunsOf = Callable[[str, int], Sequence[SuiteRun]]
+"""The runs of a row with a seed."""
+
+
+class Spread(NamedTuple):
+    """A mean over seeds.
+
+    Attributes:
+        values: by seed.
+        mean: NaN without values.
+        margin: half the width of the 95 % interval of the mean (Student's t); NaN for one seed.
+    """
+
+    values: dict[int, float]
+    mean: float
+    margin: float
+
+    @classmethod
+    def of(cls, values: Mapping[int, float]) -> Spread:
+        """The spread of values by seed; those that are NaN are left out."""
+        known = {seed: value for seed, value in values.items() if not math.isnan(value)}
+        count = len(known)
+        mean = statistics.fmean(known.values()) if known else math.nan
+        if count < 2:
+            return cls(known, mean, math.nan)
+        factor = float(stats.t.ppf(0.975, count - 1)) / math.sqrt(count)
+        return cls(known, mean, factor * statistics.stdev(known.values()))
+
+
+class Outcome(NamedTuple):
+    """What a row reached.
+
+    Attributes:
+        row: its name.
+        scores: by metric.
+        gain: delta_m over the means of the suite's reference, in percent.
+        over_baseline: differences of `gain` to the baseline's run of the same seed.
+        p_value: of the paired t-test that they are 0; NaN for one seed, and for the baseline.
+        parameters: all of the network, and trained ones; of a single network of several.
+        trained: those that are trained.
+        seconds_per_step: of the fastest run; NaN if none ran without interruption.
+        missing: seeds without a result.
+    """
+
+    row: str
+    scores: dict[str, Spread]
+    gain: Spread
+    over_baseline: Spread
+    p_value: float
+    parameters: int
+    trained: int
+    seconds_per_step: float
+    missing: list[int]
+
+
+def outcomes(
+    suite: Suite,
+    seeds: Sequence[int],
+    runs_of: RunsOf,
+    found: Callable[[SuiteRun], Result | None],
+    directions: Mapping[str, bool],
+) -> list[Outcome]:
+    """The outcome of every row, in the suite's order.
+
+    Args:
+        suite: the suite.
+        seeds: of the runs.
+        runs_of: the runs of a row with a seed.
+        found: the result of a run, if there is one.
+        directions: the metrics in the order of the columns; whether higher is better.
+    """
+    results = {
+        (row, seed): [found(run) for run in runs_of(row, seed)]
+        for row in suite.rows
+        for seed in seeds
+    }
+    scores = {
+        place: _joined([r for r in several if r is not None], directions)
+        for place, several in results.items()
+        if all(result is not None for result in several)
+    }
+    reference = {
+        key: Spread.of({s: v[key] for (row, s), v in scores.items() if row == suite.reference}).mean
+        for key in directions
+    }
+    gains = {place: _gain(own, reference, directions) for place, own in scores.items()}
+    return [
+        _outcome(row, suite.baseline, seeds, directions, scores, gains, results)
+        for row in suite.rows
+    ]
+
+
+Place = tuple[str, int]
+
+
+def _outcome(
+    row: str,
+    baseline: str,
+    seeds: Sequence[int],
+    directions: Mapping[str, bool],
+    scores: Mapping[Place, Mapping[str, float]],
+    gains: Mapping[Place, float],
+    results: Mapping[Place, Sequence[Result | None]],
+) -> Outcome:
+    there = [seed for seed in seeds if (row, seed) in scores]
+    both = [seed for seed in there if (baseline, seed) in scores and row != baseline]
+    known = [result for seed in seeds for result in results[row, seed] if result is not None]
+    paces = [r.seconds / r.steps for r in known if r.seconds is not None and r.steps]
+    return Outcome(
+        row=row,
+        scores={key: Spread.of({s: scores[row, s][key] for s in there}) for key in directions},
+        gain=Spread.of({seed: gains[row, seed] for seed in there}),
+        over_baseline=Spread.of({s: gains[row, s] - gains[baseline, s] for s in both}),
+        p_value=_p_value([gains[row, s] for s in both], [gains[baseline, s] for s in both]),
+        parameters=max((result.parameters for result in known), default=0),
+        trained=max((result.trained for result in known), default=0),
+        seconds_per_step=min(paces, default=math.nan),
+        missing=[seed for seed in seeds if seed not in there],
+    )
+
+
+def _joined(results: Sequence[Result], directions: Mapping[str, bool]) -> dict[str, float]:
+    """The scores of a row; of networks of single tasks together."""
+    known = {k: v for result in results for k, v in result.scores.items() if v is not None}
+    return {key: known.get(key, math.nan) for key in directions}
+
+
+def _gain(
+    scores: Mapping[str, float], reference: Mapping[str, float], directions: Mapping[str, bool]
+) -> float:
+    tensors = {key: torch.tensor(value, dtype=torch.float64) for key, value in scores.items()}
+    return float(delta_m(tensors, reference, directions))
+
+
+def _p_value(own: Sequence[float], others: Sequence[float]) -> float:
+    """Of a t-test; NaN where all differences are the same."""
+    differences = [a - b for a, b in zip(own, others, strict=True)]
+    if len(set(differences)) < 2 or not all(map(math.isfinite, differences)):
+        return math.nan
+    return float(stats.ttest_1samp(differences, 0.0).pvalue)

@@ -1,0 +1,69 @@
+"""Table and figure of a suite, from the results alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from mtl_ase.suites.figure import experts, lines, points, save
+from mtl_ase.suites.outcome import outcomes
+from mtl_ase.suites.reproduction import Reproduction
+from mtl_ase.suites.table import notes_on_holes, write_tables
+
+
+def write_report(reproduction: Reproduction, failures: Mapping[str, str]) -> str:
+    """Write OUTPUT/SUITE.md, .csv, .tex, .png and .svg; the text of the first.
+
+    Args:
+        reproduction: the suite with its runs and results.
+        failures: what went wrong, by the names of runs.
+    """
+    arguments, suite = reproduction.arguments, reproduction.suite
+    found = outcomes(
+        suite,
+        arguments.seeds,
+        reproduction.runs_of,
+        reproduction.results.get,
+        reproduction.directions,
+    )
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    stem = arguments.output / _stem(reproduction)
+    notes = [_what_it_is(reproduction), *notes_on_holes(suite, found, failures)]
+    text = write_tables(stem, suite, found, reproduction.directions, notes)
+    if suite.figure == "experts":
+        _draw_experts(reproduction, stem)
+    elif any(outcome.gain.values for outcome in found):
+        save((points if suite.figure == "points" else lines)(suite, found), stem)
+    return text
+
+
+def _stem(reproduction: Reproduction) -> str:
+    arguments = reproduction.arguments
+    name = Path(arguments.suite).stem
+    return name if arguments.budget == "full" else f"{name}_{arguments.budget}"
+
+
+def _what_it_is(reproduction: Reproduction) -> str:
+    suite, arguments = reproduction.suite, reproduction.arguments
+    steps = reproduction.setting.budgets[arguments.budget].steps
+    seeds = ", ".join(map(str, arguments.seeds))
+    reference, baseline = suite.rows[suite.reference].title, suite.rows[suite.baseline].title
+    return (
+        f"{suite.title}, on {reproduction.setting.title}: {steps:,} steps, seeds {seeds}. Means "
+        f"with 95 % intervals over seeds (Student's t); delta_m over the mean of {reference}; "
+        f"p of a paired t-test with {baseline}, not corrected for the number of rows. In brackets "
+        "the paper's values, on PASCAL-Context."
+    )
+
+
+def _draw_experts(reproduction: Reproduction, stem: Path) -> None:
+    """One file for every row with routers and every task, of the first seed that is there."""
+    for row, content in reproduction.suite.rows.items():
+        for seed in reproduction.arguments.seeds:
+            result = reproduction.results.get(reproduction.runs_of(row, seed)[0])
+            if result is None or result.routers is None:
+                continue
+            for task in result.routers["gates"]:
+                name = f"{stem.name}_{row}_{task}"
+                save(experts(result.routers, task, content.title), stem.with_name(name))
+            break

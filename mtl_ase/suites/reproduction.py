@@ -1,0 +1,84 @@
+"""A suite in a setting: its runs, what they reached, what they cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import partial
+
+from omegaconf import DictConfig
+
+from mtl_ase.base.errors import UserError
+from mtl_ase.config import run_once
+from mtl_ase.suites.arguments import Arguments
+from mtl_ase.suites.estimate import Estimate, rate_here
+from mtl_ase.suites.result import Results
+from mtl_ase.suites.suite import Setting, Suite, read_setting, read_suite
+from mtl_ase.suites.suite_run import SuiteRun, runs_of_row, with_needed
+
+
+@dataclass
+class Reproduction:
+    """A suite in a setting, with its runs and results.
+
+    Args:
+        arguments: the command line.
+
+    Raises:
+        UserError: there is no such suite, setting, budget or row.
+    """
+
+    arguments: Arguments
+    suite: Suite = field(init=False)
+    setting: Setting = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.suite = read_suite(self.arguments.suite)
+        self.setting = read_setting(self.arguments.setting)
+        if self.arguments.budget not in self.setting.budgets:
+            known = ", ".join(self.setting.budgets)
+            raise UserError(f"budget={self.arguments.budget} is none of {known}.")
+        if unknown := [row for row in self.arguments.rows if row not in self.suite.rows]:
+            known = ", ".join(self.suite.rows)
+            raise UserError(f"rows={unknown[0]} is no row of the suite; there are {known}.")
+        self.results = Results(self.arguments.output / "results")
+        self.runs = self.arguments.output / "runs"
+        row = next(row for row in self.suite.rows.values() if not row.alone)
+        whole = [*self.setting.overrides, *row.overrides, *self.arguments.given]
+        self.directions, self.tasks = run_once(partial(metrics_of, self.suite), whole)
+
+    def runs_of(self, row: str, seed: int) -> list[SuiteRun]:
+        """The runs of a row with a seed."""
+        budget, given = self.arguments.budget, self.arguments.given
+        return runs_of_row(row, self.suite, self.setting, budget, seed, self.tasks, given)
+
+    def wanted(self) -> list[SuiteRun]:
+        """All runs of the rows asked for, seed by seed, each after those that it starts from."""
+        rows = self.arguments.rows or tuple(self.suite.rows)
+        places = [(row, seed) for seed in self.arguments.seeds for row in rows]
+        return list(with_needed([run for place in places for run in self.runs_of(*place)]))
+
+    def estimate(self) -> Estimate:
+        """Estimates for the runs."""
+        steps = self.setting.budgets[self.arguments.budget].steps
+        estimate = Estimate(self.setting, steps, self.setting.tflops or rate_here())
+        estimate.learn(self.wanted(), self.results)
+        return estimate
+
+
+def metrics_of(suite: Suite, config: DictConfig) -> tuple[dict[str, bool], list[str]]:
+    """The suite's metrics and whether higher is better; the names of all tasks.
+
+    Args:
+        suite: the suite, which may replace headline metrics.
+        config: of a network of all tasks.
+    """
+    from mtl_ase.build import build_tasks
+    from mtl_ase.evaluation import Scorer
+
+    tasks = build_tasks(config)
+    higher = Scorer(tasks).higher_is_better()
+    keys = [
+        f"{name}/{suite.metrics[name]}" if name in suite.metrics else task.headline_key
+        for name, task in tasks.items()
+    ]
+    return {key: higher[key] for key in keys}, list(tasks)
