@@ -17,6 +17,7 @@ class RunFiles:
         environment: package versions, git revision, fingerprint of the data (JSON).
         log: losses and scores by step (CSV).
         router_log: gate weights and token shares by step, layer, task and expert (CSV).
+        router_health: whether the routers are alive, by step (JSON).
         gradient_log: cosines and lengths of the tasks' gradients by step and layer (CSV).
         output_log: stdout and stderr of a training that a search started.
         wandb_id: the run id of Weights & Biases.
@@ -42,6 +43,7 @@ class RunFiles:
         self.environment = folder / "environment.json"
         self.log = folder / "metrics.csv"
         self.router_log = folder / "router.csv"
+        self.router_health = folder / "routers.json"
         self.gradient_log = folder / "gradients.csv"
         self.output_log = folder / "output.log"
         self.wandb_id = folder / "wandb_id"
@@ -73,6 +75,16 @@ class RunFiles:
     def routers_figure(self) -> Path:
         """Heat map of the gate weights by layer, task and expert."""
         return self.figures / "routers.png"
+
+    @property
+    def router_health_figure(self) -> Path:
+        """Plot of the shared experts' weight and what else tells whether routers are alive."""
+        return self.figures / "router_health.png"
+
+    @property
+    def expert_maps_figure(self) -> Path:
+        """Which expert every patch of an image selects, by layer and task."""
+        return self.figures / "expert_maps.png"
 
     @property
     def gradients_figure(self) -> Path:

@@ -34,6 +34,9 @@ from mtl_ase.launch.launch_checks import check_launch
 from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.report import draw_gradients, draw_losses, draw_routers, print_results, write_sheets
+from mtl_ase.report.expert_maps import draw_expert_maps
+from mtl_ase.report.router_figure import draw_router_health
+from mtl_ase.report.router_health import as_json, router_health
 from mtl_ase.training import MultiTaskModule
 
 TRIVIAL_IMAGES = 256
@@ -103,6 +106,10 @@ def _report(
     write_sheets(module.network, tasks, data, folder.predictions, config.report.num_sheets)
     draw_losses(folder.log, folder.losses_figure)
     draw_routers(folder.router_log, folder.routers_figure)
+    if health := router_health(folder.router_log):
+        write_json(folder.router_health, as_json(health))
+        draw_router_health(health, folder.router_health_figure)
+        draw_expert_maps(module.network, list(tasks), data, folder.expert_maps_figure)
     draw_gradients(folder.gradient_log, folder.gradients_figure)
     print_results(columns, module.scorer)
     print(f"run folder: {folder.path}")

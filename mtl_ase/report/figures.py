@@ -37,29 +37,40 @@ def draw_losses(log: Path, path: Path) -> None:
 
 
 def draw_routers(log: Path, path: Path) -> None:
-    """Plot the gate weight by router and expert, one heat map per task; no file without rows.
+    """Plot the gate weight by router and expert; no file without rows.
+
+    A column of heat maps for every task, a row for the first logged step, for the one nearest to a
+    tenth of the training, and for the last.
 
     Args:
-        log: the run's router.csv, of which the last logged step is shown.
+        log: the run's router.csv.
         path: the image file to write.
     """
     rows = read_rows(log)
     if not rows:
         return
-    last = [row for row in rows if row["step"] == rows[-1]["step"]]
-    tasks = list(dict.fromkeys(row["task"] for row in last))
-    gates = [_gate_map([row for row in last if row["task"] == task]) for task in tasks]
-    routers = _routers(last)
-    size = (3.4 * len(tasks), max(2.8, 0.16 * len(routers)))
+    logged = list(dict.fromkeys(int(row["step"]) for row in rows))
+    tenth = min(logged, key=lambda step: abs(step - 0.1 * logged[-1]))
+    steps = list(dict.fromkeys((logged[0], tenth, logged[-1])))
+    tasks = list(dict.fromkeys(row["task"] for row in rows))
+    routers = _routers(rows)
+    maps = [
+        [_gate_map([r for r in rows if (r["step"], r["task"]) == (str(step), t)]) for t in tasks]
+        for step in steps
+    ]
+    size = (3.0 * len(tasks), len(steps) * max(2.0, 0.16 * len(routers)) + 0.6)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(1, len(tasks), squeeze=False, sharey=True)[0]
-    top = max(float(np.nanmax(gate_NE)) for gate_NE in gates)
-    for axes, task, gate_NE in zip(panels, tasks, gates, strict=True):
-        picture = axes.imshow(gate_NE, aspect="auto", cmap="viridis", vmin=0, vmax=top)
+    panels = figure.subplots(len(steps), len(tasks), squeeze=False, sharey=True, sharex=True)
+    top = max(float(np.nanmax(gate_NE)) for of_step in maps for gate_NE in of_step)
+    for of_step, line, step in zip(maps, panels, steps, strict=True):
+        for axes, gate_NE in zip(line, of_step, strict=True):
+            picture = axes.imshow(gate_NE, aspect="auto", cmap="viridis", vmin=0, vmax=top)
+        line[0].set_yticks(range(len(routers)), _labels(routers))
+        line[0].set_ylabel(f"step {step:,}: layer")
+    for axes, task in zip(panels[0], tasks, strict=True):
         axes.set_title(task.replace("_", " "), fontsize=10)
+    for axes in panels[-1]:
         axes.set_xlabel("expert (shared ones last)")
-        axes.set_yticks(range(len(routers)), _labels(routers))
-    panels[0].set_ylabel("layer")
     figure.colorbar(picture, ax=panels, label="mean gate weight")
     _save(figure, path)
 

@@ -56,13 +56,13 @@ def points(suite: Suite, found: Sequence[Outcome]) -> Figure:
     names = [suite.rows[outcome.row].title for outcome in found]
     panels[0].set_yticks(range(len(found)), names, fontsize=9)
     panels[0].set_ylim(len(found) - 0.5, -0.5)
-    reference = suite.rows[suite.reference].title
+    over = f" over {suite.rows[suite.reference].title}" if suite.reference else ""
     for axes, whose in zip(panels, ("ours", "the paper, on PASCAL-Context"), strict=False):
         axes.axvline(0, color="#444444", linewidth=0.8, zorder=0)
         axes.grid(axis="x", color="#e6e6e6", zorder=0)
         axes.set_axisbelow(True)
         axes.set_title(whose, fontsize=10)
-        axes.set_xlabel(f"delta_m over {reference}, %", fontsize=9)
+        axes.set_xlabel(f"delta_m{over}, %", fontsize=9)
     return figure
 
 
@@ -79,7 +79,8 @@ def lines(suite: Suite, found: Sequence[Outcome]) -> Figure:
     places = sorted({row.x for row in suite.rows.values() if row.x is not None})
     axes.set_xticks(places, [f"{x:g}" for x in places])
     axes.set_xlabel(suite.x_label)
-    axes.set_ylabel(f"delta_m over {suite.rows[suite.reference].title}, %")
+    over = f" over {suite.rows[suite.reference].title}" if suite.reference else ""
+    axes.set_ylabel(f"delta_m{over}, %")
     axes.grid(color="#e6e6e6", zorder=0)
     axes.set_axisbelow(True)
     axes.legend(frameon=False)

@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
     Attributes:
         row: its name.
         scores: by metric.
-        gain: delta_m over the means of the suite's reference, in percent.
+        gain: delta_m in percent, over the means of the suite's reference if it has one.
         over_baseline: differences of `gain` to the baseline's run of the same seed.
         p_value: of the paired t-test that they are 0; NaN for one seed, and for the baseline.
         parameters: all of the network, and trained ones; of a single network of several.
@@ -96,11 +96,13 @@ def outcomes(
         for place, several in results.items()
         if all(result is not None for result in several)
     }
-    reference = {
-        key: Spread.of({s: v[key] for (row, s), v in scores.items() if row == suite.reference}).mean
-        for key in directions
-    }
-    gains = {place: _gain(own, reference, directions) for place, own in scores.items()}
+    gains = {place: _own_gain([r for r in results[place] if r is not None]) for place in scores}
+    if suite.reference is not None:
+        reference = {
+            key: Spread.of({s: v[key] for (r, s), v in scores.items() if r == suite.reference}).mean
+            for key in directions
+        }
+        gains = {place: _gain(own, reference, directions) for place, own in scores.items()}
     return [
         _outcome(row, suite.baseline, seeds, directions, scores, gains, results)
         for row in suite.rows
@@ -140,6 +142,12 @@ def _joined(results: Sequence[Result], directions: Mapping[str, bool]) -> dict[s
     """The scores of a row; of networks of single tasks together."""
     known = {k: v for result in results for k, v in result.scores.items() if v is not None}
     return {key: known.get(key, math.nan) for key in directions}
+
+
+def _own_gain(results: Sequence[Result]) -> float:
+    """delta_m as the run itself has it; NaN where it is not known, as for single tasks."""
+    values = [result.scores.get("delta_m") for result in results]
+    return float(values[0]) if len(values) == 1 and values[0] is not None else math.nan
 
 
 def _gain(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mtl_ase.suites.figure import experts, lines, points, save
 from mtl_ase.suites.outcome import outcomes
 from mtl_ase.suites.reproduction import Reproduction
+from mtl_ase.suites.router_columns import LEGEND, router_columns
 from mtl_ase.suites.table import notes_on_holes, write_tables
 
 
@@ -29,7 +31,8 @@ def write_report(reproduction: Reproduction, failures: Mapping[str, str]) -> str
     arguments.output.mkdir(parents=True, exist_ok=True)
     stem = arguments.output / _stem(reproduction)
     notes = [_what_it_is(reproduction), *notes_on_holes(suite, found, failures)]
-    text = write_tables(stem, suite, found, reproduction.directions, notes)
+    more = router_columns(_routers(reproduction)) if suite.routers else {}
+    text = write_tables(stem, suite, found, reproduction.directions, notes, more)
     if suite.figure == "experts":
         _draw_experts(reproduction, stem)
     elif any(outcome.gain.values for outcome in found):
@@ -47,13 +50,28 @@ def _what_it_is(reproduction: Reproduction) -> str:
     suite, arguments = reproduction.suite, reproduction.arguments
     steps = reproduction.setting.budgets[arguments.budget].steps
     seeds = ", ".join(map(str, arguments.seeds))
-    reference, baseline = suite.rows[suite.reference].title, suite.rows[suite.baseline].title
-    return (
+    baseline = suite.rows[suite.baseline].title
+    over = "the config's reference"
+    if suite.reference is not None:
+        over = f"the mean of {suite.rows[suite.reference].title}"
+    text = (
         f"{suite.title}, on {reproduction.setting.title}: {steps:,} steps, seeds {seeds}. Means "
-        f"with 95 % intervals over seeds (Student's t); delta_m over the mean of {reference}; "
-        f"p of a paired t-test with {baseline}, not corrected for the number of rows. In brackets "
-        "the paper's values, on PASCAL-Context."
+        f"with 95 % intervals over seeds (Student's t); delta_m over {over}; p of a paired t-test "
+        f"with {baseline}, not corrected for the number of rows."
     )
+    if any(row.published for row in suite.rows.values()):
+        text += " In brackets the paper's values, on PASCAL-Context."
+    return f"{text} {LEGEND}" if suite.routers else text
+
+
+def _routers(reproduction: Reproduction) -> list[list[Mapping[str, Any]]]:
+    """What is known of the routers, of every row and seed that has some."""
+    by_row = []
+    for row in reproduction.suite.rows:
+        runs = [run for s in reproduction.arguments.seeds for run in reproduction.runs_of(row, s)]
+        results = [reproduction.results.get(run) for run in runs]
+        by_row.append([r.routers for r in results if r is not None and r.routers is not None])
+    return by_row
 
 
 def _draw_experts(reproduction: Reproduction, stem: Path) -> None:

@@ -30,7 +30,8 @@ class Result(NamedTuple):
         seconds: of the whole run; None if it was interrupted.
         megabytes: the most memory of its process.
         revision: git revision of the code; None outside a checkout.
-        routers: mean gate weights at a few steps, see `router_steps`; None without routers.
+        routers: mean gate weights and health at a few steps, see `router_steps`; None without
+            routers.
     """
 
     scores: Mapping[str, float | None]

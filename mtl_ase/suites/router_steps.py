@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_ase.base.csv_rows import Rows, read_rows
+from mtl_ase.report.router_health import router_health
 
 PLACES = (0.0, 1 / 40, 3 / 40, 1.0)
 """Parts of the training: its begin, and epochs 1, 3 and 40 of 40, as in the paper's Figure 4."""
@@ -20,8 +21,8 @@ def router_steps(log: Path, places: Sequence[float] = PLACES) -> dict[str, Any] 
         places: parts of the training, 0 to 1.
 
     Returns:
-        `steps`, and `gates` by task and router ("3 ffn"): a list of weights for every step; None
-        if nothing was logged.
+        `steps`; `gates` by task and router ("3 ffn"), a list of weights for every step; `health` at
+        every logged step, see `RouterHealth`. None if nothing was logged.
     """
     rows = read_rows(log)
     logged = sorted({int(row["step"]) for row in rows})
@@ -34,7 +35,8 @@ def router_steps(log: Path, places: Sequence[float] = PLACES) -> dict[str, Any] 
         for task, routers in _gates([row for row in rows if int(row["step"]) == step]).items():
             for router, gate_E in routers.items():
                 gates.setdefault(task, {}).setdefault(router, []).append(gate_E)
-    return {"steps": steps, "gates": gates}
+    health = [each._asdict() for each in router_health(log)]
+    return {"steps": steps, "gates": gates, "health": health}
 
 
 def _gates(rows: Rows) -> dict[str, dict[str, list[float]]]:

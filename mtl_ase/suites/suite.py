@@ -12,9 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.config import CONFIGS
 
-SUITES = CONFIGS / "suite"
+SUITES = Path(__file__).with_name("files")
 Figure = Literal["points", "lines", "experts"]
 T = TypeVar("T")
 
@@ -49,22 +48,25 @@ class Suite:
 
     Attributes:
         title: head of table and figure.
-        reference: the row, trained on every task alone, that delta_m is relative to.
         baseline: the row that all others are compared with, seed by seed.
         rows: by name.
+        reference: the row, trained on every task alone, that delta_m is relative to; None: the
+            reference of the runs' own config.
         figure: points: delta_m of every row; lines: over `x`, a line for every series; experts:
             gate weights by layer and expert in the course of the training.
         metrics: metrics in place of the tasks' headlines, by task.
         x_label: of a figure with lines.
+        routers: the table also tells whether the routers are alive.
     """
 
     title: str
-    reference: str
     baseline: str
     rows: Mapping[str, Row]
+    reference: str | None = None
     figure: Figure = "points"
     metrics: Mapping[str, str] = field(default_factory=dict)
     x_label: str = ""
+    routers: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,8 @@ def read_suite(name: str) -> Suite:
     if suite.figure not in get_args(Figure):
         known = ", ".join(get_args(Figure))
         raise UserError(f"{path}: figure {suite.figure} is none of {known}.")
-    needed = {suite.reference, *(row.starts_from for row in rows.values() if row.starts_from)}
-    for key in sorted(needed):
+    needed = [suite.reference, *(row.starts_from for row in rows.values())]
+    for key in filter(None, needed):
         if not rows[key].alone:
             raise UserError(f"{path}: row {key} needs alone: true, as others depend on its tasks.")
     return suite

@@ -16,17 +16,28 @@ HOLE = "-"
 Cells = list[list[str]]
 
 
-def cells(suite: Suite, found: Sequence[Outcome], directions: Mapping[str, bool]) -> Cells:
+def cells(
+    suite: Suite,
+    found: Sequence[Outcome],
+    directions: Mapping[str, bool],
+    more: Mapping[str, Sequence[str]],
+) -> Cells:
     """Heads and rows: means, in percent and degrees, with 95 % intervals over the seeds.
 
     Published values, of the paper's data and networks, stand in brackets.
+
+    Args:
+        suite: the suite.
+        found: what its rows reached.
+        directions: the metrics; whether higher is better.
+        more: further columns: a cell for every row.
     """
     heads = ["method", "seeds"]
     heads += [f"{key} {'up' if higher else 'down'}" for key, higher in directions.items()]
     heads += ["delta_m, %", f"over {suite.rows[suite.baseline].title}, %", "p"]
-    heads += ["parameters, M", "trained, M", "s a step"]
+    heads += ["parameters, M", "trained, M", "s a step", *more]
     rows = []
-    for outcome in found:
+    for place, outcome in enumerate(found):
         row = suite.rows[outcome.row]
         line = [row.title, str(len(outcome.gain.values))]
         line += [_beside(outcome.scores[key], row.published.get(key)) for key in directions]
@@ -34,6 +45,7 @@ def cells(suite: Suite, found: Sequence[Outcome], directions: Mapping[str, bool]
         line += [_spread(outcome.over_baseline, sign="+"), _number(outcome.p_value, ".3f")]
         line += [_millions(outcome.parameters), _millions(outcome.trained)]
         line += [_number(outcome.seconds_per_step, ".2f")]
+        line += [column[place] for column in more.values()]
         rows.append(line)
     return [heads, *rows]
 
@@ -71,9 +83,10 @@ def write_tables(
     found: Sequence[Outcome],
     directions: Mapping[str, bool],
     notes: Sequence[str],
+    more: Mapping[str, Sequence[str]],
 ) -> str:
     """Write STEM.md, STEM.csv (every seed by itself) and STEM.tex; the text of the first."""
-    table = cells(suite, found, directions)
+    table = cells(suite, found, directions, more)
     text = markdown(table, notes)
     write_atomically(stem.with_suffix(".md"), text.encode())
     write_atomically(stem.with_suffix(".tex"), latex(table, suite.title).encode())

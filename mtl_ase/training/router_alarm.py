@@ -1,53 +1,73 @@
-"""A warning about experts to which the routers send hardly any token.
+"""Warnings about routers that have collapsed: idle experts, faded shared ones, walled-off tasks.
 
 Legend: T tasks, E experts.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
+import torch
 
 from mtl_ase.base.bounds import Positive, Share
+from mtl_ase.losses import MutualInformation
 from mtl_ase.model import Routing
 from mtl_ase.training.routing_callback import RoutingCallback
 
 
 class RouterAlarm(RoutingCallback):
-    """Warns when experts get too few tokens, averaged over all tasks, for many steps in a row.
+    """Warns when something has been wrong with the routers for many steps in a row.
 
-    The first warning comes with the first such expert; another each time their number has doubled.
+    An expert is idle if it gets too few tokens, averaged over all tasks; shared experts get all
+    tokens, so they have faded if their weight is too small; tasks are walled off if the routers
+    tell them apart so well that hardly an expert serves two. The first warning comes with the
+    first idle expert, another each time their number has doubled; of the others comes one each.
 
     Args:
         share: an expert with a smaller share of the tokens counts as idle.
-        steps: number of training batches that an expert must be idle for, in all checks.
+        shared: the least weight of all shared experts together, mean over routers and tasks.
+        information: the most mutual information between tasks and experts, over its maximum, mean
+            over routers.
+        steps: number of training batches that it must be so for, in all checks.
         every_n_steps: batches between checks; only a check synchronises with the GPU.
 
     Attributes:
         idle: for every router the batches that each of its experts has been idle for.
+        faded: the batches that the shared experts have been faded for.
+        walled: the batches that tasks have been walled off for.
         warned: number of idle experts in the last warning.
         seen: number of batches so far.
     """
 
     def __init__(
-        self, share: Share = 0.01, steps: Positive = 200, every_n_steps: Positive = 50
+        self,
+        share: Share = 0.01,
+        shared: Share = 0.05,
+        information: Share = 0.7,
+        steps: Positive = 200,
+        every_n_steps: Positive = 50,
     ) -> None:
-        self.share, self.steps, self.every_n_steps = share, steps, every_n_steps
+        self.share, self.shared, self.information = share, shared, information
+        self.steps, self.every_n_steps = steps, every_n_steps
         self.idle: list[list[int]] = []
+        self.faded = self.walled = 0
         self.warned = 0
         self.seen = 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Idle batches of every expert, experts in the last warning, batches seen so far."""
-        return {"idle": self.idle, "warned": self.warned, "seen": self.seen}
+        """What it has counted."""
+        names = ("idle", "faded", "walled", "warned", "seen")
+        return {name: getattr(self, name) for name in names}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the counts of the checkpoint."""
         self.idle, self.warned = state_dict["idle"], state_dict["warned"]
         self.seen = state_dict["seen"]
+        self.faded, self.walled = state_dict["faded"], state_dict["walled"]
 
     def on_routing(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, routing: Sequence[Routing]
@@ -65,6 +85,39 @@ class RouterAlarm(RoutingCallback):
             )
         ]
         self._warn_if_more(routing)
+        weights = list(_shared_weights(routing))
+        if weights:
+            weight = sum(weights) / len(weights)
+            self.faded = self._count(self.faded, weight < self.shared)
+            self._warn_if_faded(weight)
+        information = _information(routing)
+        self.walled = self._count(self.walled, information > self.information)
+        self._warn_if_walled(information)
+
+    def _count(self, before: int, wrong: bool) -> int:
+        return before + self.every_n_steps if wrong else 0
+
+    def _begins(self, count: int) -> bool:
+        """Whether a count reaches the number of steps with this check."""
+        return self.steps <= count < self.steps + self.every_n_steps
+
+    def _warn_if_faded(self, weight: float) -> None:
+        if self._begins(self.faded):
+            _warn(
+                f"the shared experts' weight has been under {100 * self.shared:g} % for "
+                f"{self.steps} steps (now {100 * weight:.2g} %)",
+                "lower training.regularisers.mutual_information.weight or "
+                "model.adapter.router_lr_factor",
+            )
+
+    def _warn_if_walled(self, information: float) -> None:
+        if self._begins(self.walled):
+            _warn(
+                "the mutual information between tasks and experts has been over "
+                f"{100 * self.information:g} % of its maximum for {self.steps} steps (now "
+                f"{100 * information:.2g} %), so hardly an expert serves two tasks",
+                "lower training.regularisers.mutual_information.weight",
+            )
 
     def _warn_if_more(self, routing: Sequence[Routing]) -> None:
         idle = [sum(count >= self.steps for count in counts) for counts in self.idle]
@@ -74,10 +127,33 @@ class RouterAlarm(RoutingCallback):
         layers = dict.fromkeys(
             router.layer for router, count in zip(routing, idle, strict=True) if count
         )
-        warnings.warn(
+        _warn(
             f"{sum(idle)} of {sum(map(len, self.idle))} experts got under {100 * self.share:g} % "
             f"of the tokens for {self.steps} steps (layers {', '.join(map(str, layers))}): the "
-            "routers may have collapsed; look at router.csv, or raise "
-            "training.regularisers.mutual_information.weight",
-            stacklevel=2,
+            "routers may have collapsed",
+            "raise model.adapter.noise_std or training.regularisers.load_balance.weight",
         )
+
+
+def _warn(what: str, advice: str) -> None:
+    warnings.warn(f"{what}; look at router.csv, or {advice}", stacklevel=2)
+
+
+def _shared_weights(routing: Sequence[Routing]) -> Iterator[float]:
+    """The mean weight of all shared experts of every router that has some."""
+    for router in routing:
+        competing = router.logits_TBLE.shape[-1]
+        if router.gate_TBLE.shape[-1] > competing:
+            yield float(router.gate_TE()[:, competing:].sum(1).mean())
+
+
+@torch.no_grad()
+def _information(routing: Sequence[Routing]) -> float:
+    """Mutual information between tasks and experts over its maximum, mean over the routers."""
+    found = []
+    for router in routing:
+        probability_TE = router.prob_TE()
+        most = math.log(min(probability_TE.shape))
+        if most > 0:
+            found.append(-float(MutualInformation(1.0).of(probability_TE[None])) / most)
+    return sum(found) / len(found) if found else 0.0

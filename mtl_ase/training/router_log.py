@@ -6,6 +6,7 @@ Legend: T tasks, E experts.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,20 +20,23 @@ from mtl_ase.training.module import MultiTaskModule
 from mtl_ase.training.routing_callback import RoutingCallback
 from mtl_ase.training.step_rows import StepRows
 
-COLUMNS = ("step", "layer", "site", "task", "expert", "gate", "share")
+COLUMNS = ("step", "layer", "site", "task", "expert", "gate", "share", "probability")
 
 
 class RouterLog(RoutingCallback):
-    """Writes `router.csv`: gate weight and share of tokens by router, task and expert.
+    """Writes `router.csv`: gate weight, share of tokens, probability by router, task and expert.
 
     The token share of an expert is the share of tokens with a non-zero gate weight; it is 1 for
-    shared experts, whose gate weight tells how much they are used (arXiv 2510.00570, Fig. 4).
+    shared experts, whose gate weight tells how much they are used (arXiv 2510.00570, Fig. 4). The
+    probability is the softmax over the logits of the experts that compete; of others, such as
+    shared ones, it is empty.
     Values are means over a single batch, the last of a logged step; a run's last step is logged
     too. A resumed run drops the rows that were written after its checkpoint.
 
     Args:
         folder: the run folder.
-        every_n_steps: optimiser steps between rows.
+        every_n_steps: optimiser steps between rows; before the first of these, also the first step
+            and ten times as many, since routers settle early.
 
     Attributes:
         last: routing of the last batch, if it is not yet logged.
@@ -63,11 +67,16 @@ class RouterLog(RoutingCallback):
     def on_routing(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, routing: Sequence[Routing]
     ) -> None:
-        """Write rows every `every_n_steps` steps."""
+        """Write rows if the step is one to log."""
         self.last, self.saved = routing, []
         step = trainer.global_step  # unchanged while gradients are accumulated
-        if step % self.every_n_steps == 0 and step > self.written:
+        if self._is_logged(step) and step > self.written:
             self._write(step, pl_module)
+
+    def _is_logged(self, step: int) -> bool:
+        early = max(1, self.every_n_steps // 10)
+        period = early if step < self.every_n_steps else self.every_n_steps
+        return step == 1 or step % period == 0
 
     @rank_zero_only
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -87,20 +96,22 @@ class RouterLog(RoutingCallback):
 def _rows(step: int, router: dict[str, Any], tasks: Sequence[str]) -> Iterator[Sequence[object]]:
     for number, task in enumerate(tasks):
         row = number % len(router["gate"])  # a router may be the same for all tasks
-        pairs = zip(router["gate"][row], router["share"][row], strict=True)
-        for expert, (gate, share) in enumerate(pairs):
-            values = (f"{gate:.6f}", f"{share:.6f}")
+        columns = (router[key][row] for key in ("gate", "share", "probability"))
+        triples = zip_longest(*columns, fillvalue=None)
+        for expert, triple in enumerate(triples):
+            values = ("" if value is None else f"{value:.6f}" for value in triple)
             yield (step, router["layer"], router["site"], task, expert, *values)
 
 
 def statistics(routing: Sequence[Routing]) -> list[dict[str, Any]]:
-    """Gate weights and token shares of every router, as nested lists by task and expert."""
+    """Gate weights, token shares and probabilities of every router, by task and expert."""
     return [
         {
             "layer": router.layer,
             "site": router.site,
             "gate": router.gate_TE().tolist(),
             "share": router.load_TE().tolist(),
+            "probability": router.prob_TE().tolist(),
         }
         for router in routing
     ]

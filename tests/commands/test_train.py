@@ -75,7 +75,10 @@ def test_a_run_leaves_a_complete_folder(finished_run: Path) -> None:
     }
     names = {path.name for path in (finished_run / "checkpoints").iterdir()}
     assert names == {"last.ckpt", "best.ckpt", "manifest.json"}
-    assert {p.name for p in (finished_run / "figures").iterdir()} == {"losses.png", "routers.png"}
+    figures = {path.stem for path in (finished_run / "figures").iterdir()}
+    assert figures == {"losses", "routers", "router_health", "expert_maps"}
+    health = json.loads((finished_run / "routers.json").read_text())["steps"]
+    assert all(0 < weight < 1 for each in health for weight in each["shared"].values())
     for sheet in (finished_run / "predictions").iterdir():
         with Image.open(sheet) as picture:
             assert min(picture.size) > 400

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from mtl_ase.base.errors import UserError
 from mtl_ase.model.adapters import NoisyRouter
 from mtl_ase.model.adapters.router import MIN_STD
 
@@ -31,18 +32,35 @@ def test_training_has_fresh_noise(router):
     assert not torch.equal(router(x_TBLD), router(x_TBLD))
 
 
-@pytest.mark.parametrize("raw", [-50.0, 0.0, 2.0])
-def test_noise_is_normal_with_the_learned_deviation(router, raw):
-    """With std = softplus(V x) + MIN_STD; x is a unit vector, so V x is V's first row."""
+@pytest.mark.parametrize(("raw", "expected"), [(-50.0, MIN_STD), (0.0, 0.1), (2.0, 0.538)])
+def test_noise_is_normal_with_the_learned_deviation(router, raw, expected):
+    """X is a unit vector, so V x is V's first row; at 2, log(1 + e^2 (e^0.09 - 1)) + 0.01."""
     x_TBLD = torch.zeros(T, 1, 20_000, D)
     x_TBLD[..., 0] = 1
     with torch.no_grad():
         router.noise_TDE[:, 0] = raw
     noise_TBLE = router(x_TBLD) - router.eval()(x_TBLD)
     std_TE = noise_TBLE.std(dim=(1, 2))
-    expected = torch.nn.functional.softplus(torch.tensor(raw)) + MIN_STD
-    torch.testing.assert_close(std_TE, expected.expand(T, E), rtol=0.03, atol=0)
+    expected_TE = torch.full((T, E), expected)
+    torch.testing.assert_close(std_TE, expected_TE, rtol=0.03, atol=0)
     assert noise_TBLE.mean(dim=(1, 2)).abs().max() < 5 * expected / 20_000**0.5
+
+
+def test_noise_can_be_left_out():
+    router, x_TBLD = NoisyRouter(T, D, E, noise_std=0), torch.randn(T, 2, 5, D)
+    assert [name for name, _ in router.named_parameters()] == ["logits_TDE"]
+    assert torch.equal(router(x_TBLD), router.eval()(x_TBLD))
+
+
+def test_noise_below_what_it_keeps_is_refused():
+    with pytest.raises(UserError, match=r"noise_std=0\.005 is below"):
+        NoisyRouter(T, D, E, noise_std=0.005)
+
+
+def test_the_first_logits_have_the_deviation_asked_for():
+    router = NoisyRouter(T, 256, 64, logits_std=0.05).eval()
+    logits_TBLE = router(torch.randn(T, 8, 64, 256))
+    assert float(logits_TBLE.detach().std()) == pytest.approx(0.05, rel=0.05)
 
 
 def test_noise_starts_alike_for_all_tokens(router):

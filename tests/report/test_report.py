@@ -99,6 +99,7 @@ def test_routers_are_drawn_from_the_log(tmp_path: Path) -> None:
     drawn = cv2.imread(str(tmp_path / "routers.png"))
     assert drawn is not None
     assert len(np.unique(drawn)) > 10
+    assert drawn.shape[0] > 0.6 * drawn.shape[1], "two steps above each other"
 
 
 def test_cosines_are_drawn_from_the_log(tmp_path: Path) -> None:

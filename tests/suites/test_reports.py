@@ -13,6 +13,7 @@ from mtl_ase.suites.outcome import Spread, outcomes
 from mtl_ase.suites.report import write_report
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.result import Result, Results
+from mtl_ase.suites.router_columns import router_columns
 from mtl_ase.suites.router_steps import router_steps
 from mtl_ase.suites.table import markdown
 
@@ -137,14 +138,42 @@ def test_markdown_is_a_table() -> None:
 def test_routers_at_parts_of_the_training(tmp_path: Path) -> None:
     log = tmp_path / "router.csv"
     assert router_steps(log) is None
-    lines = ["step,layer,site,task,expert,gate,share"]
+    lines = ["step,layer,site,task,expert,gate,share,probability"]
     lines += [
-        f"{step},3,ffn,edge,{expert},{step / 1000 + expert},1"
+        f"{step},3,ffn,edge,{expert},{step / 1000 + expert},1,0.5"
         for step in (1, 10, 30, 200, 400)
         for expert in range(2)
     ]
     log.write_text("\n".join(lines))
-    assert router_steps(log) == {
-        "steps": [1, 10, 30, 400],
-        "gates": {"edge": {"3 ffn": [[0.001, 1.001], [0.01, 1.01], [0.03, 1.03], [0.4, 1.4]]}},
+    found = router_steps(log)
+    assert found is not None
+    assert found["steps"] == [1, 10, 30, 400]
+    gates = [[0.001, 1.001], [0.01, 1.01], [0.03, 1.03], [0.4, 1.4]]
+    assert found["gates"] == {"edge": {"3 ffn": gates}}
+    assert [each["step"] for each in found["health"]] == [1, 10, 30, 200, 400]
+
+
+def test_columns_on_routers() -> None:
+    def step(number: int, leads: float, shared: float) -> dict[str, object]:
+        return {
+            "step": number,
+            "uniform": 0.25,
+            "leads": leads,
+            "shared": {"semseg": shared, "edge": shared / 2},
+            "token_entropy": {"semseg": 0.9, "edge": 0.5},
+            "information": 0.1,
+            "idle": 0.0,
+        }
+
+    run = {"health": [step(1, 1.0, 0.2), step(10, 0.5, 0.2), step(90, 0.0, 0.3), step(100, 0, 0.4)]}
+    columns = router_columns([[run], []])
+    assert columns == {
+        "S / (k + S)": ["0.25", "-"],
+        "shared, first": ["0.15", "-"],
+        "shared leads": ["0.75", "-"],
+        "shared, least": ["0.20", "-"],
+        "shared, most": ["0.40", "-"],
+        "token entropy": ["0.50", "-"],
+        "information": ["0.10", "-"],
+        "idle": ["0.00", "-"],
     }

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from mtl_ase.model import Routing
 from mtl_ase.training import RouterAlarm
 
 
@@ -17,6 +18,8 @@ def routing(*shares: list[float]) -> dict:
         SimpleNamespace(
             layer=layer,
             gate_TBLE=torch.ones(2, 1, 1, len(load_E)),
+            logits_TBLE=torch.zeros(2, 1, 1, len(load_E)),
+            prob_TE=lambda load_E=load_E: torch.ones(2, len(load_E)) / len(load_E),
             load_TE=lambda load_E=load_E: torch.tensor([load_E, load_E]),
         )
         for layer, load_E in enumerate(shares)
@@ -72,6 +75,30 @@ def test_short_epochs_are_looked_at_too():
         quiet(alarm, outputs, 3)
     with pytest.warns(UserWarning, match="1 of 2 experts"):
         feed(alarm, outputs, 3)
+
+
+def decided(shared: float, apart: bool) -> dict:
+    """Two tasks and four experts that compete, of which each task has two; one shared expert."""
+    rows_TE = torch.tensor([[9.0, 9, 0, 0], [0, 0, 9, 9]]) if apart else torch.zeros(2, 4)
+    gate_TE = torch.cat([torch.full((2, 4), (1 - shared) / 4), torch.full((2, 1), shared)], 1)
+    return {"routing": [Routing(3, "ffn", rows_TE[:, None, None], gate_TE[:, None, None])]}
+
+
+def test_faded_shared_experts_are_told_once():
+    alarm = RouterAlarm(shared=0.05, steps=200, every_n_steps=50)
+    quiet(alarm, decided(0.06, apart=False), 400)
+    quiet(alarm, decided(0.04, apart=False), 199)
+    with pytest.warns(UserWarning, match=r"weight has been under 5 % for 200 steps \(now 4 %\)"):
+        feed(alarm, decided(0.04, apart=False), 1)
+    quiet(alarm, decided(0.04, apart=False), 400)
+
+
+def test_walled_off_tasks_are_told_once():
+    alarm = RouterAlarm(information=0.7, steps=100, every_n_steps=50)
+    quiet(alarm, decided(0.2, apart=False), 200)
+    with pytest.warns(UserWarning, match="mutual information between tasks and experts"):
+        feed(alarm, decided(0.2, apart=True), 100)
+    quiet(alarm, decided(0.2, apart=True), 200)
 
 
 def test_networks_without_experts_and_skipped_batches_are_left_alone():

@@ -50,7 +50,9 @@ def test_a_row_per_layer_task_and_expert(tiny_network, tmp_path, experiment):
         share = sum(float(row["share"]) for row in layer_and_task)
         assert share == pytest.approx(gate.top_k + gate.num_shared, abs=1e-4)
         assert weight == pytest.approx(1, abs=1e-4) if experiment in SUM_ONE else weight < 0.99
-        assert all(float(row["share"]) == 1 for row in layer_and_task[gate.num_sparse :])
+        competing, shared = layer_and_task[: gate.num_sparse], layer_and_task[gate.num_sparse :]
+        assert all(float(row["share"]) == 1 and not row["probability"] for row in shared)
+        assert sum(float(row["probability"]) for row in competing) == pytest.approx(1, abs=1e-4)
 
 
 def test_rows_are_of_the_last_batch_of_a_logged_step_and_of_the_run(tmp_path):
@@ -58,9 +60,9 @@ def test_rows_are_of_the_last_batch_of_a_logged_step_and_of_the_run(tmp_path):
     end_batches(log, range(1, 6), [made(gate) for gate in (0.1, 0.2, 0.3, 0.5, 0.9)])
     log.on_fit_end(SimpleNamespace(global_step=5), MODULE)
     found = {int(row["step"]): float(row["gate"]) for row in read(tmp_path)}
-    assert found == pytest.approx({2: 0.2, 4: 0.5, 5: 0.9})
+    assert found == pytest.approx({1: 0.1, 2: 0.2, 4: 0.5, 5: 0.9})
     log.on_fit_end(SimpleNamespace(global_step=5), MODULE)
-    assert len(read(tmp_path)) == 3 * 2 * len(TASKS) * 3
+    assert len(read(tmp_path)) == 4 * 2 * len(TASKS) * 3
 
 
 def test_summed_gradients_do_not_repeat_rows(tmp_path):
@@ -69,18 +71,18 @@ def test_summed_gradients_do_not_repeat_rows(tmp_path):
     end_batches(log, [0, 1, 1, 2, 2, 3, 3, 4], [made(float(gate)) for gate in range(8)])
     log.on_fit_end(SimpleNamespace(global_step=4), MODULE)
     found = [(int(row["step"]), float(row["gate"])) for row in read(tmp_path)]
-    assert sorted(set(found)) == [(2, 3), (4, 7)]
-    assert len(found) == 2 * 2 * len(TASKS) * 3
+    assert sorted(set(found)) == [(1, 1), (2, 3), (4, 7)]
+    assert len(found) == 3 * 2 * len(TASKS) * 3
 
 
 def test_statistics_are_computed_only_on_steps_that_are_logged(tmp_path, monkeypatch):
     asked = []
     monkeypatch.setattr(Routing, "gate_TE", lambda self: asked.append(1) or torch.ones(5, 3))
-    log = RouterLog(str(tmp_path), every_n_steps=10)
-    end_batches(log, range(1, 10), [made(0.1, num_layers=1)] * 9)
-    assert not asked
-    end_batches(log, [10], [made(0.1, num_layers=1)])
-    assert len(asked) == 1
+    log = RouterLog(str(tmp_path), every_n_steps=100)
+    end_batches(log, range(1, 211), [made(0.1, num_layers=1)] * 210)
+    assert len(asked) == 1 + 9 + 2
+    steps = list(dict.fromkeys(int(row["step"]) for row in read(tmp_path)))
+    assert steps == [1, *range(10, 100, 10), 100, 200]
 
 
 def test_a_run_stopped_at_its_end_logs_the_last_batch_before_it(tmp_path):
@@ -89,7 +91,8 @@ def test_a_run_stopped_at_its_end_logs_the_last_batch_before_it(tmp_path):
     end_batches(stopped, [1, 2], [made(0.1), made(0.25)])
     resumed.load_state_dict(stopped.state_dict())
     resumed.on_fit_end(SimpleNamespace(global_step=2), MODULE)
-    assert {(row["step"], row["gate"]) for row in read(tmp_path)} == {("2", "0.250000")}
+    found = {(row["step"], row["gate"]) for row in read(tmp_path)}
+    assert found == {("1", "0.100000"), ("2", "0.250000")}
 
 
 def test_a_router_for_all_tasks_has_a_row_for_each(tmp_path):
@@ -103,7 +106,7 @@ def test_a_resumed_run_appends(tmp_path):
     for steps in ([1, 2], [3, 4]):
         end_batches(RouterLog(str(tmp_path), every_n_steps=2), steps, [made(0.1)] * 2)
     steps = [int(row["step"]) for row in read(tmp_path)]
-    assert sorted(set(steps)) == [2, 4]
+    assert sorted(set(steps)) == [1, 2, 4]
 
 
 def test_no_file_without_routers(tmp_path):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -79,6 +79,10 @@ class Adapter(nn.Module, ABC):
     def embeddings(self) -> Sequence[nn.Parameter]:
         """Shared tables of coefficients, which get no weight decay and no Muon."""
         return []
+
+    def learning_rates(self) -> Mapping[nn.Parameter, float]:
+        """Factors on the learning rate, where they are not 1."""
+        return {}
 
     def after_step(self, routing: Routing) -> None:
         """Change what is not trained by gradients, after a step of the optimiser.

@@ -40,6 +40,9 @@ class RoutedExperts(LowRankAdapter):
         alpha_per_rank: LoRA's alpha divided by r (the paper is silent; docs/paper.md: alpha = 2 r).
         granularity: g, every expert is split into g experts of rank r / g at the same parameter
             count, as in the paper's fine-grained settings: g N / g k / g S / (r / g).
+        logits_std: standard deviation of the routers' first logits.
+        noise_std: that of the routers' noise at the start; 0: no noise.
+        router_lr_factor: on the learning rate, for the routers.
 
     Raises:
         UserError: a count is out of range, or g does not divide the rank.
@@ -57,6 +60,9 @@ class RoutedExperts(LowRankAdapter):
         rank: Positive,
         alpha_per_rank: Weight = 2.0,
         granularity: int = 1,
+        logits_std: Weight = 0.05,
+        noise_std: Weight = 0.1,
+        router_lr_factor: Weight = 0.1,
         sites: Sites = ("ffn",),
     ) -> None:
         if rank < 1:
@@ -69,9 +75,11 @@ class RoutedExperts(LowRankAdapter):
         counts = (granularity * count for count in (num_experts, top_k, num_shared))
         num_experts, top_k, num_shared = counts
         expert_gate = gate(num_experts=num_experts, top_k=top_k, num_shared=num_shared)
-        router = NoisyRouter(site.num_tasks, site.width_in, expert_gate.num_logits)
+        sizes = (site.num_tasks, site.width_in, expert_gate.num_logits)
+        router = NoisyRouter(*sizes, logits_std, noise_std)
         super().__init__(site, num_experts * rank // granularity, alpha_per_rank)
         self.gate, self.router, self.num_experts = expert_gate, router, num_experts
+        self.router_lr_factor = router_lr_factor
 
     def gates(self, x_TBLD: Tensor) -> tuple[Tensor, Routing]:
         """Weights of all experts; the sparse ones' logits are what a regulariser sees."""
@@ -82,6 +90,10 @@ class RoutedExperts(LowRankAdapter):
     def routers(self) -> list[nn.Parameter]:
         """Logits and noise of the task routers."""
         return list(self.router.parameters())
+
+    def learning_rates(self) -> dict[nn.Parameter, float]:
+        """Routers learn more slowly: else they settle before the experts have learned anything."""
+        return dict.fromkeys(self.routers(), self.router_lr_factor)
 
     def private(self) -> list[nn.Parameter]:
         """The routers: every task has its own."""

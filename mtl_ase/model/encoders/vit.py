@@ -290,6 +290,10 @@ class ViTEncoder(Encoder):
         own = [] if self.task_embedding_TD is None else [self.task_embedding_TD]
         return own + [table for adapter in self.adapters() for table in adapter.private()]
 
+    def learning_rates(self) -> Mapping[nn.Parameter, float]:
+        """The adapters' factors on the learning rate."""
+        return {p: rate for a in self.adapters() for p, rate in a.learning_rates().items()}
+
     def backbone_state(self) -> dict[str, Tensor]:
         """The backbone's weights by timm's names, without adapters and task embedding."""
         state: dict[str, Tensor] = dict(self.vit.named_parameters())
