@@ -48,7 +48,8 @@ def reproduce(arguments: Arguments) -> int:
 def _announced(
     suite: Reproduction, wanted: Sequence[SuiteRun], lacking: Sequence[SuiteRun], at_once: int
 ) -> str:
-    costs = [suite.estimate().of(run) for run in lacking]
+    estimate = suite.estimate()
+    costs = [estimate.of(run) for run in lacking]
     hours = duration(sum(cost.seconds for cost in costs) / at_once)
     how = "measured" if all(cost.measured for cost in costs) else "estimated"
     there = len(wanted) - len(lacking)
