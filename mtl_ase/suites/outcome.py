@@ -55,7 +55,7 @@ class Outcome(NamedTuple):
         p_value: of the paired t-test that they are 0; NaN for one seed, and for the baseline.
         parameters: all of the network, and trained ones; of a single network of several.
         trained: those that are trained.
-        seconds_per_step: of the fastest run; NaN if none ran without interruption.
+        minutes: of the fastest run, with all that it does; NaN if none ran without interruption.
         missing: seeds without a result.
     """
 
@@ -66,7 +66,7 @@ class Outcome(NamedTuple):
     p_value: float
     parameters: int
     trained: int
-    seconds_per_step: float
+    minutes: float
     missing: list[int]
 
 
@@ -124,7 +124,7 @@ def _outcome(
     there = [seed for seed in seeds if (row, seed) in scores]
     both = [seed for seed in there if (baseline, seed) in scores and row != baseline]
     known = [result for seed in seeds for result in results[row, seed] if result is not None]
-    paces = [r.seconds / r.steps for r in known if r.seconds is not None and r.steps]
+    minutes = [result.seconds / 60 for result in known if result.seconds is not None]
     return Outcome(
         row=row,
         scores={key: Spread.of({s: scores[row, s][key] for s in there}) for key in directions},
@@ -133,7 +133,7 @@ def _outcome(
         p_value=_p_value([gains[row, s] for s in both], [gains[baseline, s] for s in both]),
         parameters=max((result.parameters for result in known), default=0),
         trained=max((result.trained for result in known), default=0),
-        seconds_per_step=min(paces, default=math.nan),
+        minutes=min(minutes, default=math.nan),
         missing=[seed for seed in seeds if seed not in there],
     )
 

@@ -35,7 +35,7 @@ def cells(
     heads = ["method", "seeds"]
     heads += [f"{key} {'up' if higher else 'down'}" for key, higher in directions.items()]
     heads += ["delta_m, %", f"over {suite.rows[suite.baseline].title}, %", "p"]
-    heads += ["parameters, M", "trained, M", "s a step", *more]
+    heads += ["parameters, M", "trained, M", "minutes a run", *more]
     rows = []
     for place, outcome in enumerate(found):
         row = suite.rows[outcome.row]
@@ -44,7 +44,7 @@ def cells(
         line += [_beside(outcome.gain, row.published.get(GAIN), sign="+")]
         line += [_spread(outcome.over_baseline, sign="+"), _number(outcome.p_value, ".3f")]
         line += [_millions(outcome.parameters), _millions(outcome.trained)]
-        line += [_number(outcome.seconds_per_step, ".2f")]
+        line += [_number(outcome.minutes, ".1f")]
         line += [column[place] for column in more.values()]
         rows.append(line)
     return [heads, *rows]

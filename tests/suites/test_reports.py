@@ -77,7 +77,7 @@ def test_gains_and_pairs(suite: Reproduction) -> None:
     assert experts.over_baseline.values == pytest.approx({0: 5, 1: 10})
     assert experts.p_value == pytest.approx(float(stats.ttest_rel([10, 15], [5, 5]).pvalue))
     assert math.isnan(together.p_value)
-    assert experts.seconds_per_step == 2.0
+    assert experts.minutes == pytest.approx(1 / 3)
     assert experts.scores["semseg/miou"].mean == pytest.approx(190 / 3)
 
 
