@@ -19,7 +19,7 @@ class RunFiles:
         router_log: gate weights and token shares by step, layer, task and expert (CSV).
         router_health: whether the routers are alive, by step (JSON).
         gradient_log: cosines and lengths of the tasks' gradients by step and layer (CSV).
-        output_log: stdout and stderr of a training that a search started.
+        output_log: stdout and stderr of a training that a search, comparison or suite started.
         wandb_id: the run id of Weights & Biases.
         checkpoints: folder of the checkpoints.
         last: the checkpoint from which the run is resumed.

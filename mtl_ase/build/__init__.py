@@ -9,6 +9,7 @@ from mtl_ase.build.from_config import (
     build_trainer,
     check_part,
     forget_weights,
+    parameter_count,
 )
 
 __all__ = [
@@ -20,4 +21,5 @@ __all__ = [
     "build_trainer",
     "check_part",
     "forget_weights",
+    "parameter_count",
 ]

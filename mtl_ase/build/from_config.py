@@ -18,7 +18,7 @@ from mtl_ase.config.arguments import check_arguments
 from mtl_ase.config.value_types import check_values
 from mtl_ase.config.written_paths import check_paths
 from mtl_ase.data import DataModule
-from mtl_ase.model import MultiTaskNetwork
+from mtl_ase.model import Count, MultiTaskNetwork, count_all
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule
 
@@ -111,6 +111,11 @@ def build_outline(config: DictConfig) -> MultiTaskNetwork:
     tasks = build_tasks(config)
     with torch.device("meta"):
         return build_network(config, tasks)
+
+
+def parameter_count(config: DictConfig) -> Count:
+    """All parameters of a config's network, in total and trainable; its `model` node is changed."""
+    return count_all(build_outline(config))
 
 
 def build_data(config: DictConfig, tasks: Mapping[str, Task]) -> DataModule:

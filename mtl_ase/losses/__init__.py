@@ -5,7 +5,7 @@ from mtl_ase.losses.counted_loss import CountedLoss
 from mtl_ase.losses.cross_entropy import CrossEntropy
 from mtl_ase.losses.load_balance import LoadBalance
 from mtl_ase.losses.masked_l1 import MaskedL1
-from mtl_ase.losses.mutual_information import MutualInformation
+from mtl_ase.losses.mutual_information import MutualInformation, task_information
 from mtl_ase.losses.regulariser import Regulariser
 from mtl_ase.losses.unit_l1 import UnitL1
 from mtl_ase.losses.z_loss import ZLoss
@@ -20,4 +20,5 @@ __all__ = [
     "Regulariser",
     "UnitL1",
     "ZLoss",
+    "task_information",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -38,6 +39,18 @@ class MutualInformation(Regulariser):
         of_expert_N1E = joint_NTE.sum(dim=1, keepdim=True)
         ratio_NTE = _log(joint_NTE) - _log(of_task_NT1) - _log(of_expert_N1E)
         return -(joint_NTE * ratio_NTE).sum()
+
+
+@torch.no_grad()
+def task_information(probability_TE: Tensor) -> float:
+    """Mutual information between tasks and experts over its maximum, log min(T, E); 0 if that is 0.
+
+    1: no two tasks have an expert in common; 0: experts tell nothing about the task.
+    """
+    most = math.log(min(probability_TE.shape))
+    if most == 0:
+        return 0.0
+    return -float(MutualInformation(weight=1.0).of(probability_TE[None])) / most
 
 
 def _log(probability: Tensor) -> Tensor:

@@ -33,3 +33,13 @@ def delta_m(
         gain = (values.get(name, torch.tensor(math.nan)) - single) / single
         gains.append(gain if higher else -gain)
     return 100 * torch.stack(gains).mean(0) if gains else torch.tensor(math.nan)
+
+
+def gain_of(
+    scores: Mapping[str, float],
+    reference: Mapping[str, float],
+    higher_is_better: Mapping[str, bool],
+) -> float:
+    """`delta_m` of one score of each task, as a number."""
+    tensors = {key: torch.tensor(value, dtype=torch.float64) for key, value in scores.items()}
+    return float(delta_m(tensors, reference, higher_is_better))

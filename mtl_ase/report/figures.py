@@ -33,7 +33,7 @@ def draw_losses(log: Path, path: Path) -> None:
         axes.plot(*zip(*points, strict=True), linewidth=1, color="#20639b")
         axes.set_title(column.removeprefix("train/").removesuffix("/loss"), fontsize=10)
         axes.set_xlabel("step")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_routers(log: Path, path: Path) -> None:
@@ -72,7 +72,7 @@ def draw_routers(log: Path, path: Path) -> None:
     for axes in panels[-1]:
         axes.set_xlabel("expert (shared ones last)")
     figure.colorbar(picture, ax=panels, label="mean gate weight")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_gradients(log: Path, path: Path) -> None:
@@ -114,7 +114,7 @@ def draw_gradients(log: Path, path: Path) -> None:
     by_layer.set_xticks(range(len(layers)), layers, rotation=90, fontsize=8)
     by_layer.set_title("by layer, mean over steps", fontsize=10)
     figure.colorbar(picture, ax=[over_steps, by_layer], label="cosine of the gradients")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _gate_map(rows: Rows) -> NDArray[np.float64]:
@@ -143,6 +143,7 @@ def _is_loss(key: str) -> bool:
     return key.startswith("train/") and key.endswith("loss")
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a figure; its folder is made."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

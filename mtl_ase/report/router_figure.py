@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mtl_ase.report.figures import save_figure
 from mtl_ase.report.router_health import RouterHealth
 
 COLOURS = ("#20639b", "#c23b22", "#2a9d5c", "#8e5ea2", "#c98a1b", "#3aa6a6", "#777777")
@@ -45,8 +46,7 @@ def draw_router_health(health: Sequence[RouterHealth], path: Path) -> None:
         axes.set_ylim(0, 1.02)
     if panels[1].lines:
         panels[1].legend(frameon=False, fontsize=7)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path)
 
 
 def _by_task(axes: Axes, steps: Sequence[int], values: Sequence[Mapping[str, float]]) -> None:

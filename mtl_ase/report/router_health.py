@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from mtl_ase.base.csv_rows import Rows, read_rows
+from mtl_ase.losses import task_information
 
 IDLE_SHARE = 0.01
 Floats = NDArray[np.float64]
@@ -52,8 +54,13 @@ def router_health(log: Path) -> list[RouterHealth]:
     Args:
         log: the run's router.csv.
     """
+    return health_of(read_rows(log))
+
+
+def health_of(rows: Rows) -> list[RouterHealth]:
+    """The same, of the rows of a router.csv."""
     by_step: dict[int, Rows] = {}
-    for row in read_rows(log):
+    for row in rows:
         by_step.setdefault(int(row["step"]), []).append(row)
     return [_health(step, rows) for step, rows in by_step.items()]
 
@@ -99,7 +106,7 @@ def _health(step: int, rows: Rows) -> RouterHealth:
         shared=_by_task([router.shared_T for router in sharing], tasks),
         leads=_mean([_leads(router) for router in sharing]),
         token_entropy=_by_task([_token_entropy_T(router) for router in choosing], tasks),
-        information=_mean([_information(router.probability_TF) for router in routers]) or 0.0,
+        information=_mean([_information(router) for router in routers]) or 0.0,
         idle=_mean([_idle(router) for router in routers]) or 0.0,
     )
 
@@ -132,14 +139,8 @@ def _token_entropy_T(router: _Router) -> Floats:
     return np.asarray((_entropy(share_TF) - chosen) / (there - chosen)).clip(0, 1)
 
 
-def _information(probability_TF: Floats) -> float:
-    joint_TF = probability_TF / probability_TF.sum()
-    tasks, experts = joint_TF.shape
-    if min(tasks, experts) < 2:
-        return 0.0
-    of_task, of_expert = _entropy(joint_TF.sum(1)), _entropy(joint_TF.sum(0))
-    together = _entropy(joint_TF.reshape(-1))
-    return float((of_task + of_expert - together) / math.log(min(tasks, experts)))
+def _information(router: _Router) -> float:
+    return task_information(torch.from_numpy(router.probability_TF))
 
 
 def _idle(router: _Router) -> float:

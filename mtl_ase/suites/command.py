@@ -9,7 +9,7 @@ from pathlib import Path
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.launch.trainings import Trainings
 from mtl_ase.suites.arguments import Arguments
-from mtl_ase.suites.estimate import duration
+from mtl_ase.suites.estimate import REACHED, duration
 from mtl_ase.suites.export import as_makefile, as_slurm, command_of
 from mtl_ase.suites.report import write_report
 from mtl_ase.suites.reproduction import Reproduction
@@ -66,8 +66,8 @@ def _print_commands(suite: Reproduction, lacking: Sequence[SuiteRun]) -> None:
         total += cost.seconds
         print(f"# {suite.suite.rows[run.row].title}, seed {run.seed}: {duration(cost.seconds)}")
         print(command_of(run, suite.runs))
-    rate = f"{estimate.tflops:.3g} TFLOP/s"
-    print(f"# {len(lacking)} runs, {duration(total)} one after another at 40 % of {rate}")
+    rate = f"{100 * REACHED:g} % of {estimate.tflops:.3g} TFLOP/s"
+    print(f"# {len(lacking)} runs, {duration(total)} one after another at {rate}")
 
 
 def _exported(arguments: Arguments, suite: Reproduction, wanted: Sequence[SuiteRun]) -> str:

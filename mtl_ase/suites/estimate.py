@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from omegaconf import DictConfig
+import torch
 
 from mtl_ase.config import run_once
+from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.suites.result import Results
 from mtl_ase.suites.suite import Setting
 from mtl_ase.suites.suite_run import SuiteRun
+from mtl_ase.tools.benchmarks.arithmetic import matrix_rate
+from mtl_ase.tools.benchmarks.scaling import step_flops
 
 REACHED = 0.4
 """Share of the rate of matrix products that a step reaches (docs/performance.md)."""
@@ -51,27 +54,16 @@ class Estimate:
     def of(self, run: SuiteRun) -> Cost:
         """The cost of a run."""
         if run.row not in self._known:
-            flops = run_once(flops_of_a_step, list(run.overrides))
+            flops = run_once(step_flops, list(run.overrides))
             seconds = self.steps * flops / (REACHED * self.tflops * 1e12)
             self._known[run.row] = Cost(seconds + self.setting.overhead_s, measured=False)
         return self._known[run.row]
 
 
-def flops_of_a_step(config: DictConfig) -> float:
-    """FLOPs (2 per multiply-add) of a forward and backward pass, counted without computing."""
-    from mtl_ase.tools.benchmarks.scaling import step_flops
-
-    return step_flops(config)
-
-
-def rate_here(precision: str = "32-true") -> float:
-    """This machine's rate of matrix products, 10^12 FLOPs a second."""
-    import torch
-
-    from mtl_ase.tools.benchmarks.arithmetic import matrix_rate
-
+def rate_here() -> float:
+    """This machine's rate of matrix products, 10^12 FLOPs a second: in bf16 on a GPU."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return matrix_rate(device, "bf16-mixed" if device.type == "cuda" else precision) / 1e12
+    return matrix_rate(device, BF16 if device.type == "cuda" else FP32) / 1e12
 
 
 def duration(seconds: float) -> str:

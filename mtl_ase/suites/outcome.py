@@ -7,10 +7,10 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-import torch
 from scipy import stats
 
-from mtl_ase.metrics.delta_m import delta_m
+from mtl_ase.evaluation.margin import margin_of_mean
+from mtl_ase.metrics.delta_m import gain_of
 from mtl_ase.suites.result import Result
 from mtl_ase.suites.suite import Suite
 from mtl_ase.suites.suite_run import SuiteRun
@@ -36,12 +36,8 @@ class Spread(NamedTuple):
     def of(cls, values: Mapping[int, float]) -> Spread:
         """The spread of values by seed; those that are NaN are left out."""
         known = {seed: value for seed, value in values.items() if not math.isnan(value)}
-        count = len(known)
         mean = statistics.fmean(known.values()) if known else math.nan
-        if count < 2:
-            return cls(known, mean, math.nan)
-        factor = float(stats.t.ppf(0.975, count - 1)) / math.sqrt(count)
-        return cls(known, mean, factor * statistics.stdev(known.values()))
+        return cls(known, mean, margin_of_mean(list(known.values())))
 
 
 class Outcome(NamedTuple):
@@ -102,7 +98,7 @@ def outcomes(
             key: Spread.of({s: v[key] for (r, s), v in scores.items() if r == suite.reference}).mean
             for key in directions
         }
-        gains = {place: _gain(own, reference, directions) for place, own in scores.items()}
+        gains = {place: gain_of(own, reference, directions) for place, own in scores.items()}
     return [
         _outcome(row, suite.baseline, seeds, directions, scores, gains, results)
         for row in suite.rows
@@ -148,13 +144,6 @@ def _own_gain(results: Sequence[Result]) -> float:
     """delta_m as the run itself has it; NaN where it is not known, as for single tasks."""
     values = [result.scores.get("delta_m") for result in results]
     return float(values[0]) if len(values) == 1 and values[0] is not None else math.nan
-
-
-def _gain(
-    scores: Mapping[str, float], reference: Mapping[str, float], directions: Mapping[str, bool]
-) -> float:
-    tensors = {key: torch.tensor(value, dtype=torch.float64) for key, value in scores.items()}
-    return float(delta_m(tensors, reference, directions))
 
 
 def _p_value(own: Sequence[float], others: Sequence[float]) -> float:

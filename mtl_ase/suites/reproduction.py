@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 
-from omegaconf import DictConfig
-
 from mtl_ase.base.errors import UserError
 from mtl_ase.config import run_once
 from mtl_ase.suites.arguments import Arguments
@@ -14,6 +12,7 @@ from mtl_ase.suites.estimate import Estimate, rate_here
 from mtl_ase.suites.result import Results
 from mtl_ase.suites.suite import Setting, Suite, read_setting, read_suite
 from mtl_ase.suites.suite_run import SuiteRun, runs_of_row, with_needed
+from mtl_ase.tools.comparison_report import directions
 
 
 @dataclass
@@ -44,7 +43,8 @@ class Reproduction:
         self.runs = self.arguments.output / "runs"
         row = next(row for row in self.suite.rows.values() if not row.alone)
         whole = [*self.setting.overrides, *row.overrides, *self.arguments.given]
-        self.directions, self.tasks = run_once(partial(metrics_of, self.suite), whole)
+        self.directions = run_once(partial(directions, metrics=self.suite.metrics), whole)
+        self.tasks = [key.partition("/")[0] for key in self.directions]
 
     def runs_of(self, row: str, seed: int) -> list[SuiteRun]:
         """The runs of a row with a seed."""
@@ -63,22 +63,3 @@ class Reproduction:
         estimate = Estimate(self.setting, steps, self.setting.tflops or rate_here())
         estimate.learn(self.wanted(), self.results)
         return estimate
-
-
-def metrics_of(suite: Suite, config: DictConfig) -> tuple[dict[str, bool], list[str]]:
-    """The suite's metrics and whether higher is better; the names of all tasks.
-
-    Args:
-        suite: the suite, which may replace headline metrics.
-        config: of a network of all tasks.
-    """
-    from mtl_ase.build import build_tasks
-    from mtl_ase.evaluation import Scorer
-
-    tasks = build_tasks(config)
-    higher = Scorer(tasks).higher_is_better()
-    keys = [
-        f"{name}/{suite.metrics[name]}" if name in suite.metrics else task.headline_key
-        for name, task in tasks.items()
-    ]
-    return {key: higher[key] for key in keys}, list(tasks)

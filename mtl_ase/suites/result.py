@@ -7,12 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import DictConfig
-
 from mtl_ase.base.atomic_files import write_json
-from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.errors import UserError
-from mtl_ase.base.run_files import RunFiles
+from mtl_ase.build import parameter_count
 from mtl_ase.config import run_once
 from mtl_ase.suites.router_steps import router_steps
 from mtl_ase.suites.suite_run import SuiteRun
@@ -46,13 +43,13 @@ class Result(NamedTuple):
     @classmethod
     def of(cls, job: Job, run: SuiteRun, seconds: float | None, megabytes: int) -> Result:
         """The result of a run that has just finished."""
-        parameters, trained = run_once(count_parameters, list(run.overrides))
+        count = run_once(parameter_count, list(run.overrides))
         environment = json.loads(job.files.environment.read_text(encoding="utf-8"))
         return cls(
             scores=job.metrics(),
-            parameters=parameters,
-            trained=trained,
-            steps=_last_step(job.files),
+            parameters=count.total,
+            trained=count.trainable,
+            steps=job.last_step() + 1,
             seconds=None if seconds is None else round(seconds, 1),
             megabytes=megabytes,
             revision=environment.get("git_revision"),
@@ -94,17 +91,3 @@ class Results:
 
     def _path(self, run: SuiteRun) -> Path:
         return self.folder / f"{run.name}.json"
-
-
-def count_parameters(config: DictConfig) -> tuple[int, int]:
-    """All parameters of a config's network, and those that are trained."""
-    from mtl_ase.build import build_outline
-    from mtl_ase.model import count_all
-
-    count = count_all(build_outline(config))
-    return count.total, count.trainable
-
-
-def _last_step(files: RunFiles) -> int:
-    """Optimiser steps of a run; its log counts from 0."""
-    return max((int(row["step"]) + 1 for row in read_rows(files.log)), default=0)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_ase.base.csv_rows import Rows, read_rows
-from mtl_ase.report.router_health import router_health
+from mtl_ase.report.router_health import health_of
 
 PLACES = (0.0, 1 / 40, 3 / 40, 1.0)
 """Parts of the training: its begin, and epochs 1, 3 and 40 of 40, as in the paper's Figure 4."""
@@ -35,7 +35,7 @@ def router_steps(log: Path, places: Sequence[float] = PLACES) -> dict[str, Any] 
         for task, routers in _gates([row for row in rows if int(row["step"]) == step]).items():
             for router, gate_E in routers.items():
                 gates.setdefault(task, {}).setdefault(router, []).append(gate_E)
-    health = [each._asdict() for each in router_health(log)]
+    health = [each._asdict() for each in health_of(rows)]
     return {"steps": steps, "gates": gates, "health": health}
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
 from mtl_ase.launch.child_training import STOP_EXIT_CODES
 from mtl_ase.launch.trainings import Environment, Training, Trainings
 from mtl_ase.machine.cores import usable_cores
@@ -66,21 +68,24 @@ class Runner:
             job = self._job(run)
             job.clear_failure()
             if job.is_done:  # killed between its end and its result
-                self._end(run, job, None)
+                self._end(run, job)
         waiting = [run for run in runs if not self._job(run).is_done]
         commands = ((self.runs / run.name, run.command_overrides(self.runs)) for run in waiting)
         for training in self.train.run_all(commands, self.environments):
             if training.exit_code in STOP_EXIT_CODES or self.train.received is not None:
                 continue  # the others end, too
             run = by_folder[training.run]
-            self._end(run, self._job(run), None if begun[run.name] else training)
+            self._end(run, self._job(run), training, whole=not begun[run.name])
         if self.train.received is not None:
             raise SystemExit(128 + self.train.received)
 
-    def _end(self, run: SuiteRun, job: Job, whole: Training | None) -> None:
+    def _end(
+        self, run: SuiteRun, job: Job, training: Training | None = None, whole: bool = False
+    ) -> None:
+        """Write down the result of a run, or why it failed; what it took if it ran as a whole."""
         if job.is_done:
-            seconds = None if whole is None else whole.seconds
-            megabytes = self.train.megabytes if whole is None else whole.megabytes
+            seconds = training.seconds if training is not None and whole else None
+            megabytes = 0 if training is None else training.megabytes
             self.results.put(run, Result.of(job, run, seconds, megabytes))
             took = "" if seconds is None else f" ({duration(seconds)})"
             self.say(f"done: {run.name}{took}")
@@ -106,8 +111,6 @@ def environments(at_once: int | None) -> list[Environment]:
     Args:
         at_once: how many; None: one for every GPU, without GPUs one for every core, at most four.
     """
-    import torch
-
     gpus = torch.cuda.device_count()
     cores = usable_cores()
     count = at_once or gpus or min(cores, 4)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.csv_rows import write_rows
+from mtl_ase.base.markdown import in_markdown
 from mtl_ase.suites.outcome import Outcome, Spread
 from mtl_ase.suites.suite import Suite
 
@@ -53,13 +54,11 @@ def cells(
 def markdown(table: Cells, notes: Sequence[str]) -> str:
     """A Markdown table with notes below."""
     heads, *rows = table
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
-    text = "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-    return text + "".join(f"\n{note}\n" for note in notes)
+    return f"{in_markdown(heads, rows)}\n" + "".join(f"\n{note}\n" for note in notes)
 
 
 def latex(table: Cells, title: str) -> str:
-    """A LaTeX table for the package booktabs, the best mean of every metric in bold."""
+    """A LaTeX table for the package booktabs."""
     heads, *rows = ([_escaped(cell) for cell in line] for line in table)
     body = [" & ".join(line) + r" \\" for line in rows]
     return "\n".join(
@@ -94,7 +93,7 @@ def write_tables(
     lines = [
         [outcome.row, seed, *(_plain(part, seed) for part in _parts(outcome, directions))]
         for outcome in found
-        for seed in outcome.gain.values.keys() | _seeds(outcome)
+        for seed in sorted(_seeds(outcome))
     ]
     write_rows(stem.with_suffix(".csv"), heads, lines)
     return text

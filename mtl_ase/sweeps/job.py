@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtl_ase.base.atomic_files import write_atomically
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.run_files import RunFiles
 
 KEPT_LINES = 20
@@ -76,3 +77,7 @@ class Job:
             return {}
         content: dict[str, float | None] = json.loads(path.read_text(encoding="utf-8"))
         return content
+
+    def last_step(self) -> int:
+        """The last optimiser step in its log, counted from 0; -1 if nothing was logged."""
+        return max((int(row["step"]) for row in read_rows(self.files.log)), default=-1)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mtl_ase.base.markdown import in_markdown
 from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.tools.benchmarks.expert_settings import FINER, SETTINGS
 
@@ -31,16 +32,11 @@ def with_tables(page: str) -> str:
     return MARKED.sub(filled, page)
 
 
-def _markdown(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    rule = ["---", *["---:"] * (len(heads) - 1)]
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (heads, rule, *rows))
-
-
 def _by_precision(
     heads: Sequence[str], cells: Callable[[Stored], Sequence[object]], stored: Stored
 ) -> str:
     rows = [[name, *cells(stored[key])] for key, name in NAMES.items()]
-    return _markdown(["", *heads], rows)
+    return in_markdown(["", *heads], rows)
 
 
 def _step(stored: Stored) -> str:
@@ -65,7 +61,7 @@ def _layer(stored: Stored) -> str:
 
 def _parts(stored: Stored) -> str:
     shares = stored["shares"]
-    return _markdown(list(shares), [[f"{100 * share:.0f} %" for share in shares.values()]])
+    return in_markdown(list(shares), [[f"{100 * share:.0f} %" for share in shares.values()]])
 
 
 def _memory(stored: Stored) -> str:
@@ -73,7 +69,7 @@ def _memory(stored: Stored) -> str:
     counted = [stored["MiB counted"].get(name, "") for name in names]
     over = [f"{stored['over without experts'][name]:.2f}" for name in names]
     rows = [["measured, MiB", *(stored["MiB"][name] for name in names)], ["counted, MiB", *counted]]
-    return _markdown(["", *names], [*rows, ["over without experts", *over]])
+    return in_markdown(["", *names], [*rows, ["over without experts", *over]])
 
 
 def _balance(stored: Stored) -> str:
@@ -87,7 +83,7 @@ def _balance(stored: Stored) -> str:
             ("TorchJD's `mtl_backward`", ", torchjd"),
         )
     ]
-    return _markdown(["", *rules.values()], rows)
+    return in_markdown(["", *rules.values()], rows)
 
 
 def _scaling(stored: Stored) -> str:
@@ -104,7 +100,7 @@ def _scaling(stored: Stored) -> str:
         plain.append([*name, *needed, *row["largest batch"].values()])
         checkpointed.append([*name, kept_inputs, *row["largest batch, checkpointed"].values()])
     heads = [*of_network, numbers[1], *numbers[3:]]
-    tables = _markdown([*of_network, *numbers], plain), _markdown(heads, checkpointed)
+    tables = in_markdown([*of_network, *numbers], plain), in_markdown(heads, checkpointed)
     return "\n\nWith `model.encoder.activation_checkpointing=true`:\n\n".join(tables)
 
 

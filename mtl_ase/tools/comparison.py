@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.csv_rows import read_rows, write_rows
@@ -117,8 +117,10 @@ class Comparison:
         return failed
 
     def _add(self, method: str, seed: int, megabytes: int, job: Job) -> None:
-        trained = run_once(trained_parameters, self.field.overrides(method, self.given))
-        facts = (method, seed, _last_step(job), trained, megabytes)
+        from mtl_ase.build import parameter_count
+
+        trained = run_once(parameter_count, self.field.overrides(method, self.given)).trainable
+        facts = (method, seed, job.last_step(), trained, megabytes)
         row = dict(zip(FACTS, map(str, facts), strict=True))
         scores = job.metrics().items()
         row |= {key: "" if value is None else f"{value:.6g}" for key, value in scores}
@@ -136,15 +138,3 @@ class Comparison:
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         write_atomically(self.settings, content.encode())
-
-
-def trained_parameters(config: DictConfig) -> int:
-    """How many parameters the network of a config trains."""
-    from mtl_ase.build import build_outline
-    from mtl_ase.model import count_all
-
-    return count_all(build_outline(config)).trainable
-
-
-def _last_step(job: Job) -> int:
-    return max(int(row["step"]) for row in read_rows(job.files.log))

@@ -10,18 +10,19 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-import torch
 from matplotlib.figure import Figure
 from omegaconf import DictConfig
-from scipy import stats
 
 from mtl_ase.base.atomic_files import write_json
+from mtl_ase.base.markdown import in_markdown
 from mtl_ase.build import build_tasks
 from mtl_ase.config import run_once
 from mtl_ase.evaluation import Scorer
-from mtl_ase.metrics.delta_m import delta_m
+from mtl_ase.evaluation.margin import margin_of_mean
+from mtl_ase.metrics.delta_m import gain_of
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
 from mtl_ase.tools.comparison import FIELDS, Field
@@ -64,11 +65,19 @@ def measure_costs(field: Field, methods: Sequence[str], given: Sequence[str]) ->
     return {name: round(timing.over(baseline), 4) for name, timing in timings.items()}
 
 
-def directions(config: DictConfig) -> dict[str, bool]:
-    """Every task's headline metric, and whether higher is better."""
+def directions(
+    config: DictConfig, metrics: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, bool]:
+    """Every task's metric by its full key, in the order of the tasks; whether higher is better.
+
+    Args:
+        config: of a network of all tasks.
+        metrics: in place of the headlines, by task.
+    """
     tasks = build_tasks(config)
     higher = Scorer(tasks).higher_is_better()
-    return {task.headline_key: higher[task.headline_key] for task in tasks.values()}
+    keys = [f"{name}/{metrics.get(name, task.headline)}" for name, task in tasks.items()]
+    return {key: higher[key] for key in keys}
 
 
 def outcomes(
@@ -103,7 +112,7 @@ def markdown_table(found: Sequence[Outcome], baseline: str) -> str:
     """One row a method."""
     keys = list(found[0].scores)
     heads = ["method", "seeds", *keys, GAIN.format(baseline), COST, "trained, M", "memory, MiB"]
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)]]
+    lines = []
     for outcome in found:
         gain = f"{outcome.gain:+.2f}"
         if not math.isnan(outcome.margin):
@@ -112,7 +121,7 @@ def markdown_table(found: Sequence[Outcome], baseline: str) -> str:
         scores = [f"{outcome.scores[key]:.2f}" for key in keys]
         size = [f"{outcome.trained / 1e6:.3f}", f"{outcome.megabytes:,}"]
         lines.append([f"`{outcome.method}`", str(outcome.seeds), *scores, gain, cost, *size])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return in_markdown(heads, lines)
 
 
 def draw_quality_cost(found: Sequence[Outcome], baseline: str, path: Path) -> None:
@@ -171,7 +180,7 @@ def _outcome(
 ) -> Outcome:
     scores = [_scores(run, higher_is_better) for run in runs]
     gains = [
-        float(delta_m(_tensors(own), singles[run["seed"]], higher_is_better))
+        gain_of(own, singles[run["seed"]], higher_is_better)
         for own, run in zip(scores, runs, strict=True)
     ]
     return Outcome(
@@ -179,24 +188,12 @@ def _outcome(
         seeds=len(runs),
         scores={key: statistics.fmean(own[key] for own in scores) for key in higher_is_better},
         gain=statistics.fmean(gains),
-        margin=_margin(gains),
+        margin=margin_of_mean(gains),
         trained=int(runs[0]["trained"]),
         megabytes=max(int(run["megabytes"]) for run in runs),
         cost=cost,
     )
 
 
-def _margin(gains: Sequence[float]) -> float:
-    """Half the width of the 95 % interval of the mean."""
-    count = len(gains)
-    if count < 2:
-        return math.nan
-    return float(stats.t.ppf(0.975, count - 1)) * statistics.stdev(gains) / math.sqrt(count)
-
-
 def _scores(row: Mapping[str, str], higher_is_better: Mapping[str, bool]) -> dict[str, float]:
     return {key: float(row[key]) if row.get(key) else math.nan for key in higher_is_better}
-
-
-def _tensors(scores: Mapping[str, float]) -> dict[str, torch.Tensor]:
-    return {key: torch.tensor(value, dtype=torch.float64) for key, value in scores.items()}

@@ -5,18 +5,19 @@ Legend: T tasks, E experts.
 
 from __future__ import annotations
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import lightning.pytorch as pl
-import torch
 
 from mtl_ase.base.bounds import Positive, Share
-from mtl_ase.losses import MutualInformation
+from mtl_ase.losses import task_information
 from mtl_ase.model import Routing
 from mtl_ase.training.routing_callback import RoutingCallback
+
+COUNTS = ("idle", "faded", "walled", "warned", "seen")
+"""The attributes that a checkpoint keeps."""
 
 
 class RouterAlarm(RoutingCallback):
@@ -60,14 +61,12 @@ class RouterAlarm(RoutingCallback):
 
     def state_dict(self) -> dict[str, Any]:
         """What it has counted."""
-        names = ("idle", "faded", "walled", "warned", "seen")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in COUNTS}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the counts of the checkpoint."""
-        self.idle, self.warned = state_dict["idle"], state_dict["warned"]
-        self.seen = state_dict["seen"]
-        self.faded, self.walled = state_dict["faded"], state_dict["walled"]
+        for name in COUNTS:
+            setattr(self, name, state_dict[name])
 
     def on_routing(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, routing: Sequence[Routing]
@@ -147,13 +146,8 @@ def _shared_weights(routing: Sequence[Routing]) -> Iterator[float]:
             yield float(router.gate_TE()[:, competing:].sum(1).mean())
 
 
-@torch.no_grad()
 def _information(routing: Sequence[Routing]) -> float:
-    """Mutual information between tasks and experts over its maximum, mean over the routers."""
-    found = []
-    for router in routing:
-        probability_TE = router.prob_TE()
-        most = math.log(min(probability_TE.shape))
-        if most > 0:
-            found.append(-float(MutualInformation(1.0).of(probability_TE[None])) / most)
+    """The routers' mean information on the task; those of one expert or one task have none."""
+    probabilities = [router.prob_TE() for router in routing]
+    found = [task_information(prob_TE) for prob_TE in probabilities if min(prob_TE.shape) > 1]
     return sum(found) / len(found) if found else 0.0

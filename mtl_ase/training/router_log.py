@@ -97,7 +97,7 @@ def _rows(step: int, router: dict[str, Any], tasks: Sequence[str]) -> Iterator[S
     for number, task in enumerate(tasks):
         row = number % len(router["gate"])  # a router may be the same for all tasks
         columns = (router[key][row] for key in ("gate", "share", "probability"))
-        triples = zip_longest(*columns, fillvalue=None)
+        triples = zip_longest(*columns)
         for expert, triple in enumerate(triples):
             values = ("" if value is None else f"{value:.6f}" for value in triple)
             yield (step, router["layer"], router["site"], task, expert, *values)

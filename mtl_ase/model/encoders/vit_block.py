@@ -7,6 +7,7 @@ of attention, K width of a head.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import cast
 
@@ -98,7 +99,8 @@ class _Adapted:
         if weights and not adapter.takes_task_axis:
             update_TBLO, routings = run_by_task(adapter, weights, _private(adapter), u_TBLD)
         else:
-            update_TBLO, decided = functional_call(adapter, weights, (u_TBLD,))
+            run = partial(functional_call, adapter, weights) if weights else adapter
+            update_TBLO, decided = run(u_TBLD)
             routings = as_list(decided)
         self.routings += routings
         return update_TBLO.flatten(0, 1)

@@ -13,10 +13,9 @@ import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from mtl_ase.build import build_outline
+from mtl_ase.build import parameter_count
 from mtl_ase.config import run_once
 from mtl_ase.machine.process_memory import megabytes_of
-from mtl_ase.model import count_all
 from mtl_ase.tools.benchmarks.expert_settings import FEW, MANY, counts_of
 from mtl_ase.tools.benchmarks.scaling import BYTES_OF_TRAINED, BYTES_OF_WEIGHT
 from mtl_ase.tools.benchmarks.training_step import TrainingStep, prepared_device
@@ -87,7 +86,7 @@ def _measure(overrides: list[str], connection: Connection) -> None:
 
 
 def _count(on_gpu: bool, config: DictConfig) -> float:
-    count = count_all(build_outline(config))
+    count = parameter_count(config)
     held = BYTES_OF_TRAINED * count.trainable + (BYTES_OF_WEIGHT * count.total if on_gpu else 0)
     return (look_at_forward(config, fused=on_gpu).saved + held) / 2**20
 
