@@ -1,4 +1,4 @@
-"""Intervals of means over seeds; a file of its own, since scipy.stats takes long to import."""
+"""Intervals of means over seeds."""
 
 from __future__ import annotations
 
