@@ -16,7 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mtl_ase.suites.outcome import Outcome
+from mtl_ase.suites.outcome import Outcome, Spread
 from mtl_ase.suites.suite import Suite
 from mtl_ase.suites.table import GAIN
 
@@ -74,9 +74,12 @@ def lines(suite: Suite, found: Sequence[Outcome]) -> Figure:
     for outcome in found:
         if (series := suite.rows[outcome.row].series) is not None:
             by_series.setdefault(series, []).append(outcome)
-    for (series, members), colour, marker in zip(by_series.items(), COLOURS, MARKERS, strict=False):
-        _line(axes, suite, series, members, colour, marker)
     places = sorted({row.x for row in suite.rows.values() if row.x is not None})
+    apart = 0.012 * (places[-1] - places[0]) if places else 0.0
+    for number, (series, members) in enumerate(by_series.items()):
+        known = {suite.rows[o.row].x or 0.0: o.gain for o in members if o.gain.values}
+        aside = apart * (number - (len(by_series) - 1) / 2)  # so that intervals can be told apart
+        _line(axes, {x + aside: gain for x, gain in known.items()}, series, number)
     axes.set_xticks(places, [f"{x:g}" for x in places])
     axes.set_xlabel(suite.x_label)
     over = f" over {suite.rows[suite.reference].title}" if suite.reference else ""
@@ -115,17 +118,15 @@ def experts(routers: Mapping[str, Any], task: str, title: str) -> Figure:
     return figure
 
 
-def _line(
-    axes: Axes, suite: Suite, series: str, members: Sequence[Outcome], colour: str, marker: str
-) -> None:
-    places = [suite.rows[outcome.row].x or 0.0 for outcome in members]
-    pairs = zip(places, (outcome.gain for outcome in members), strict=True)
-    known = [(x, gain) for x, gain in pairs if not math.isnan(gain.mean)]
-    margins = [0.0 if math.isnan(gain.margin) else gain.margin for _, gain in known]
-    x, means = [x for x, _ in known], [gain.mean for _, gain in known]
-    axes.errorbar(x, means, yerr=margins, color=colour, marker=marker, capsize=3, label=series)
-    for place, gain in known:
-        axes.plot([place] * len(gain.values), list(gain.values.values()), "_", color=colour)
+def _line(axes: Axes, gains: Mapping[float, Spread], series: str, number: int) -> None:
+    """A line with intervals; faint dots are single seeds."""
+    colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    margins = [0.0 if math.isnan(gain.margin) else gain.margin for gain in gains.values()]
+    means = [gain.mean for gain in gains.values()]
+    axes.errorbar(list(gains), means, margins, color=colour, marker=marker, capsize=3, label=series)
+    for x, gain in gains.items():
+        seeds = list(gain.values.values())
+        axes.plot([x] * len(seeds), seeds, ".", color=colour, alpha=0.45, markersize=5)
 
 
 def _gate_map(gate_NE: Sequence[Sequence[float]]) -> NDArray[np.float64]:

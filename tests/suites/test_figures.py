@@ -1,0 +1,38 @@
+"""Figures with lines and of experts; points are drawn in test_reports."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from mtl_ase.suites.figure import experts, lines, save
+from mtl_ase.suites.outcome import Outcome, Spread
+from mtl_ase.suites.suite import read_suite
+
+NONE = Spread.of({})
+
+
+def outcome(row: str, values: dict[int, float]) -> Outcome:
+    return Outcome(row, {}, Spread.of(values), NONE, math.nan, 1, 1, 1.0, [])
+
+
+def test_a_line_for_every_series_with_what_is_known(tmp_path: Path) -> None:
+    suite = read_suite("fig3a")
+    known = {row: {0: 1.0, 1: 2.0} for row in suite.rows} | {"ase_k5": {}, "ase_k4": {0: 3.0}}
+    figure = lines(suite, [outcome(row, values) for row, values in known.items()])
+    (axes,) = figure.axes
+    of_series = {bars.get_label(): bars.lines[0] for bars in axes.containers}
+    assert list(of_series) == ["LoRA-MoE", "ASE, S = 1"]
+    assert of_series["LoRA-MoE"].get_ydata().tolist() == [1.5] * 6
+    assert of_series["ASE, S = 1"].get_ydata().tolist() == [1.5, 3.0, 1.5, 1.5]
+    assert [round(x) for x in of_series["ASE, S = 1"].get_xdata()] == [4, 5, 7, 8]
+    save(figure, tmp_path / "lines")
+    assert {path.name for path in tmp_path.iterdir()} == {"lines.png", "lines.svg"}
+
+
+def test_a_panel_for_every_step_of_experts() -> None:
+    gates = {"0 ffn": [[0.5, 0.5], [0.9, 0.1]], "1 ffn": [[0.2, 0.3, 0.5], [0.1, 0.1, 0.8]]}
+    figure = experts({"steps": [1, 40], "gates": {"edge": gates}}, "edge", "ASE")
+    first, last = [axes.images[0].get_array() for axes in figure.axes if axes.images]
+    assert first.tolist() == [[0.5, 0.5, None], [0.2, 0.3, 0.5]]
+    assert last.tolist()[1] == [0.1, 0.1, 0.8]
