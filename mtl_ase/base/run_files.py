@@ -77,6 +77,11 @@ class RunFiles:
         return self.figures / "routers.png"
 
     @property
+    def selections_figure(self) -> Path:
+        """Heat map of the share of tokens that select an expert, by layer, task and expert."""
+        return self.figures / "selections.png"
+
+    @property
     def router_health_figure(self) -> Path:
         """Plot of the shared experts' weight and what else tells whether routers are alive."""
         return self.figures / "router_health.png"

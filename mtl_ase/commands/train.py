@@ -35,9 +35,10 @@ from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.report import draw_gradients, draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.report.expert_maps import draw_expert_maps
+from mtl_ase.report.logged_figures import log_figures
 from mtl_ase.report.router_figure import draw_router_health
-from mtl_ase.report.router_health import as_json, router_health
 from mtl_ase.training import MultiTaskModule
+from mtl_ase.training.router_health import as_json, router_health
 
 TRIVIAL_IMAGES = 256
 
@@ -88,13 +89,14 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     if trainer.is_global_zero:
         if module.plan.several:
             write_stages(folder, module, by_stage)
-        _report(config, folder, module, data, columns)
+        _report(config, folder, trainer, module, data, columns)
         folder.done.touch()
 
 
 def _report(
     config: DictConfig,
     folder: RunFolder,
+    trainer: pl.Trainer,
     module: MultiTaskModule,
     data: DataModule,
     columns: Mapping[str, dict[str, float | None]],
@@ -106,11 +108,13 @@ def _report(
     write_sheets(module.network, tasks, data, folder.predictions, config.report.num_sheets)
     draw_losses(folder.log, folder.losses_figure)
     draw_routers(folder.router_log, folder.routers_figure)
+    draw_routers(folder.router_log, folder.selections_figure, "share")
     if health := router_health(folder.router_log):
         write_json(folder.router_health, as_json(health))
         draw_router_health(health, folder.router_health_figure)
         draw_expert_maps(module.network, list(tasks), data, folder.expert_maps_figure)
     draw_gradients(folder.gradient_log, folder.gradients_figure)
+    log_figures(trainer.loggers, folder.figures, trainer.global_step)
     print_results(columns, module.scorer)
     print(f"run folder: {folder.path}")
 

@@ -6,12 +6,15 @@ Legend: N routers, T tasks, E experts, K pairs of tasks, S logged steps, L layer
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mtl_ase.base.csv_rows import Rows, read_rows
+
+LABELS = {"gate": "mean gate weight", "share": "share of the tokens that select it"}
 
 
 def draw_losses(log: Path, path: Path) -> None:
@@ -36,8 +39,8 @@ def draw_losses(log: Path, path: Path) -> None:
     save_figure(figure, path)
 
 
-def draw_routers(log: Path, path: Path) -> None:
-    """Plot the gate weight by router and expert; no file without rows.
+def draw_routers(log: Path, path: Path, column: Literal["gate", "share"] = "gate") -> None:
+    """Plot gate weights, or shares of tokens, by router and expert; no file without rows.
 
     A column of heat maps for every task, a row for the first logged step, for the one nearest to a
     tenth of the training, and for the last.
@@ -45,6 +48,7 @@ def draw_routers(log: Path, path: Path) -> None:
     Args:
         log: the run's router.csv.
         path: the image file to write.
+        column: mean gate weights; or the share of the tokens that select an expert.
     """
     rows = read_rows(log)
     if not rows:
@@ -55,23 +59,23 @@ def draw_routers(log: Path, path: Path) -> None:
     tasks = list(dict.fromkeys(row["task"] for row in rows))
     routers = _routers(rows)
     maps = [
-        [_gate_map([r for r in rows if (r["step"], r["task"]) == (str(step), t)]) for t in tasks]
+        [_map([r for r in rows if (r["step"], r["task"]) == (str(step), t)], column) for t in tasks]
         for step in steps
     ]
     size = (3.0 * len(tasks), len(steps) * max(2.0, 0.16 * len(routers)) + 0.6)
     figure = Figure(figsize=size, layout="constrained")
     panels = figure.subplots(len(steps), len(tasks), squeeze=False, sharey=True, sharex=True)
-    top = max(float(np.nanmax(gate_NE)) for of_step in maps for gate_NE in of_step)
+    top = max(float(np.nanmax(value_NE)) for of_step in maps for value_NE in of_step)
     for of_step, line, step in zip(maps, panels, steps, strict=True):
-        for axes, gate_NE in zip(line, of_step, strict=True):
-            picture = axes.imshow(gate_NE, aspect="auto", cmap="viridis", vmin=0, vmax=top)
+        for axes, value_NE in zip(line, of_step, strict=True):
+            picture = axes.imshow(value_NE, aspect="auto", cmap="viridis", vmin=0, vmax=top)
         line[0].set_yticks(range(len(routers)), _labels(routers))
         line[0].set_ylabel(f"step {step:,}: layer")
     for axes, task in zip(panels[0], tasks, strict=True):
         axes.set_title(task.replace("_", " "), fontsize=10)
     for axes in panels[-1]:
         axes.set_xlabel("expert (shared ones last)")
-    figure.colorbar(picture, ax=panels, label="mean gate weight")
+    figure.colorbar(picture, ax=panels, label=LABELS[column])
     save_figure(figure, path)
 
 
@@ -117,14 +121,14 @@ def draw_gradients(log: Path, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _gate_map(rows: Rows) -> NDArray[np.float64]:
-    """Gate weights by router and expert; NaN where a router has fewer experts than others."""
+def _map(rows: Rows, column: str) -> NDArray[np.float64]:
+    """Values by router and expert; NaN where a router has fewer experts than others."""
     routers = _routers(rows)
-    gate_NE = np.full((len(routers), max(int(row["expert"]) for row in rows) + 1), np.nan)
+    value_NE = np.full((len(routers), max(int(row["expert"]) for row in rows) + 1), np.nan)
     for row in rows:
         router = (row["layer"], row["site"])
-        gate_NE[routers.index(router), int(row["expert"])] = float(row["gate"])
-    return gate_NE
+        value_NE[routers.index(router), int(row["expert"])] = float(row[column])
+    return value_NE
 
 
 def _routers(rows: Rows) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mtl_ase.report.figures import save_figure
-from mtl_ase.report.router_health import RouterHealth
+from mtl_ase.training.router_health import RouterHealth
 
 COLOURS = ("#20639b", "#c23b22", "#2a9d5c", "#8e5ea2", "#c98a1b", "#3aa6a6", "#777777")
 DASHES = ("-", "--", "-.", ":")

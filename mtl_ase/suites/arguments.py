@@ -26,7 +26,7 @@ class Arguments:
     Attributes:
         suite: name of the suite, or the path of its file.
         setting: name of the setting.
-        seeds: of the runs.
+        seeds: of the runs; None: the suite's own.
         budget: name of a budget of the setting.
         rows: the rows to train; empty for all.
         at_once: trainings at once; None: as many as the machine has room for.
@@ -38,7 +38,7 @@ class Arguments:
 
     suite: str
     setting: str = "scenes"
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] | None = None
     budget: str = "full"
     rows: tuple[str, ...] = ()
     at_once: int | None = None
@@ -69,10 +69,11 @@ class Arguments:
             raise UserError("quick=true is budget=quick; give one of the two.")
         if values.get("export", "make") not in EXPORTS:
             raise UserError(f"export={values['export']} is none of {', '.join(EXPORTS)}.")
+        seeds = values.get("seeds", "0" if quick else "")
         return cls(
             suite=suite,
             setting=values.get("setting", cls.setting),
-            seeds=_numbers(values.get("seeds", "0" if quick else "0,1,2"), "seeds"),
+            seeds=_numbers(seeds, "seeds") if seeds else None,
             budget=values.get("budget", "quick" if quick else cls.budget),
             rows=tuple(filter(None, values.get("rows", "").split(","))),
             at_once=_numbers(values["at_once"], "at_once")[0] if "at_once" in values else None,

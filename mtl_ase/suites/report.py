@@ -23,7 +23,7 @@ def write_report(reproduction: Reproduction, failures: Mapping[str, str]) -> str
     arguments, suite = reproduction.arguments, reproduction.suite
     found = outcomes(
         suite,
-        arguments.seeds,
+        reproduction.seeds,
         reproduction.runs_of,
         reproduction.results.get,
         reproduction.directions,
@@ -49,7 +49,7 @@ def _stem(reproduction: Reproduction) -> str:
 def _what_it_is(reproduction: Reproduction) -> str:
     suite, arguments = reproduction.suite, reproduction.arguments
     steps = reproduction.setting.budgets[arguments.budget].steps
-    seeds = ", ".join(map(str, arguments.seeds))
+    seeds = ", ".join(map(str, reproduction.seeds))
     baseline = suite.rows[suite.baseline].title
     over = "the config's reference"
     if suite.reference is not None:
@@ -68,7 +68,7 @@ def _routers(reproduction: Reproduction) -> list[list[Mapping[str, Any]]]:
     """What is known of the routers, of every row and seed that has some."""
     by_row = []
     for row in reproduction.suite.rows:
-        runs = [run for s in reproduction.arguments.seeds for run in reproduction.runs_of(row, s)]
+        runs = [run for s in reproduction.seeds for run in reproduction.runs_of(row, s)]
         results = [reproduction.results.get(run) for run in runs]
         by_row.append([r.routers for r in results if r is not None and r.routers is not None])
     return by_row
@@ -77,7 +77,7 @@ def _routers(reproduction: Reproduction) -> list[list[Mapping[str, Any]]]:
 def _draw_experts(reproduction: Reproduction, stem: Path) -> None:
     """One file for every row with routers and every task, of the first seed that is there."""
     for row, content in reproduction.suite.rows.items():
-        for seed in reproduction.arguments.seeds:
+        for seed in reproduction.seeds:
             result = reproduction.results.get(reproduction.runs_of(row, seed)[0])
             if result is None or result.routers is None:
                 continue

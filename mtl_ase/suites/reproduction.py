@@ -39,10 +39,12 @@ class Reproduction:
         if unknown := [row for row in self.arguments.rows if row not in self.suite.rows]:
             known = ", ".join(self.suite.rows)
             raise UserError(f"rows={unknown[0]} is no row of the suite; there are {known}.")
+        self.seeds = self.arguments.seeds or tuple(self.suite.seeds)
         self.results = Results(self.arguments.output / "results")
         self.runs = self.arguments.output / "runs"
         row = next(row for row in self.suite.rows.values() if not row.alone)
-        whole = [*self.setting.overrides, *row.overrides, *self.arguments.given]
+        common = (*self.setting.overrides, *self.suite.overrides)
+        whole = [*common, *row.overrides, *self.arguments.given]
         self.directions = run_once(partial(directions, metrics=self.suite.metrics), whole)
         self.tasks = [key.partition("/")[0] for key in self.directions]
 
@@ -54,7 +56,7 @@ class Reproduction:
     def wanted(self) -> list[SuiteRun]:
         """All runs of the rows asked for, seed by seed, each after those that it starts from."""
         rows = self.arguments.rows or tuple(self.suite.rows)
-        places = [(row, seed) for seed in self.arguments.seeds for row in rows]
+        places = [(row, seed) for seed in self.seeds for row in rows]
         return list(with_needed([run for place in places for run in self.runs_of(*place)]))
 
     def estimate(self) -> Estimate:

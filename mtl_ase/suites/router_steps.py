@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_ase.base.csv_rows import Rows, read_rows
-from mtl_ase.report.router_health import health_of
+from mtl_ase.training.router_health import health_of
 
 PLACES = (0.0, 1 / 40, 3 / 40, 1.0)
 """Parts of the training: its begin, and epochs 1, 3 and 40 of 40, as in the paper's Figure 4."""

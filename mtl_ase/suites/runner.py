@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from mtl_ase.launch.child_training import STOP_EXIT_CODES
-from mtl_ase.launch.trainings import Environment, Training, Trainings
+from mtl_ase.launch.trainings import Environment, Trainings
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.suites.estimate import duration
 from mtl_ase.suites.result import Result, Results
@@ -68,30 +68,31 @@ class Runner:
             job = self._job(run)
             job.clear_failure()
             if job.is_done:  # killed between its end and its result
-                self._end(run, job)
+                self._keep(run)
         waiting = [run for run in runs if not self._job(run).is_done]
         commands = ((self.runs / run.name, run.command_overrides(self.runs)) for run in waiting)
         for training in self.train.run_all(commands, self.environments):
             if training.exit_code in STOP_EXIT_CODES or self.train.received is not None:
                 continue  # the others end, too
             run = by_folder[training.run]
-            self._end(run, self._job(run), training, whole=not begun[run.name])
+            if self._job(run).is_done:
+                whole = None if begun[run.name] else training.seconds
+                self._keep(run, whole, training.megabytes)
+            else:
+                self._fail(run, training.exit_code)
         if self.train.received is not None:
             raise SystemExit(128 + self.train.received)
 
-    def _end(
-        self, run: SuiteRun, job: Job, training: Training | None = None, whole: bool = False
-    ) -> None:
-        """Write down the result of a run, or why it failed; what it took if it ran as a whole."""
-        if job.is_done:
-            seconds = training.seconds if training is not None and whole else None
-            megabytes = 0 if training is None else training.megabytes
-            self.results.put(run, Result.of(job, run, seconds, megabytes))
-            took = "" if seconds is None else f" ({duration(seconds)})"
-            self.say(f"done: {run.name}{took}")
-            return
-        output = job.files.output_log.read_text(encoding="utf-8", errors="replace")
-        job.mark_failed("no DONE", output)
+    def _keep(self, run: SuiteRun, seconds: float | None = None, megabytes: int = 0) -> None:
+        """Write down the result of a run that has ended well."""
+        self.results.put(run, Result.of(self._job(run), run, seconds, megabytes))
+        took = "" if seconds is None else f" ({duration(seconds)})"
+        self.say(f"done: {run.name}{took}")
+
+    def _fail(self, run: SuiteRun, exit_code: int) -> None:
+        """Write down why a run failed."""
+        job = self._job(run)
+        job.mark_failed(exit_code, job.files.output_log.read_text("utf-8", errors="replace"))
         self.failures[run.name] = job.failure or ""
         self.say(f"failed: {run.name}: {job.failure}")
 

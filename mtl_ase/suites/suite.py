@@ -50,6 +50,8 @@ class Suite:
         title: head of table and figure.
         baseline: the row that all others are compared with, seed by seed.
         rows: by name.
+        overrides: of all rows.
+        seeds: of the runs, unless the command line names others.
         reference: the row, trained on every task alone, that delta_m is relative to; None: the
             reference of the runs' own config.
         figure: points: delta_m of every row; lines: over `x`, a line for every series; experts:
@@ -62,6 +64,8 @@ class Suite:
     title: str
     baseline: str
     rows: Mapping[str, Row]
+    overrides: Sequence[str] = ()
+    seeds: Sequence[int] = (0, 1, 2)
     reference: str | None = None
     figure: Figure = "points"
     metrics: Mapping[str, str] = field(default_factory=dict)

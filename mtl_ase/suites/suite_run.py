@@ -77,7 +77,8 @@ def runs_of_row(
         given: the user's own overrides.
     """
     row: Row = suite.rows[name]
-    common = (*setting.overrides, *row.overrides, *setting.budgets[budget].overrides, *given)
+    length = setting.budgets[budget].overrides
+    common = (*setting.overrides, *suite.overrides, *row.overrides, *length, *given)
     run = SuiteRun(name, seed, None, tuple(row.overrides), (*common, f"seed={seed}"))
     if row.alone:
         return [

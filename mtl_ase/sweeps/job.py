@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,15 +56,15 @@ class Job:
             return "done"
         return "missing" if self.failure is None else "failed"
 
-    def mark_failed(self, ending: str, stderr: str) -> None:
-        """Write the FAILED file.
+    def mark_failed(self, exit_code: int, stderr: str) -> None:
+        """Write the FAILED file, which begins with how the process ended.
 
         Args:
-            ending: how the process ended, e.g. "exit code 1" or "killed by SIGKILL".
+            exit_code: of the process: 128 + the signal number after a signal.
             stderr: its output on stderr, of which the last 20 lines are kept.
         """
         lines = [line.rstrip() for line in stderr.splitlines() if line.strip()]
-        text = "\n".join([ending, *lines[-KEPT_LINES:]]) + "\n"
+        text = "\n".join([_ending(exit_code), *lines[-KEPT_LINES:]]) + "\n"
         write_atomically(self.files.failed, text.encode())
 
     def clear_failure(self) -> None:
@@ -81,3 +82,11 @@ class Job:
     def last_step(self) -> int:
         """The last optimiser step in its log, counted from 0; -1 if nothing was logged."""
         return max((int(row["step"]) for row in read_rows(self.files.log)), default=-1)
+
+
+def _ending(code: int) -> str:
+    if code == 0:
+        return "exit code 0, but no DONE"
+    if code == 128 + signal.SIGKILL:
+        return "killed by SIGKILL"
+    return f"exit code {code}"

@@ -58,7 +58,7 @@ def run_in_process(script: Path, sweep: int) -> None:
     if code == 0 and job.is_done:
         _log_event(job, "done")
     else:
-        job.mark_failed(_ending(code), stderr)
+        job.mark_failed(code, stderr)
         _log_event(job, "failed")
 
 
@@ -110,14 +110,6 @@ def _forward(stream: IO[bytes], tail: bytearray) -> None:
             os.write(2, chunk)
             tail += chunk
             del tail[:-TAIL_BYTES]
-
-
-def _ending(code: int) -> str:
-    if code == 0:
-        return "exit code 0, but no DONE"
-    if code == 128 + signal.SIGKILL:
-        return "killed by SIGKILL"
-    return f"exit code {code}"
 
 
 def _log_event(job: Job, event: str) -> None:

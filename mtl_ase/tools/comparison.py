@@ -112,7 +112,7 @@ class Comparison:
                 self._add(method, seed, train.megabytes, job)
             else:
                 output = job.files.output_log.read_text(encoding="utf-8", errors="replace")
-                job.mark_failed(f"exit code {code}", output)
+                job.mark_failed(code, output)
                 failed.append(job)
         return failed
 

@@ -16,6 +16,7 @@ from mtl_ase.training.routing_callback import RoutingCallback
 from mtl_ase.training.schedules import Cosine, Poly, Schedule
 from mtl_ase.training.skipped_samples import SkippedSamples
 from mtl_ase.training.summary import Summary
+from mtl_ase.training.tensorboard_log import TensorBoardLog
 from mtl_ase.training.wandb_log import WandbLog
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "SkippedSamples",
     "Stopped",
     "Summary",
+    "TensorBoardLog",
     "WandbLog",
     "parameter_groups",
 ]

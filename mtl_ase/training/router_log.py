@@ -14,9 +14,11 @@ import lightning.pytorch as pl
 from lightning.pytorch.utilities import rank_zero_only
 
 from mtl_ase.base.bounds import Positive
+from mtl_ase.base.csv_rows import Rows
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.model import Routing
 from mtl_ase.training.module import MultiTaskModule
+from mtl_ase.training.router_health import health_of, logged_values
 from mtl_ase.training.routing_callback import RoutingCallback
 from mtl_ase.training.step_rows import StepRows
 
@@ -32,6 +34,8 @@ class RouterLog(RoutingCallback):
     shared ones, it is empty.
     Values are means over a single batch, the last of a logged step; a run's last step is logged
     too. A resumed run drops the rows that were written after its checkpoint.
+
+    What they say of the routers' health goes to all loggers, as `router/...`.
 
     Args:
         folder: the run folder.
@@ -71,7 +75,10 @@ class RouterLog(RoutingCallback):
         self.last, self.saved = routing, []
         step = trainer.global_step  # unchanged while gradients are accumulated
         if self._is_logged(step) and step > self.written:
-            self._write(step, pl_module)
+            rows = self._write(step, pl_module)
+            values = logged_values(health_of(rows)[0])
+            for logger in trainer.loggers:
+                logger.log_metrics(values, step=step - 1)
 
     def _is_logged(self, step: int) -> bool:
         early = max(1, self.every_n_steps // 10)
@@ -84,10 +91,13 @@ class RouterLog(RoutingCallback):
         if (self.last or self.saved) and trainer.global_step > self.written:
             self._write(trainer.global_step, pl_module)
 
-    def _write(self, step: int, pl_module: pl.LightningModule) -> None:
+    def _write(self, step: int, pl_module: pl.LightningModule) -> Rows:
+        """Write the rows of a step; what was written."""
         tasks = list(cast(MultiTaskModule, pl_module).tasks)
-        self.rows.append(row for router in self._known() for row in _rows(step, router, tasks))
+        rows = [row for router in self._known() for row in _rows(step, router, tasks)]
+        self.rows.append(rows)
         self.last, self.saved, self.written = [], [], step
+        return [dict(zip(COLUMNS, map(str, row), strict=True)) for row in rows]
 
     def _known(self) -> list[dict[str, Any]]:
         return statistics(self.last) or self.saved

@@ -204,7 +204,7 @@ def test_a_job_that_two_sweeps_had_counts_as_done_in_an_evaluation(tmp_path: Pat
         job = Job((), tmp_path / name)
         job.folder.mkdir()
         (job.folder / "config.yaml").write_text("seed: 0\n")
-        job.mark_failed("exit code 2", "error: run_dir is in use")
+        job.mark_failed(2, "error: run_dir is in use")
     (tmp_path / "a-1/DONE").touch()
     assert Job((), tmp_path / "a-1").status == "done"
     assert runs_in(tmp_path) == [tmp_path / "a-1"]

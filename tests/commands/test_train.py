@@ -76,7 +76,7 @@ def test_a_run_leaves_a_complete_folder(finished_run: Path) -> None:
     names = {path.name for path in (finished_run / "checkpoints").iterdir()}
     assert names == {"last.ckpt", "best.ckpt", "manifest.json"}
     figures = {path.stem for path in (finished_run / "figures").iterdir()}
-    assert figures == {"losses", "routers", "router_health", "expert_maps"}
+    assert figures == {"losses", "routers", "selections", "router_health", "expert_maps"}
     health = json.loads((finished_run / "routers.json").read_text())["steps"]
     assert all(0 < weight < 1 for each in health for weight in each["shared"].values())
     for sheet in (finished_run / "predictions").iterdir():

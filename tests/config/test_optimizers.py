@@ -11,11 +11,16 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_ase.config import CONFIGS
 from tests.conftest import Compose
 
-SETTINGS = ("paper", "scenes", "nyud")
+SETTINGS = ("paper", "scenes", "scenes_pretrain", "nyud")
 RATES: dict[str, tuple[float, float]] = {"adamw": (5e-4, 1e-4), "sgd": (2e-3, 2e-3)}
 """For new parts beside a frozen ViT, and for a ViT that is trained as a whole."""
-MUON = {"paper": (2e-3, 5e-4), "scenes": (4e-3, 1e-3), "nyud": (2e-3, 5e-4)}
-PRETRAINING_BY_MUON = 3e-3
+MUON = {
+    "paper": (2e-3, 5e-4),
+    "scenes": (4e-3, 1e-3),
+    "scenes_pretrain": (4e-3, 3e-3),
+    "nyud": (2e-3, 5e-4),
+}
+PRETRAINING = ("scenes_pretrain", "scenes_pretrain_resnet")
 ADAM = {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1e-4, "weight_decay": 1e-4}
 MIXING = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.005, "momentum": 0.9}
 RESNETS = dict.fromkeys(("stl_resnet18", "mtl_resnet18"), ADAM) | dict.fromkeys(
@@ -44,10 +49,9 @@ def test_no_optimizer_inherits_anothers_values(
     config = composed(f"experiment={experiment}", f"setting={setting}", f"optimizer={optimizer}")
     found, whole = optimizer_of(config), experiment != "ase"
     rates = MUON[setting] if optimizer == "muon" else RATES[optimizer]
-    pretraining = (experiment, optimizer) == ("scenes_pretrain", "muon")
-    assert found["lr"] == (PRETRAINING_BY_MUON if pretraining else rates[whole])
+    assert found["lr"] == rates[whole]
     assert found.keys() == chosen_keys(optimizer)
-    decay = {"adamw": 0.01, "sgd": 1e-4, "muon": 0.05 if pretraining else 0.01}
+    decay = {"adamw": 0.01, "sgd": 1e-4, "muon": 0.05 if setting == "scenes_pretrain" else 0.01}
     assert found["weight_decay"] == decay[optimizer]
 
 
@@ -60,11 +64,11 @@ def test_every_experiment_by_itself_trains_as_before(composed: Compose, experime
     muon |= {"momentum": 0.95, "nesterov": True, "fallback_lr_scale": 0.2}
     pretraining = muon | {"lr": 3e-3, "weight_decay": 0.05, "fallback_lr_scale": 1.0}
     whole = adamw | {"lr": 1e-4}
-    special = {"demo": muon, "scenes_pretrain": pretraining, "mtl_vit": whole, "stl_vit": whole}
-    special |= {"mlore": whole} | RESNETS
+    special = dict.fromkeys(PRETRAINING, pretraining) | {"demo": muon, "mtl_vit": whole}
+    special |= {"stl_vit": whole, "mlore": whole} | RESNETS
     assert optimizer_of(config) == special.get(experiment, adamw)
     schedule = {"_target_": "mtl_ase.training.Poly", "power": 0.9, "warmup": 0.02, "stairs": None}
-    cosine = {"demo": 0.02, "scenes_pretrain": 0.05, "same_continual": 0.03}
+    cosine = dict.fromkeys(PRETRAINING, 0.05) | {"demo": 0.02, "same_continual": 0.03}
     if warmup := cosine.get(experiment):
         schedule = {"_target_": "mtl_ase.training.Cosine", "warmup": warmup, "stairs": None}
     if experiment in RESNETS:

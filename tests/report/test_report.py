@@ -96,8 +96,11 @@ def test_routers_are_drawn_from_the_log(tmp_path: Path) -> None:
     ]
     log.write_text("step,layer,site,task,expert,gate,share\n" + "\n".join(rows) + "\n")
     draw_routers(log, tmp_path / "routers.png")
+    draw_routers(log, tmp_path / "selections.png", "share")
     drawn = cv2.imread(str(tmp_path / "routers.png"))
     assert drawn is not None
+    assert drawn.shape == cv2.imread(str(tmp_path / "selections.png")).shape
+    assert (drawn != cv2.imread(str(tmp_path / "selections.png"))).any()
     assert len(np.unique(drawn)) > 10
     assert drawn.shape[0] > 0.6 * drawn.shape[1], "two steps above each other"
 

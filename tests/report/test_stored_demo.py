@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mtl_ase.report.router_health import RouterHealth, router_health
+from mtl_ase.training.router_health import RouterHealth, router_health
 
 STORED = Path(__file__).parents[2] / "docs" / "results" / "demo" / "router.csv"
 

@@ -110,7 +110,7 @@ def test_failures_leave_the_others_alone_and_are_tried_again(suite: Reproduction
     reasons = sorted(unlucky.failures.values())
     assert len(reasons) == 2
     assert reasons[0].startswith("it starts from stl_resnet18-edge")
-    assert reasons[1] == "out of luck (no DONE)"
+    assert reasons[1] == "out of luck (exit code 1)"
     again = Fake()
     assert run(suite, again).failures == {}
     assert [name.partition("-seed")[0] for name in again.started] == [

@@ -10,6 +10,8 @@ import torch
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.metrics.delta_m import delta_m
+from mtl_ase.suites.arguments import Arguments
+from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.suite import Row, read_setting, read_suite, suite_names
 from mtl_ase.suites.suite_run import SuiteRun, runs_of_row, with_needed
 from tests.conftest import Compose
@@ -133,3 +135,17 @@ def test_unknown_names_are_one_sentence() -> None:
         read_suite("table9")
     with pytest.raises(UserError, match="setting=mars is no setting"):
         read_setting("mars")
+
+
+def test_overrides_and_seeds_of_a_suite(tmp_path: Path) -> None:
+    """Every run has the suite's overrides; the command line's seeds win."""
+    path = tmp_path / "own.yaml"
+    rows = "{a: {title: A, overrides: [experiment=ase]}}"
+    path.write_text(
+        f"title: Own\nbaseline: a\nrows: {rows}\noverrides: [data.batch_size=2]\nseeds: [4, 5]\n"
+    )
+    own = Reproduction(Arguments.parse([str(path)]))
+    assert [run.seed for run in own.wanted()] == [4, 5]
+    assert all("data.batch_size=2" in run.overrides for run in own.wanted())
+    other = Reproduction(Arguments.parse([str(path), "seeds=7"]))
+    assert [run.seed for run in other.wanted()] == [7]

@@ -35,9 +35,7 @@ def jobs(tmp_path: Path) -> list[Job]:
     """One job each that is done, done before, failed, missing."""
     shared = ("experiment=ase", "run_dir=a")
     failed = job(tmp_path, *shared, "model.adapter.rank=1", "seed=0")
-    failed.mark_failed(
-        "exit code 2", "warning: some\n\nerror: rank [1] is wrong; choose 2.\nlast\n"
-    )
+    failed.mark_failed(2, "warning: some\n\nerror: rank [1] is wrong; choose 2.\nlast\n")
     return [
         job(tmp_path, *shared, "model.adapter.rank=4", "seed=0", metrics=METRICS),
         job(tmp_path, *shared, "model.adapter.rank=4", "seed=1", metrics=METRICS),
@@ -84,9 +82,9 @@ def test_the_csv_file_holds_the_same(jobs: list[Job], tmp_path: Path) -> None:
 def test_the_failure_is_the_last_line_of_stderr(tmp_path: Path) -> None:
     broken = job(tmp_path, "seed=0")
     assert broken.failure is None
-    broken.mark_failed("exit code 1", "Traceback\n" * 40 + "RuntimeError: a bug\n")
+    broken.mark_failed(1, "Traceback\n" * 40 + "RuntimeError: a bug\n")
     assert broken.failure == "RuntimeError: a bug (exit code 1)"
-    broken.mark_failed("killed by SIGKILL", "")
+    broken.mark_failed(137, "")
     assert broken.failure == "killed by SIGKILL"
     broken.clear_failure()
     assert broken.status == "missing"

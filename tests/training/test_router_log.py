@@ -10,6 +10,7 @@ import torch
 
 from mtl_ase.model import Routing
 from mtl_ase.training import RouterLog
+from mtl_ase.training.router_health import router_health
 
 TASKS = ["semseg", "human_parts", "saliency", "normals", "edge"]
 SUM_ONE = ["ase", "ase_finegrained", "lora_moe_renormalised"]
@@ -28,9 +29,10 @@ def made(gate, num_layers=2, num_experts=3):
     return {"routing": [Routing(n, "ffn", gate_TBLE, gate_TBLE) for n in range(num_layers)]}
 
 
-def end_batches(log, steps, outputs):
+def end_batches(log, steps, outputs, loggers=()):
     for step, output in zip(steps, outputs, strict=True):
-        log.on_train_batch_end(SimpleNamespace(global_step=step), MODULE, output, None, 0)
+        trainer = SimpleNamespace(global_step=step, loggers=loggers)
+        log.on_train_batch_end(trainer, MODULE, output, None, 0)
 
 
 @pytest.mark.parametrize("experiment", SUM_ONE + SUM_BELOW_ONE)
@@ -107,6 +109,21 @@ def test_a_resumed_run_appends(tmp_path):
         end_batches(RouterLog(str(tmp_path), every_n_steps=2), steps, [made(0.1)] * 2)
     steps = [int(row["step"]) for row in read(tmp_path)]
     assert sorted(set(steps)) == [1, 2, 4]
+
+
+def test_loggers_get_the_routers_health(tiny_network, tmp_path):
+    """At logged steps, under the step that the training loss of the same batch has."""
+    logged = []
+    logger = SimpleNamespace(log_metrics=lambda values, step: logged.append((step, values)))
+    routing = tiny_network("experiment=ase")(torch.zeros(2, 3, 64, 64)).routing
+    outputs = [{"routing": routing}] * 3
+    end_batches(RouterLog(str(tmp_path), every_n_steps=2), [1, 2, 3], outputs, [logger, logger])
+    assert [step for step, _ in logged] == [0, 0, 1, 1]
+    health = router_health(tmp_path / "router.csv")[-1]
+    by_task = {f"router/shared/{task}": health.shared[task] for task in TASKS}
+    by_task |= {f"router/token_entropy/{task}": health.token_entropy[task] for task in TASKS}
+    rest = {"router/information": health.information, "router/idle": health.idle}
+    assert logged[-1][1] == by_task | rest
 
 
 def test_no_file_without_routers(tmp_path):

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from mtl_ase.model.encoders.one_trunk_a_task import OneTrunkATask
-from mtl_ase.model.encoders.resnet import WIDTHS
 
 
 class CrossStitchUnit(nn.Module):
@@ -43,9 +42,9 @@ class CrossStitch(OneTrunkATask):
 
     component = "stitch"
 
-    def make_units(self, mixture_TS: Tensor) -> Sequence[nn.Module]:
+    def make_units(self, mixture_TS: Tensor, widths: Sequence[int]) -> Sequence[nn.Module]:
         """Nothing after the stem, a unit after each of layer1 to layer4."""
-        stitches = (CrossStitchUnit(mixture_TS, width) for width in WIDTHS[1:])
+        stitches = (CrossStitchUnit(mixture_TS, width) for width in widths[1:])
         return [nn.Identity(), *stitches]
 
     def embeddings(self) -> Sequence[nn.Parameter]:

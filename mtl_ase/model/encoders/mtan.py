@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models.resnet import Bottleneck  # type: ignore[import-untyped]
 
-from mtl_ase.model.encoders.resnet import WIDTHS
+from mtl_ase.base.bounds import Positive
+from mtl_ase.model.encoders.resnet import WIDTH
 from mtl_ase.model.encoders.resnet_encoder import ResNetEncoder
 from mtl_ase.model.routing import Routing
 
@@ -30,17 +31,22 @@ class MTAN(ResNetEncoder):
         tasks: names of the tasks; their order is the order of the task axis.
         pretrained: load torchvision's published weights (downloaded on first use).
         weights: a local checkpoint instead.
+        width: channels of the trunk's stem; 64 is ResNet-18.
 
     Raises:
         UserError: weights that can't be downloaded, read, or don't match.
     """
 
     def __init__(
-        self, tasks: Sequence[str], pretrained: bool = True, weights: str | None = None
+        self,
+        tasks: Sequence[str],
+        pretrained: bool = True,
+        weights: str | None = None,
+        width: Positive = WIDTH,
     ) -> None:
-        super().__init__(tasks, pretrained, weights)
+        super().__init__(tasks, pretrained, weights, width)
         self.tasks = list(tasks)
-        widths = WIDTHS[1:]
+        widths = self.trunk.widths[1:]
         self.masks = nn.ModuleList(
             nn.ModuleList(
                 mask(width if stage == 0 else 2 * width, width) for _ in range(self.num_tasks)

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from mtl_ase.model.encoders.one_trunk_a_task import OneTrunkATask
-from mtl_ase.model.encoders.resnet import WIDTHS
 
 
 class NDDRUnit(nn.Module):
@@ -55,6 +54,6 @@ class NDDRCNN(OneTrunkATask):
 
     component = "nddr"
 
-    def make_units(self, mixture_TS: Tensor) -> Sequence[nn.Module]:
+    def make_units(self, mixture_TS: Tensor, widths: Sequence[int]) -> Sequence[nn.Module]:
         """A unit after the stem and after each of layer1 to layer4."""
-        return [NDDRUnit(mixture_TS, width) for width in WIDTHS]
+        return [NDDRUnit(mixture_TS, width) for width in widths]

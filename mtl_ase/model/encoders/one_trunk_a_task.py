@@ -12,10 +12,10 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from mtl_ase.base.bounds import Share, Weight
+from mtl_ase.base.bounds import Positive, Share, Weight
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
-from mtl_ase.model.encoders.resnet import STRIDE, WIDTHS, DilatedResNet18
+from mtl_ase.model.encoders.resnet import STRIDE, WIDTH, DilatedResNet18
 from mtl_ase.model.encoders.resnet_encoder import ResNetEncoder
 from mtl_ase.model.routing import Routing
 from mtl_ase.model.single_task_runs import read_single_task_runs
@@ -34,6 +34,7 @@ class OneTrunkATask(Encoder):
         own: a task's share of its own map at the start; the others' share the rest equally, so that
             mixtures keep the scale of the maps.
         unit_lr_factor: factor on the learning rate of the units.
+        width: channels of the trunks' stems; 64 is ResNet-18.
 
     Attributes:
         component: what the units are called in counts of parameters.
@@ -53,26 +54,29 @@ class OneTrunkATask(Encoder):
         stl: Sequence[str] | None = None,
         own: Share = 0.8,
         unit_lr_factor: Weight = 100,
+        width: Positive = WIDTH,
     ) -> None:
         super().__init__()
         if stl is not None and weights is not None:
             raise UserError(f"{KEY} and model.encoder.weights are both given; leave one out.")
         self.trunks = nn.ModuleList(
-            DilatedResNet18(pretrained and stl is None, weights) for _ in tasks
+            DilatedResNet18(pretrained and stl is None, weights, width) for _ in tasks
         )
-        self.source = cast(DilatedResNet18, self.trunks[0]).source
+        first = cast(DilatedResNet18, self.trunks[0])
+        self.source = first.source
         if stl is not None:
             self._load(tasks, stl)
-        self.units = nn.ModuleList(self.make_units(mixture_TS(len(tasks), own)))
+        self.units = nn.ModuleList(self.make_units(mixture_TS(len(tasks), own), first.widths))
         self.unit_lr_factor = unit_lr_factor
-        self.feature_maps = [FeatureMap(WIDTHS[-1], STRIDE)]
+        self.feature_maps = [FeatureMap(first.widths[-1], STRIDE)]
 
     @abstractmethod
-    def make_units(self, mixture_TS: Tensor) -> Sequence[nn.Module]:
+    def make_units(self, mixture_TS: Tensor, widths: Sequence[int]) -> Sequence[nn.Module]:
         """One unit a stage (stem, layer1 to layer4), from maps_TBDHW to maps_TBDHW.
 
         Args:
             mixture_TS: what the units start as, each task's shares of all tasks' maps.
+            widths: D after every stage.
         """
 
     def _load(self, tasks: Sequence[str], stl: Sequence[str]) -> None:

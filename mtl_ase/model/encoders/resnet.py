@@ -16,8 +16,8 @@ from mtl_ase.model.matching_weights import COUNTER, load_matching
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """Of ImageNet's training images, in 0..1."""
-WIDTHS = (64, 64, 128, 256, 512)
-"""D after every stage."""
+WIDTH = 64
+"""Channels of ResNet-18's stem."""
 STRIDE = 8
 
 
@@ -35,17 +35,25 @@ class DilatedResNet18(ResNet):  # type: ignore[misc]  # torchvision is untyped
         pretrained: load torchvision's published weights (downloaded on first use).
         weights: a local checkpoint instead, .safetensors or PyTorch's; a classifier in it is
             ignored.
+        width: channels of the stem and of layer1; layer2 to layer4 have 2, 4 and 8 times as many.
+            ResNet-18 has 64; less makes small networks for small images.
 
     Attributes:
         source: where the weights were read from; None if they are random.
+        widths: D after the stem and after every layer.
 
     Raises:
         UserError: weights that can't be downloaded, read, or don't match.
     """
 
-    def __init__(self, pretrained: bool = False, weights: str | None = None) -> None:
+    def __init__(
+        self, pretrained: bool = False, weights: str | None = None, width: int = WIDTH
+    ) -> None:
         super().__init__(BasicBlock, [2, 2, 2, 2])
         del self.avgpool, self.fc
+        if width != WIDTH:
+            self._narrow(width)
+        self.widths = (width, width, 2 * width, 4 * width, 8 * width)
         dilate(self.layer3, 2)
         dilate(self.layer4, 4)
         self.mean_C11: Tensor
@@ -76,6 +84,19 @@ class DilatedResNet18(ResNet):  # type: ignore[misc]  # torchvision is untyped
         x_BCHW = x_BCHW.to(self.conv1.weight.dtype)  # 16-bit with the trainer's "*-true" precisions
         map_BDHW: Tensor = self.maxpool(self.relu(self.bn1(self.conv1(x_BCHW))))
         return map_BDHW
+
+    def _narrow(self, width: int) -> None:
+        """Replace all layers by those of another width."""
+        self.inplanes = width
+        self.conv1 = nn.Conv2d(3, width, kernel_size=7, stride=2, padding=3, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = self._make_layer(BasicBlock, width, 2)
+        self.layer2 = self._make_layer(BasicBlock, 2 * width, 2, stride=2)
+        self.layer3 = self._make_layer(BasicBlock, 4 * width, 2, stride=2)
+        self.layer4 = self._make_layer(BasicBlock, 8 * width, 2, stride=2)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):  # as ResNet does
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """The parameters of the stem and of layer1 to layer4."""

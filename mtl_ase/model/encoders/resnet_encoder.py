@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mtl_ase.base.bounds import Positive
 from mtl_ase.model.encoders.encoder import Encoder, FeatureMap
-from mtl_ase.model.encoders.resnet import STRIDE, WIDTHS, DilatedResNet18
+from mtl_ase.model.encoders.resnet import STRIDE, WIDTH, DilatedResNet18
 from mtl_ase.model.routing import Routing
 
 
@@ -21,19 +22,24 @@ class ResNetEncoder(Encoder):
         tasks: names of the tasks.
         pretrained: load torchvision's published weights (downloaded on first use).
         weights: a local checkpoint instead.
+        width: channels of the trunk's stem; 64 is ResNet-18.
 
     Raises:
         UserError: weights that can't be downloaded, read, or don't match.
     """
 
     def __init__(
-        self, tasks: Sequence[str], pretrained: bool = True, weights: str | None = None
+        self,
+        tasks: Sequence[str],
+        pretrained: bool = True,
+        weights: str | None = None,
+        width: Positive = WIDTH,
     ) -> None:
         super().__init__()
         self.num_tasks = len(tasks)
-        self.trunk = DilatedResNet18(pretrained, weights)
+        self.trunk = DilatedResNet18(pretrained, weights, width)
         self.source = self.trunk.source
-        self.feature_maps = [FeatureMap(WIDTHS[-1], STRIDE)]
+        self.feature_maps = [FeatureMap(self.trunk.widths[-1], STRIDE)]
 
     def forward(self, image_BCHW: Tensor) -> tuple[list[Tensor], list[Routing]]:
         """One feature map_TBDHW, the same for every task; there are no routers."""

@@ -13,7 +13,7 @@ from torch import nn
 from mtl_ase.base.errors import UserError
 from mtl_ase.model.encoders import ResNetEncoder, save_weights
 from mtl_ase.model.encoders.resnet import MEAN, STD, DilatedResNet18, dilate
-from tests.model.encoders.resnets import make_images, shake
+from tests.model.encoders.resnets import ENCODERS, make_images, shake
 
 MEAN_C11, STD_C11 = (torch.tensor(value)[:, None, None] for value in (MEAN, STD))
 
@@ -91,6 +91,39 @@ def test_the_output_stride_is_8(trunk, size, grid):
 
 def test_its_size(trunk):
     assert sum(p.numel() for p in trunk.parameters()) == 11_176_512
+
+
+@pytest.mark.parametrize("width", [4, 16])
+def test_a_narrow_one_is_a_resnet18_whose_other_channels_are_zero(width):
+    narrow, whole = shake(DilatedResNet18(width=width)).eval(), DilatedResNet18().eval()
+    assert narrow.widths == (width, width, 2 * width, 4 * width, 8 * width)
+    state = narrow.state_dict()
+    for name, value in whole.state_dict().items():
+        if value.dim():
+            value.zero_()[tuple(slice(size) for size in state[name].shape)] = state[name]
+    image_BCHW = make_images(2, (96, 33))
+    found, expected = narrow(image_BCHW), whole(image_BCHW)
+    torch.testing.assert_close(found, expected[:, : 8 * width], rtol=1e-4, atol=1e-4)
+    assert not expected[:, 8 * width :].any()
+
+
+def test_a_narrow_one_starts_as_a_resnet18():
+    """Convolutions of variance 2 / fan-out, batch norms of weight 1."""
+    narrow = DilatedResNet18(width=32)
+    for name, module in narrow.named_modules():
+        if isinstance(module, nn.Conv2d):
+            fan_out = module.out_channels * module.kernel_size[0] * module.kernel_size[1]
+            assert abs(module.weight.std() * (fan_out / 2) ** 0.5 - 1) < 0.1, name
+        elif isinstance(module, nn.BatchNorm2d):
+            assert (module.weight == 1).all(), name
+
+
+@pytest.mark.parametrize("encoder", ENCODERS.values())
+def test_every_encoder_can_be_narrow(encoder):
+    built = encoder(["a", "b"], pretrained=False, width=8).eval()
+    (map_TBDHW,), _ = built(make_images(1))
+    assert map_TBDHW.shape == (2, 1, 64, 8, 8)
+    assert built.feature_maps == [(64, 8)]
 
 
 def test_bytes_and_floats_are_the_same_image(trunk):

@@ -81,7 +81,9 @@ def test_how_they_are_trained(composed, experiment, setting):
     """Source: the yml files of the ResNet baselines of arXiv 2004.13379."""
     config = composed(f"experiment={experiment}", f"setting={setting}")
     adam = experiment in ("stl_resnet18", "mtl_resnet18")
-    assert OmegaConf.to_container(config.training.optimizer) == (ADAM if adam else SGD)
+    assert OmegaConf.to_container(config.training.optimizer, resolve=True) == (
+        ADAM if adam else SGD
+    )
     schedule = {"_target_": "mtl_ase.training.Poly", "power": 0.9, "warmup": 0, "stairs": None}
     assert config.training.schedule == schedule
     assert config.training.decay_all

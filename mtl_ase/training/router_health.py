@@ -70,6 +70,17 @@ def as_json(health: Sequence[RouterHealth]) -> dict[str, Any]:
     return {"steps": [each._asdict() for each in health]}
 
 
+def logged_values(health: RouterHealth) -> dict[str, float]:
+    """The values of a step for a logger: the shared experts' weight and tokens' entropy by task."""
+    by_task = {"shared": health.shared or {}, "token_entropy": health.token_entropy or {}}
+    values = {
+        f"router/{key}/{task}": value
+        for key, of_tasks in by_task.items()
+        for task, value in of_tasks.items()
+    }
+    return values | {"router/information": health.information, "router/idle": health.idle}
+
+
 class _Router(NamedTuple):
     """A router's rows of one step."""
 

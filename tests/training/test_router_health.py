@@ -11,7 +11,7 @@ import torch
 
 from mtl_ase.model import Routing
 from mtl_ase.report.router_figure import draw_router_health
-from mtl_ase.report.router_health import RouterHealth, router_health
+from mtl_ase.training.router_health import RouterHealth, router_health
 from mtl_ase.training.router_log import COLUMNS, _rows, statistics
 
 TASKS = ["semseg", "edge"]
