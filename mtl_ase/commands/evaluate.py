@@ -67,6 +67,8 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
         UserError: the checkpoint is missing, or an override is invalid.
     """
     saved = folder.read_config()
+    if "tasks" in given.overrides:
+        saved.tasks = _wanted_tasks(saved, given.overrides["tasks"])
     config = copy.deepcopy(saved)
     checkpoint = folder.checkpoints / f"{given.checkpoint}.ckpt"
     if not checkpoint.is_file():
@@ -75,9 +77,24 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
         config.data = _other_data(given.data, config)
     _add_protocol(config, given)
     for key, value in given.overrides.items():
-        _override(config, key, value)
+        if key != "tasks":
+            _override(config, key, value)
     _check_same_network(folder, saved, config)
     return checkpoint, config
+
+
+def _wanted_tasks(saved: DictConfig, wanted: Any) -> dict[str, Any]:
+    """The run's tasks that are asked for, in the order of the task axis.
+
+    Raises:
+        UserError: one of them is no task of the run, or there is none.
+    """
+    names = list(map(str, wanted)) if isinstance(wanted, list) else []
+    unknown = [name for name in names if name not in saved.tasks]
+    if unknown or not names:
+        known = ",".join(map(str, saved.tasks))
+        raise UserError(f"tasks={wanted} is no list of the run's tasks; choose of tasks=[{known}].")
+    return {str(name): task for name, task in saved.tasks.items() if name in names}
 
 
 def _check_same_network(folder: RunFolder, saved: DictConfig, config: DictConfig) -> None:

@@ -17,7 +17,7 @@ from mtl_ase.commands.options import exit_if_asked_for_help
 
 USAGE = (
     "python evaluate.py run=RUN_DIR[,RUN_DIR ...] [checkpoint=last|best] or predictions=DIR "
-    "[data=NAME] [data.root=DIR] [protocol=astmt|invpt] [reference=NAME]"
+    "[tasks=[NAME,...]] [data=NAME] [data.root=DIR] [protocol=astmt|invpt] [reference=NAME]"
 )
 USES = {"name": "run=", "out": "run=", "checkpoint": "predictions="}
 OWN = ("run", "predictions", "checkpoint", "protocol", "reference", "data", "name", "out")

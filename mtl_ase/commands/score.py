@@ -33,6 +33,7 @@ from mtl_ase.evaluation import (
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics import CountingMetric
+from mtl_ase.model.task_subset import weights_of_tasks
 from mtl_ase.report import network_predictions, refuse_links, write_scores
 from mtl_ase.tasks import Task
 from mtl_ase.training.checkpoint_files import read_checkpoint
@@ -78,6 +79,10 @@ def score_run(
     network = build_network(config, tasks)
     module = build_module(config, tasks, network, protocol=protocol, evaluating=True)
     _check_reference(module.scorer, require_reference)
+    trained = list(map(str, folder.read_config().tasks))
+    if trained != list(tasks):
+        state = content["state_dict"]
+        content["state_dict"] = weights_of_tasks(state, module.state_dict(), trained, list(tasks))
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
     data.prepare_data()

@@ -75,6 +75,21 @@ def test_evaluation_repeats_the_final_validation(evaluated: Path) -> None:
             assert evaluation[key] == (None if value is None else pytest.approx(value, abs=1e-3))
 
 
+def test_tasks_that_are_asked_for_are_scored_alike(evaluated: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(evaluated, tmp_path / "run"))
+    before = json.loads((run / "evaluation.json").read_text())
+    evaluate([f"run={run}", "tasks=[normals,semseg]"])
+    after = json.loads((run / "evaluation.json").read_text())
+    assert {key.partition("/")[0] for key in after} == {"semseg", "normals", "delta_m"}
+    for key in after.keys() - {"delta_m"}:
+        assert after[key] == pytest.approx(before[key], abs=1e-3)
+    for wrong in ("[depth]", "[]", "semseg"):
+        with pytest.raises(
+            UserError, match=r"no list of the run's tasks; choose of tasks=\[semseg,"
+        ):
+            evaluate([f"run={run}", f"tasks={wrong}"])
+
+
 def test_everything_is_left_on_disk(evaluated: Path) -> None:
     found = details(evaluated)
     assert found["protocol"] == "astmt"

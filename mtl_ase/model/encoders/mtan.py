@@ -48,9 +48,7 @@ class MTAN(ResNetEncoder):
         self.tasks = list(tasks)
         widths = self.trunk.widths[1:]
         self.masks = nn.ModuleList(
-            nn.ModuleList(
-                mask(width if stage == 0 else 2 * width, width) for _ in range(self.num_tasks)
-            )
+            nn.ModuleDict({task: mask(width if stage == 0 else 2 * width, width) for task in tasks})
             for stage, width in enumerate(widths)
         )
         halve = nn.MaxPool2d(2, ceil_mode=True)  # rounds sizes up as layer2's stride does
@@ -67,7 +65,7 @@ class MTAN(ResNetEncoder):
         for stage, layer in enumerate((trunk.layer1, trunk.layer2, trunk.layer3, trunk.layer4)):
             u_BDHW = layer[:-1](x_BDHW)
             x_BDHW = layer[-1](u_BDHW)
-            masks = cast(Iterable[nn.Module], self.masks[stage])
+            masks = cast(nn.ModuleDict, self.masks[stage]).values()
             seen = [torch.cat((u_BDHW, a_BDHW), 1) for a_BDHW in attended]
             pairs = zip(masks, seen or [u_BDHW] * self.num_tasks, strict=True)
             attended = [mask_t(seen_BDHW) * x_BDHW for mask_t, seen_BDHW in pairs]
@@ -90,10 +88,10 @@ class MTAN(ResNetEncoder):
 
     def of_tasks(self) -> Mapping[str, Sequence[nn.Parameter]]:
         """The masks of every task."""
-        by_task = zip(*cast(Iterable[Iterable[nn.Module]], self.masks), strict=True)
+        masks = cast(Iterable[nn.ModuleDict], self.masks)
         return {
-            name: [parameter for part in parts for parameter in part.parameters()]
-            for name, parts in zip(self.tasks, by_task, strict=True)
+            name: [parameter for stage in masks for parameter in stage[name].parameters()]
+            for name in self.tasks
         }
 
 

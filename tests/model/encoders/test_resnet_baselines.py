@@ -199,7 +199,7 @@ def test_in_training_nddr_normalises_by_the_batch_at_once():
 def test_masks_lie_between_0_and_1_and_differ_between_tasks():
     encoder, seen = shake(MTAN(list("ab"), pretrained=False)).eval(), {}
     for stage, of_tasks in enumerate(encoder.masks):
-        for task, module in enumerate(of_tasks):
+        for task, module in enumerate(of_tasks.values()):
             module.register_forward_hook(
                 lambda _module, _inputs, mask, key=(stage, task): seen.update({key: mask})
             )
@@ -214,7 +214,7 @@ def test_masks_lie_between_0_and_1_and_differ_between_tasks():
 def test_masks_of_1_leave_the_shared_map():
     """The last stage's map reaches the heads as the trunk makes it, but for the mask."""
     encoder, images = MTAN(list("ab"), pretrained=False).eval(), make_images()
-    for module in encoder.masks[-1]:
+    for module in encoder.masks[-1].values():
         nn.init.constant_(module[-2].weight, 0)
         nn.init.constant_(module[-2].bias, 100)
     (map_TBDHW,), _ = encoder(images)
@@ -226,7 +226,7 @@ def test_a_task_does_not_see_the_masks_of_another():
     encoder, images = MTAN(list("ab"), pretrained=False).eval(), make_images()
     (before,), _ = encoder(images)
     for of_tasks in encoder.masks:
-        nn.init.normal_(of_tasks[1][0].weight)
+        nn.init.normal_(of_tasks["b"][0].weight)
     (after,), _ = encoder(images)
     assert torch.equal(before[0], after[0])
     assert not torch.equal(before[1], after[1])
