@@ -11,11 +11,14 @@ from mtl_ase.suites.suite import suite_names
 
 USAGE = (
     "python scripts/reproduce.py SUITE [setting=scenes|pascal] [seeds=0,1,2] [quick=true] "
-    "[budget=NAME] [rows=NAME,NAME] [at_once=N] [output=DIR] [dry_run=true] [export=make|slurm] "
-    "[KEY=VALUE of train.py ...]"
+    "[budget=NAME] [rows=NAME,NAME] [at_once=N] [output=DIR] [costs=false] [dry_run=true] "
+    "[export=make|slurm] [KEY=VALUE of train.py ...]"
 )
 EXPORTS = ("make", "slurm")
-KEYS = ("setting", "seeds", "quick", "budget", "rows", "at_once", "output", "dry_run", "export")
+KEYS = (
+    *("setting", "seeds", "quick", "budget", "rows", "at_once", "output", "costs", "dry_run"),
+    "export",
+)
 """Keys of this command; all others are overrides of train.py."""
 
 
@@ -27,10 +30,11 @@ class Arguments:
         suite: name of the suite, or the path of its file.
         setting: name of the setting.
         seeds: of the runs; None: the suite's own.
-        budget: name of a budget of the setting.
+        budget: name of a budget of the setting; None: the suite's own.
         rows: the rows to train; empty for all.
         at_once: trainings at once; None: as many as the machine has room for.
         output: folder of runs, results, table and figure.
+        costs: time the steps of all rows, where the suite's table has them.
         dry_run: print the commands instead of running them.
         export: format of a file with the commands, instead of running them.
         given: overrides for all runs.
@@ -39,10 +43,11 @@ class Arguments:
     suite: str
     setting: str = "scenes"
     seeds: tuple[int, ...] | None = None
-    budget: str = "full"
+    budget: str | None = None
     rows: tuple[str, ...] = ()
     at_once: int | None = None
     output: Path = Path("runs/reproduce")
+    costs: bool = True
     dry_run: bool = False
     export: str | None = None
     given: tuple[str, ...] = ()
@@ -74,18 +79,19 @@ class Arguments:
             suite=suite,
             setting=values.get("setting", cls.setting),
             seeds=_numbers(seeds, "seeds") if seeds else None,
-            budget=values.get("budget", "quick" if quick else cls.budget),
+            budget=values.get("budget", "quick" if quick else None),
             rows=tuple(filter(None, values.get("rows", "").split(","))),
             at_once=_numbers(values["at_once"], "at_once")[0] if "at_once" in values else None,
             output=Path(values.get("output", cls.output)),
+            costs=_flag(values, "costs", "true"),
             dry_run=_flag(values, "dry_run"),
             export=values.get("export"),
             given=tuple(given),
         )
 
 
-def _flag(values: Mapping[str, str], key: str) -> bool:
-    value = values.get(key, "false")
+def _flag(values: Mapping[str, str], key: str, default: str = "false") -> bool:
+    value = values.get(key, default)
     if value not in ("true", "false"):
         raise UserError(f"{key}={value} is neither true nor false.")
     return value == "true"

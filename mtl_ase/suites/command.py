@@ -9,9 +9,10 @@ from pathlib import Path
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.launch.trainings import Trainings
 from mtl_ase.suites.arguments import Arguments
+from mtl_ase.suites.costs import measure_costs, stored_costs
 from mtl_ase.suites.estimate import REACHED, duration
 from mtl_ase.suites.export import as_makefile, as_slurm, command_of
-from mtl_ase.suites.report import write_report
+from mtl_ase.suites.report import costs_file, write_report
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.runner import Runner, environments
 from mtl_ase.suites.suite_run import SuiteRun
@@ -41,8 +42,18 @@ def reproduce(arguments: Arguments) -> int:
             runner = Runner(suite.runs, suite.results, train, slots, say)
             runner.run(wanted)
             failures = runner.failures
+    if suite.suite.figure == "costs" and arguments.costs:
+        _time_steps(suite)
     print(write_report(suite, failures), end="")
     return 1 if failures else 0
+
+
+def _time_steps(suite: Reproduction) -> None:
+    """Time all rows that have a result together, if one of them was not timed yet."""
+    rows = [r for r in suite.suite.rows if any(suite.has_result(r, seed) for seed in suite.seeds)]
+    path = costs_file(suite)
+    if suite.suite.baseline in rows and not set(rows) <= set(stored_costs(path)):
+        measure_costs(suite, rows, path)
 
 
 def _announced(

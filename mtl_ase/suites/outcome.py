@@ -47,10 +47,12 @@ class Outcome(NamedTuple):
         row: its name.
         scores: by metric.
         gain: delta_m in percent, over the means of the suite's reference if it has one.
-        over_baseline: differences of `gain` to the baseline's run of the same seed.
+        over_baseline: difference of `gain` to the baseline's run of the same seed; without a
+            reference row, delta_m over that run.
         p_value: of the paired t-test that they are 0; NaN for one seed, and for the baseline.
         parameters: all of the network, and trained ones; of a single network of several.
         trained: those that are trained.
+        megabytes: most memory (MiB) of a run's process; 0 if it is not known.
         minutes: of the fastest run, with all that it does; NaN if none ran without interruption.
         missing: seeds without a result.
     """
@@ -62,8 +64,17 @@ class Outcome(NamedTuple):
     p_value: float
     parameters: int
     trained: int
+    megabytes: int
     minutes: float
     missing: list[int]
+
+    def seeds(self) -> list[int]:
+        """The seeds with a result."""
+        return sorted({seed for spread in self.scores.values() for seed in spread.values})
+
+    def scores_of(self, seed: int) -> dict[str, float]:
+        """The scores of a seed by metric; NaN where one is not known."""
+        return {key: spread.values.get(seed, math.nan) for key, spread in self.scores.items()}
 
 
 def outcomes(
@@ -99,10 +110,39 @@ def outcomes(
             for key in directions
         }
         gains = {place: gain_of(own, reference, directions) for place, own in scores.items()}
-    return [
-        _outcome(row, suite.baseline, seeds, directions, scores, gains, results)
-        for row in suite.rows
-    ]
+    rows = {row: _outcome(row, seeds, directions, scores, gains, results) for row in suite.rows}
+    baseline = rows[suite.baseline]
+    for name in suite.rows.keys() - {suite.baseline}:
+        over = difference(suite, rows[name], baseline, directions)
+        p_value = _p_value(list(over.values.values()))
+        rows[name] = rows[name]._replace(over_baseline=over, p_value=p_value)
+    return list(rows.values())
+
+
+def difference(
+    suite: Suite, own: Outcome, other: Outcome, directions: Mapping[str, bool]
+) -> Spread:
+    """What a row gains over another, seed by seed, in percent.
+
+    With a reference row, it is the difference of their delta_m; without one, delta_m of the one
+    over the run of the other.
+
+    Args:
+        suite: of the rows.
+        own: the row.
+        other: the one that it is compared with.
+        directions: the metrics; whether higher is better.
+    """
+    if suite.reference is not None:
+        both = own.gain.values.keys() & other.gain.values.keys()
+        return Spread.of({seed: own.gain.values[seed] - other.gain.values[seed] for seed in both})
+    there = set(own.seeds()) & set(other.seeds())
+    return Spread.of(
+        {
+            seed: gain_of(own.scores_of(seed), other.scores_of(seed), directions)
+            for seed in sorted(there)
+        }
+    )
 
 
 Place = tuple[str, int]
@@ -110,7 +150,6 @@ Place = tuple[str, int]
 
 def _outcome(
     row: str,
-    baseline: str,
     seeds: Sequence[int],
     directions: Mapping[str, bool],
     scores: Mapping[Place, Mapping[str, float]],
@@ -118,17 +157,17 @@ def _outcome(
     results: Mapping[Place, Sequence[Result | None]],
 ) -> Outcome:
     there = [seed for seed in seeds if (row, seed) in scores]
-    both = [seed for seed in there if (baseline, seed) in scores and row != baseline]
     known = [result for seed in seeds for result in results[row, seed] if result is not None]
     minutes = [result.seconds / 60 for result in known if result.seconds is not None]
     return Outcome(
         row=row,
         scores={key: Spread.of({s: scores[row, s][key] for s in there}) for key in directions},
         gain=Spread.of({seed: gains[row, seed] for seed in there}),
-        over_baseline=Spread.of({s: gains[row, s] - gains[baseline, s] for s in both}),
-        p_value=_p_value([gains[row, s] for s in both], [gains[baseline, s] for s in both]),
+        over_baseline=Spread.of({}),
+        p_value=math.nan,
         parameters=max((result.parameters for result in known), default=0),
         trained=max((result.trained for result in known), default=0),
+        megabytes=max((result.megabytes for result in known), default=0),
         minutes=min(minutes, default=math.nan),
         missing=[seed for seed in seeds if seed not in there],
     )
@@ -146,9 +185,8 @@ def _own_gain(results: Sequence[Result]) -> float:
     return float(values[0]) if len(values) == 1 and values[0] is not None else math.nan
 
 
-def _p_value(own: Sequence[float], others: Sequence[float]) -> float:
+def _p_value(differences: Sequence[float]) -> float:
     """Of a t-test; NaN where all differences are the same."""
-    differences = [a - b for a, b in zip(own, others, strict=True)]
     if len(set(differences)) < 2 or not all(map(math.isfinite, differences)):
         return math.nan
     return float(stats.ttest_1samp(differences, 0.0).pvalue)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mtl_ase.suites.costs import cost_columns, draw_costs, stored_costs
 from mtl_ase.suites.figure import experts, lines, points, save
-from mtl_ase.suites.outcome import outcomes
+from mtl_ase.suites.outcome import Outcome, outcomes
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.router_columns import LEGEND, router_columns
+from mtl_ase.suites.suite import Suite
 from mtl_ase.suites.table import notes_on_holes, write_tables
 
 
@@ -32,23 +35,43 @@ def write_report(reproduction: Reproduction, failures: Mapping[str, str]) -> str
     stem = arguments.output / _stem(reproduction)
     notes = [_what_it_is(reproduction), *notes_on_holes(suite, found, failures)]
     more = router_columns(_routers(reproduction)) if suite.routers else {}
+    if suite.figure == "costs":
+        found.sort(key=lambda outcome: -_gain(suite, outcome))
+        costs = stored_costs(costs_file(reproduction))
+        more |= cost_columns(suite, found, costs)
     text = write_tables(stem, suite, found, reproduction.directions, notes, more)
     if suite.figure == "experts":
         _draw_experts(reproduction, stem)
+    elif suite.figure == "costs":
+        save(draw_costs(suite, found, costs), stem)
     elif any(outcome.gain.values for outcome in found):
         save((points if suite.figure == "points" else lines)(suite, found), stem)
     return text
 
 
+def costs_file(reproduction: Reproduction) -> Path:
+    """Where the costs of a suite's rows are stored."""
+    name = f"{Path(reproduction.arguments.suite).stem}_costs.json"
+    return reproduction.arguments.output / name
+
+
+def _gain(suite: Suite, outcome: Outcome) -> float:
+    """Over the baseline; of rows without any, the least."""
+    if outcome.row == suite.baseline:
+        return 0.0
+    return outcome.over_baseline.mean if outcome.over_baseline.values else -math.inf
+
+
 def _stem(reproduction: Reproduction) -> str:
     arguments = reproduction.arguments
     name = Path(arguments.suite).stem
-    return name if arguments.budget == "full" else f"{name}_{arguments.budget}"
+    budget = reproduction.budget
+    return name if budget == reproduction.suite.budget else f"{name}_{budget}"
 
 
 def _what_it_is(reproduction: Reproduction) -> str:
-    suite, arguments = reproduction.suite, reproduction.arguments
-    steps = reproduction.setting.budgets[arguments.budget].steps
+    suite = reproduction.suite
+    steps = reproduction.setting.budgets[reproduction.budget].steps
     seeds = ", ".join(map(str, reproduction.seeds))
     baseline = suite.rows[suite.baseline].title
     over = "the config's reference"

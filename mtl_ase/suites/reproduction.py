@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+from omegaconf import DictConfig
+
 from mtl_ase.base.errors import UserError
+from mtl_ase.build import build_tasks
 from mtl_ase.config import run_once
+from mtl_ase.evaluation import Scorer
 from mtl_ase.suites.arguments import Arguments
 from mtl_ase.suites.estimate import Estimate, rate_here
 from mtl_ase.suites.result import Results
 from mtl_ase.suites.suite import Setting, Suite, read_setting, read_suite
 from mtl_ase.suites.suite_run import SuiteRun, runs_of_row, with_needed
-from mtl_ase.tools.comparison_report import directions
 
 
 @dataclass
@@ -33,9 +37,10 @@ class Reproduction:
     def __post_init__(self) -> None:
         self.suite = read_suite(self.arguments.suite)
         self.setting = read_setting(self.arguments.setting)
-        if self.arguments.budget not in self.setting.budgets:
+        self.budget = self.arguments.budget or self.suite.budget
+        if self.budget not in self.setting.budgets:
             known = ", ".join(self.setting.budgets)
-            raise UserError(f"budget={self.arguments.budget} is none of {known}.")
+            raise UserError(f"budget={self.budget} is none of {known}.")
         if unknown := [row for row in self.arguments.rows if row not in self.suite.rows]:
             known = ", ".join(self.suite.rows)
             raise UserError(f"rows={unknown[0]} is no row of the suite; there are {known}.")
@@ -50,8 +55,12 @@ class Reproduction:
 
     def runs_of(self, row: str, seed: int) -> list[SuiteRun]:
         """The runs of a row with a seed."""
-        budget, given = self.arguments.budget, self.arguments.given
-        return runs_of_row(row, self.suite, self.setting, budget, seed, self.tasks, given)
+        given = self.arguments.given
+        return runs_of_row(row, self.suite, self.setting, self.budget, seed, self.tasks, given)
+
+    def has_result(self, row: str, seed: int) -> bool:
+        """Whether all runs of a row with a seed have a result."""
+        return all(self.results.get(run) is not None for run in self.runs_of(row, seed))
 
     def wanted(self) -> list[SuiteRun]:
         """All runs of the rows asked for, seed by seed, each after those that it starts from."""
@@ -61,7 +70,20 @@ class Reproduction:
 
     def estimate(self) -> Estimate:
         """Estimates for the runs."""
-        steps = self.setting.budgets[self.arguments.budget].steps
+        steps = self.setting.budgets[self.budget].steps
         estimate = Estimate(self.setting, steps, self.setting.tflops or rate_here())
         estimate.learn(self.wanted(), self.results)
         return estimate
+
+
+def directions(config: DictConfig, metrics: Mapping[str, str]) -> dict[str, bool]:
+    """Every task's metric by its full key, in the order of the tasks; whether higher is better.
+
+    Args:
+        config: of a network of all tasks.
+        metrics: in place of the headlines, by task.
+    """
+    tasks = build_tasks(config)
+    higher = Scorer(tasks).higher_is_better()
+    keys = [f"{name}/{metrics.get(name, task.headline)}" for name, task in tasks.items()]
+    return {key: higher[key] for key in keys}

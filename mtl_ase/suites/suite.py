@@ -12,9 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config import CONFIGS
 
 SUITES = Path(__file__).with_name("files")
-Figure = Literal["points", "lines", "experts"]
+Figure = Literal["points", "lines", "experts", "costs"]
 T = TypeVar("T")
 
 
@@ -52,10 +53,12 @@ class Suite:
         rows: by name.
         overrides: of all rows.
         seeds: of the runs, unless the command line names others.
+        budget: how long the runs are, unless the command line says so.
         reference: the row, trained on every task alone, that delta_m is relative to; None: the
             reference of the runs' own config.
         figure: points: delta_m of every row; lines: over `x`, a line for every series; experts:
-            gate weights by layer and expert in the course of the training.
+            gate weights by layer and expert in the course of the training; costs: gain over the
+            baseline and time of a step, the best row first, which the table then has, too.
         metrics: metrics in place of the tasks' headlines, by task.
         x_label: of a figure with lines.
         routers: the table also tells whether the routers are alive.
@@ -66,11 +69,34 @@ class Suite:
     rows: Mapping[str, Row]
     overrides: Sequence[str] = ()
     seeds: Sequence[int] = (0, 1, 2)
+    budget: str = "full"
     reference: str | None = None
     figure: Figure = "points"
     metrics: Mapping[str, str] = field(default_factory=dict)
     x_label: str = ""
     routers: bool = False
+
+
+@dataclass(frozen=True)
+class RowsOf:
+    """Rows of a suite that are found: one for every file of a config group.
+
+    Attributes:
+        group: the config group, whose files are named as the rows.
+        left_out: files of the group that are no rows.
+    """
+
+    group: str
+    left_out: Sequence[str] = ()
+
+    def rows(self) -> dict[str, dict[str, Any]]:
+        """The content of the rows by name."""
+        names = sorted(path.stem for path in (CONFIGS / self.group).glob("*.yaml"))
+        return {
+            name: {"title": f"`{name}`", "overrides": [f"{self.group}={name}"]}
+            for name in names
+            if name not in self.left_out
+        }
 
 
 @dataclass(frozen=True)
@@ -124,6 +150,8 @@ def read_suite(name: str) -> Suite:
             "file of your own."
         )
     content = _read(path)
+    if (found := content.pop("rows_of", None)) is not None:
+        content["rows"] = _made(RowsOf, found, f"{path}: rows_of").rows() | content.get("rows", {})
     rows = {key: _made(Row, row, f"{path}: row {key}") for key, row in _part(content, "rows", path)}
     suite = _made(Suite, {**content, "rows": rows}, str(path))
     for key in (suite.reference, suite.baseline, *(r.starts_from for r in rows.values())):

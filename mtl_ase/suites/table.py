@@ -40,7 +40,7 @@ def cells(
     rows = []
     for place, outcome in enumerate(found):
         row = suite.rows[outcome.row]
-        line = [row.title, str(len(outcome.gain.values))]
+        line = [row.title, str(len(outcome.seeds()))]
         line += [_beside(outcome.scores[key], row.published.get(key)) for key in directions]
         line += [_beside(outcome.gain, row.published.get(GAIN), sign="+")]
         line += [_spread(outcome.over_baseline, sign="+"), _number(outcome.p_value, ".3f")]
@@ -93,7 +93,7 @@ def write_tables(
     lines = [
         [outcome.row, seed, *(_plain(part, seed) for part in _parts(outcome, directions))]
         for outcome in found
-        for seed in sorted(_seeds(outcome))
+        for seed in outcome.seeds()
     ]
     write_rows(stem.with_suffix(".csv"), heads, lines)
     return text
@@ -102,18 +102,17 @@ def write_tables(
 def notes_on_holes(
     suite: Suite, found: Sequence[Outcome], failures: Mapping[str, str]
 ) -> list[str]:
-    """A sentence on what is missing, and one on every failure; none if all is there."""
+    """A sentence on what is missing, and one on every failure; none if all is there.
+
+    In a suite with costs, single rows may have more seeds than others.
+    """
     holes = [
         f"{suite.rows[outcome.row].title} (seeds {', '.join(map(str, outcome.missing))})"
         for outcome in found
-        if outcome.missing
+        if outcome.missing and not (suite.figure == "costs" and outcome.seeds())
     ]
     notes = [f"Missing: {'; '.join(holes)}."] if holes else []
     return notes + [f"Failed: {name}: {reason}" for name, reason in failures.items()]
-
-
-def _seeds(outcome: Outcome) -> set[int]:
-    return {seed for spread in outcome.scores.values() for seed in spread.values}
 
 
 def _parts(outcome: Outcome, directions: Mapping[str, bool]) -> list[Spread]:

@@ -16,8 +16,8 @@ RATES: dict[str, tuple[float, float]] = {"adamw": (5e-4, 1e-4), "sgd": (2e-3, 2e
 """For new parts beside a frozen ViT, and for a ViT that is trained as a whole."""
 MUON = {
     "paper": (2e-3, 5e-4),
-    "scenes": (4e-3, 1e-3),
-    "scenes_pretrain": (4e-3, 3e-3),
+    "scenes": (6e-3, 1e-3),
+    "scenes_pretrain": (6e-3, 3e-3),
     "nyud": (2e-3, 5e-4),
 }
 PRETRAINING = ("scenes_pretrain", "scenes_pretrain_resnet")
@@ -60,7 +60,7 @@ def test_every_experiment_by_itself_trains_as_before(composed: Compose, experime
     """The optimizer, schedule and clipping that the stored results were made with."""
     config = composed(f"experiment={experiment}")
     adamw = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 5e-4, "weight_decay": 0.01}
-    muon = {"_target_": "timm.optim.Muon", "_partial_": True, "lr": 4e-3, "weight_decay": 0.01}
+    muon = {"_target_": "timm.optim.Muon", "_partial_": True, "lr": 6e-3, "weight_decay": 0.01}
     muon |= {"momentum": 0.95, "nesterov": True, "fallback_lr_scale": 0.2}
     pretraining = muon | {"lr": 3e-3, "weight_decay": 0.05, "fallback_lr_scale": 1.0}
     whole = adamw | {"lr": 1e-4}

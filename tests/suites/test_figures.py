@@ -13,7 +13,7 @@ NONE = Spread.of({})
 
 
 def outcome(row: str, values: dict[int, float]) -> Outcome:
-    return Outcome(row, {}, Spread.of(values), NONE, math.nan, 1, 1, 1.0, [])
+    return Outcome(row, {}, Spread.of(values), NONE, math.nan, 1, 1, 1, 1.0, [])
 
 
 def test_a_line_for_every_series_with_what_is_known(tmp_path: Path) -> None:

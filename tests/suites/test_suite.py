@@ -131,7 +131,7 @@ def test_wrong_suites_are_one_sentence(tmp_path: Path, old: str, new: str, sente
 
 
 def test_unknown_names_are_one_sentence() -> None:
-    with pytest.raises(UserError, match="there is no suite table9; choose one of fig2"):
+    with pytest.raises(UserError, match="table9; choose one of adapters, balancing,"):
         read_suite("table9")
     with pytest.raises(UserError, match="setting=mars is no setting"):
         read_setting("mars")
