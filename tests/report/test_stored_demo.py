@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from pathlib import Path
 
 import pytest
 
+from mtl_ase.evaluation.margin import margin_of_mean
 from mtl_ase.training.router_health import RouterHealth, router_health
 
-STORED = Path(__file__).parents[2] / "docs" / "results" / "demo" / "router.csv"
+DOCS = Path(__file__).parents[2] / "docs"
+STORED = DOCS / "results" / "demo" / "router.csv"
+SEEDS = DOCS / "results" / "routers" / "demo_seeds.json"
+PAPER = DOCS / "paper.md"
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +51,19 @@ def test_tokens_of_a_task_use_different_experts(health: list[RouterHealth]) -> N
 def test_tasks_share_experts_and_none_is_idle(health: list[RouterHealth]) -> None:
     assert health[-1].information < 0.5
     assert all(each.idle == 0 for each in health)
+
+
+def test_the_page_says_what_three_seeds_of_the_demo_reached() -> None:
+    """delta_m with routers as they were, as they are, and with today's learning rate."""
+    runs = json.loads(SEEDS.read_text(encoding="utf-8"))["runs"]
+    by_routers: dict[str, dict[int, float]] = {}
+    for run in runs:
+        by_routers.setdefault(run["routers"], {})[run["seed"]] = run["delta_m"]
+    assert all(list(seeds) == [0, 1, 2] for seeds in by_routers.values())
+    before, routers, now = by_routers.values()
+    page = " ".join(PAPER.read_text(encoding="utf-8").split())
+    change = [routers[seed] - before[seed] for seed in before]
+    of_seeds = [f"{statistics.fmean(values.values()):.2f}" for values in (before, routers, now)]
+    assert f"delta_m is {of_seeds[1]} instead of {of_seeds[0]}: " in page
+    assert f"{statistics.fmean(change):.2f} ± {margin_of_mean(change):.2f} %." in page
+    assert f"lifts it to {of_seeds[2]};" in page
