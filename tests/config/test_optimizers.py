@@ -64,7 +64,8 @@ def test_every_experiment_by_itself_trains_as_before(composed: Compose, experime
     muon |= {"momentum": 0.95, "nesterov": True, "fallback_lr_scale": 0.2}
     pretraining = muon | {"lr": 3e-3, "weight_decay": 0.05, "fallback_lr_scale": 1.0}
     whole = adamw | {"lr": 1e-4}
-    special = dict.fromkeys(PRETRAINING, pretraining) | {"demo": muon, "mtl_vit": whole}
+    of_resnet = {"scenes_pretrain_resnet": pretraining | {"lr": 1e-2}}
+    special = {"scenes_pretrain": pretraining} | of_resnet | {"demo": muon, "mtl_vit": whole}
     special |= {"stl_vit": whole, "mlore": whole} | RESNETS
     assert optimizer_of(config) == special.get(experiment, adamw)
     schedule = {"_target_": "mtl_ase.training.Poly", "power": 0.9, "warmup": 0.02, "stairs": None}
