@@ -17,7 +17,15 @@ from mtl_ase.build import build_outline
 from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.model.adapters import Adapter, AdaptiveShared, LoRA, RoutedExperts, Site
 from mtl_ase.tools.benchmarks.arithmetic import autocast, wait
-from mtl_ase.tools.benchmarks.expert_settings import FEW, FINER, MANY, SETTINGS, counts_of
+from mtl_ase.tools.benchmarks.expert_settings import (
+    COARSE,
+    FEW,
+    FINER,
+    FINEST,
+    MANY,
+    SETTINGS,
+    counts_of,
+)
 from mtl_ase.tools.benchmarks.interleaved import Timing, interleave
 from mtl_ase.tools.benchmarks.looped_experts import LoopedExperts
 from mtl_ase.tools.benchmarks.training_step import prepared_device
@@ -44,7 +52,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     """
     device = prepared_device(config)
     site = ffn_site(config)
-    adapters = {name: _experts(RoutedExperts, site, name) for name in ALL}
+    adapters = {name: _experts(RoutedExperts, site, name) for name in (*ALL, COARSE)}
     adapters |= {f"{name}, loop": _experts(LoopedExperts, site, name) for name in LOOPED}
     adapters["lora"] = LoRA(site, rank=RANKS, alpha=2 * RANKS)
     width, hidden = site.width_in, 4 * site.width_in
@@ -95,6 +103,7 @@ def _ratios(timings: Mapping[str, Timing]) -> dict[str, dict[str, float]]:
     ratios = {
         "over plain LoRA": {name: timings[name].over(lora) for name in ALL},
         f"over {FEW}": {name: timings[name].over(few) for name in ALL},
+        f"over {COARSE}": {FINEST: timings[FINEST].over(timings[COARSE])},
         "loop over ours": {name: timings[f"{name}, loop"].over(timings[name]) for name in LOOPED},
     }
     return {
