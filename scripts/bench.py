@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from mtl_ase.commands.options import Options, make_folder
 from mtl_ase.config import exit_on_wrong_use, run_once
 
-QUICK = ("layer", "step", "parts", "predict", "memory", "balance", "startup")
+QUICK = ("layer", "step", "parts", "compiled", "predict", "memory", "balance", "startup")
 """Benchmarks that need no data of the user's: `bench.py all` runs them one after another."""
 BENCHMARKS = ("all", *QUICK, "data", "odsf", "recipe", "scaling")
 """Modules of mtl_ase.tools.benchmarks, and all at once."""

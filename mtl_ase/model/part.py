@@ -24,6 +24,10 @@ class NetworkPart(nn.Module, ABC):
     def parameters_by_layer(self) -> dict[str, list[nn.Parameter]]:
         """Parameters by layer, in the order of the forward pass."""
 
+    def compiled_parts(self) -> Sequence[nn.Module]:
+        """What torch.compile takes one by one, so that equal parts are compiled once."""
+        return [self]
+
     def embeddings(self) -> Sequence[nn.Parameter]:
         """Parameters that are no weights of a layer, and get no weight decay and no Muon."""
         return []

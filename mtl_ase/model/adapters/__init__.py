@@ -25,7 +25,6 @@ from mtl_ase.model.adapters.same import SAME
 from mtl_ase.model.adapters.site import Site
 from mtl_ase.model.adapters.smola import SMoLA
 from mtl_ase.model.adapters.smora import SMoRA
-from mtl_ase.model.adapters.spatial_experts import SpatialExperts
 from mtl_ase.model.adapters.stage_memory import StageMemory
 from mtl_ase.model.adapters.tadformer import TADFormer
 from mtl_ase.model.adapters.team_lora import TeamLoRA
@@ -55,7 +54,6 @@ __all__ = [
     "SMoRA",
     "Site",
     "SoftmaxTopK",
-    "SpatialExperts",
     "StageMemory",
     "TADFormer",
     "TeamLoRA",

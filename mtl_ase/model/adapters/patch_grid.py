@@ -37,14 +37,3 @@ def filter_patches(z_TBLR: Tensor, filter_TBRK: Tensor, site: Site) -> Tensor:
     grid_1NHW = patches_TBLR.mT.reshape(1, len(filter_N1HW), *site.grid_hw)
     grid_1NHW = conv2d(grid_1NHW, filter_N1HW, padding=kernel // 2, groups=len(filter_N1HW))
     return torch.cat([prefix_TBLR, grid_1NHW.reshape(patches_TBLR.mT.shape).mT], 2)
-
-
-def filter_ranks(z_TBLR: Tensor, filter_RK: Tensor, site: Site) -> Tensor:
-    """Every rank of all images' patch tokens by the same filter; prefix tokens as they are."""
-    prefix_TBLR, patches_TBLR = z_TBLR.tensor_split([site.num_prefix], 2)
-    kernel = math.isqrt(filter_RK.shape[-1])
-    filter_R1HW = filter_RK.to(z_TBLR.dtype).reshape(-1, 1, kernel, kernel)
-    grid_BRHW = patches_TBLR.flatten(0, 1).unflatten(1, site.grid_hw).permute(0, 3, 1, 2)
-    grid_BRHW = conv2d(grid_BRHW, filter_R1HW, padding=kernel // 2, groups=len(filter_RK))
-    patches_BLR = grid_BRHW.flatten(2).mT
-    return torch.cat([prefix_TBLR, patches_BLR.unflatten(0, z_TBLR.shape[:2])], 2)

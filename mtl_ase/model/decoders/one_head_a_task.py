@@ -52,6 +52,10 @@ class OneHeadATask(Decoder):
             for name, run in read_single_task_runs(stl, list(channels), KEY).items():
                 run.load_part(f"decoder.heads.{name}", self.heads[name], KEY)
 
+    def compiled_parts(self) -> Sequence[nn.Module]:
+        """The heads."""
+        return list(self.heads.values())
+
     def forward(self, maps: Sequence[Tensor]) -> tuple[dict[str, Tensor], list[Routing]]:
         """Logits_BCHW by task; there are no routers."""
         heads = zip(self.heads.items(), maps[-1], strict=True)

@@ -184,6 +184,10 @@ class ViTEncoder(Encoder):
             if parameter.requires_grad and parameter not in others
         }
 
+    def compiled_parts(self) -> Sequence[nn.Module]:
+        """The blocks."""
+        return list(self.blocks)
+
     def sites(self) -> Sequence[Site]:
         """The linear layers and the FFN of every block."""
         sites = []
