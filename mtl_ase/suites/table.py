@@ -14,6 +14,8 @@ from mtl_ase.suites.suite import Suite
 
 GAIN = "delta_m"
 HOLE = "-"
+SMALL = 0.5
+"""Scores below it, such as cross-entropies, are printed with four digits."""
 Cells = list[list[str]]
 
 
@@ -131,8 +133,9 @@ def _beside(spread: Spread, published: float | None, sign: str = "") -> str:
 def _spread(spread: Spread, sign: str = "") -> str:
     if math.isnan(spread.mean):
         return HOLE
-    margin = "" if math.isnan(spread.margin) else f" ± {spread.margin:.2f}"
-    return f"{spread.mean:{sign}.2f}{margin}"
+    digits = 4 if not sign and abs(spread.mean) < SMALL else 2
+    margin = "" if math.isnan(spread.margin) else f" ± {spread.margin:.{digits}f}"
+    return f"{spread.mean:{sign}.{digits}f}{margin}"
 
 
 def _number(value: float, form: str) -> str:
