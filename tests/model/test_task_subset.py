@@ -46,7 +46,11 @@ def built(config: DictConfig) -> MultiTaskNetwork:
     return network.eval()
 
 
-@pytest.mark.parametrize("wanted", [["edge", "semseg"], ["normals"]], ids="-".join)
+@pytest.mark.parametrize(
+    "wanted",
+    [["edge", "semseg"], pytest.param(["normals"], marks=pytest.mark.slow)],
+    ids=lambda wanted: "-".join(wanted),
+)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case[0].rpartition("=")[2])
 def test_wanted_tasks_alone_are_predicted_alike(
     composed: Compose, tiny: list[str], case: Sequence[str], wanted: list[str]
