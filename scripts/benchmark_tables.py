@@ -5,17 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mtl_ase.commands.options import Options
+from mtl_ase.commands.marked_pages import write_or_print
+from mtl_ase.config import exit_on_wrong_use
 
 if __name__ == "__main__":
-    parser = Options(description=__doc__)
-    parser.add_argument("--write", action="store_true", help="put them into the pages instead")
-    write = parser.parse_args().write
-    from mtl_ase.tools.benchmark_tables import PAGES, with_tables
-
-    for path in PAGES:
-        page = with_tables(path.read_text(encoding="utf-8"))
-        if write:
-            path.write_text(page, encoding="utf-8")
-        else:
-            print(page)
+    exit_on_wrong_use(lambda: write_or_print(__doc__, "mtl_ase.tools.benchmark_tables"))

@@ -4,6 +4,7 @@
 `reproduce.py` with that suite and `output=runs/compare/NAME`; `methods` is its `rows`.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def main(arguments: list[str]) -> int:
     what, *given = arguments or [""]
     if what not in COMPARISONS:
         raise UserError(f"usage: {usage}")
-    given = [argument.replace("methods=", "rows=", 1) for argument in given]
+    given = [re.sub("^methods=", "rows=", argument) for argument in given]
     if not any(argument.startswith("output=") for argument in given):
         given.append(f"output=runs/compare/{what}")
     parsed = Arguments.parse([what, *given])

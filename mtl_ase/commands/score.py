@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -36,6 +37,7 @@ from mtl_ase.metrics import CountingMetric
 from mtl_ase.model.task_subset import weights_of_tasks
 from mtl_ase.report import network_predictions, refuse_links, write_scores
 from mtl_ase.tasks import Task
+from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.checkpoint_files import read_checkpoint
 
 
@@ -81,8 +83,7 @@ def score_run(
     _check_reference(module.scorer, require_reference)
     trained = list(map(str, folder.read_config().tasks))
     if trained != list(tasks):
-        state = content["state_dict"]
-        content["state_dict"] = weights_of_tasks(state, module.state_dict(), trained, list(tasks))
+        _cut_to_tasks(content, module, trained)
     module.on_load_checkpoint(content)
     module.load_state_dict(content["state_dict"])
     data.prepare_data()
@@ -167,6 +168,12 @@ def _scored_tasks(
     protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
     return protocol, protocol.apply(tasks), keys
+
+
+def _cut_to_tasks(content: dict[str, Any], module: MultiTaskModule, trained: list[str]) -> None:
+    """Keep the weights of the module's tasks alone in a checkpoint of all trained ones."""
+    wanted, own = list(module.tasks), module.state_dict()
+    content["state_dict"] = weights_of_tasks(content["state_dict"], own, trained, wanted)
 
 
 def _check_reference(scorer: Scorer, require_reference: bool) -> None:

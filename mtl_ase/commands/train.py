@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from torch.utils.data import DataLoader
 
 from mtl_ase.base.atomic_files import write_json
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.folder_lock import folder_lock
 from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
 from mtl_ase.commands.fit import fit
@@ -38,7 +39,7 @@ from mtl_ase.report.expert_maps import draw_expert_maps
 from mtl_ase.report.logged_figures import log_figures
 from mtl_ase.report.router_figure import draw_router_health
 from mtl_ase.training import MultiTaskModule
-from mtl_ase.training.router_health import as_json, router_health
+from mtl_ase.training.router_health import as_json, health_of
 
 TRIVIAL_IMAGES = 256
 
@@ -107,9 +108,10 @@ def _report(
     tasks = module.scorer.tasks
     write_sheets(module.network, tasks, data, folder.predictions, config.report.num_sheets)
     draw_losses(folder.log, folder.losses_figure)
-    draw_routers(folder.router_log, folder.routers_figure)
-    draw_routers(folder.router_log, folder.selections_figure, "share")
-    if health := router_health(folder.router_log):
+    routers = read_rows(folder.router_log)
+    draw_routers(routers, folder.routers_figure)
+    draw_routers(routers, folder.selections_figure, "share")
+    if health := health_of(routers):
         write_json(folder.router_health, as_json(health))
         draw_router_health(health, folder.router_health_figure)
         draw_expert_maps(module.network, list(tasks), data, folder.expert_maps_figure)

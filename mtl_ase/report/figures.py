@@ -39,18 +39,17 @@ def draw_losses(log: Path, path: Path) -> None:
     save_figure(figure, path)
 
 
-def draw_routers(log: Path, path: Path, column: Literal["gate", "share"] = "gate") -> None:
+def draw_routers(rows: Rows, path: Path, column: Literal["gate", "share"] = "gate") -> None:
     """Plot gate weights, or shares of tokens, by router and expert; no file without rows.
 
     A column of heat maps for every task, a row for the first logged step, for the one nearest to a
     tenth of the training, and for the last.
 
     Args:
-        log: the run's router.csv.
+        rows: of the run's router.csv.
         path: the image file to write.
         column: mean gate weights; or the share of the tokens that select an expert.
     """
-    rows = read_rows(log)
     if not rows:
         return
     logged = list(dict.fromkeys(int(row["step"]) for row in rows))

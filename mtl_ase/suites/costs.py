@@ -38,14 +38,10 @@ def measure_costs(reproduction: Reproduction, rows: Sequence[str], path: Path) -
         rows: their names; the baseline among them.
         path: the JSON file to write.
     """
-    suite = reproduction.suite
-    common = (*reproduction.setting.overrides, *suite.overrides)
-    given = reproduction.arguments.given
-    steps = {
-        row: run_once(TrainingStep, [*common, *suite.rows[row].overrides, *given]) for row in rows
-    }
+    steps = {row: run_once(TrainingStep, reproduction.overrides_of(row)) for row in rows}
     timings = interleave({row: step.run_once for row, step in steps.items()}, range(ROUNDS))
-    over = {row: timing.over(timings[suite.baseline]) for row, timing in timings.items()}
+    baseline = timings[reproduction.suite.baseline]
+    over = {row: timing.over(baseline) for row, timing in timings.items()}
     write_json(path, {row: round(value, 4) for row, value in over.items()})
 
 
@@ -72,14 +68,19 @@ def draw_costs(suite: Suite, found: Sequence[Outcome], costs: Costs) -> Figure:
         margin = 0.0 if math.isnan(spread.margin) else spread.margin
         gains.errorbar(gain, place, xerr=margin, fmt="o", color=colour, markersize=4)
         times.plot(costs.get(outcome.row, math.nan), place, "o", color=colour, markersize=4)
-    names = [suite.rows[outcome.row].title.strip("`").replace("_", " ") for outcome in found]
+    names = [_plain(suite.rows[outcome.row].title) for outcome in found]
     gains.set_yticks(range(len(found)), names, fontsize=8)
     gains.set_ylim(len(found) - 0.5, -0.5)
     for axes, level in ((gains, 0), (times, 1)):
         axes.axvline(level, color=BASELINE, linewidth=0.8, zorder=0)
         axes.grid(axis="y", color="#eeeeee", zorder=0)
         axes.set_axisbelow(True)
-    baseline = suite.rows[suite.baseline].title.strip("`").replace("_", " ")
+    baseline = _plain(suite.rows[suite.baseline].title)
     gains.set_xlabel(f"delta_m over {baseline}, %")
     times.set_xlabel(f"time of a step, relative to {baseline}")
     return figure
+
+
+def _plain(title: str) -> str:
+    """A title without the marks of Markdown."""
+    return title.strip("`").replace("_", " ")

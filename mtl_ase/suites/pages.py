@@ -18,7 +18,7 @@ from pathlib import Path
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.suites.arguments import Arguments
-from mtl_ase.suites.outcome import Spread, difference, outcomes
+from mtl_ase.suites.outcome import Spread, difference
 from mtl_ase.suites.report import write_report
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.suite import Row
@@ -33,7 +33,7 @@ MARKED = re.compile(
 )
 
 
-def with_results(page: str, stored: Path = STORED) -> str:
+def with_tables(page: str, stored: Path = STORED) -> str:
     """A page with the tables and differences of today between its marks.
 
     Args:
@@ -61,8 +61,7 @@ def _difference(arguments: Sequence[str], stored: Path) -> str:
     made = _suite([suite, *rest], stored)
     if unknown := {own, other} - made.suite.rows.keys():
         raise UserError(f"the mark of {suite} names {unknown.pop()}, which is no row of it.")
-    found = outcomes(made.suite, made.seeds, made.runs_of, made.results.get, made.directions)
-    by_row = {outcome.row: outcome for outcome in found}
+    by_row = {outcome.row: outcome for outcome in made.outcomes()}
     rows = made.suite.rows
     spread = difference(made.suite, by_row[own], by_row[other], made.directions)
     return _sentence(rows[own], rows[other], spread)

@@ -9,7 +9,7 @@ from typing import Any
 
 from mtl_ase.suites.costs import cost_columns, draw_costs, stored_costs
 from mtl_ase.suites.figure import experts, lines, points, save
-from mtl_ase.suites.outcome import Outcome, outcomes
+from mtl_ase.suites.outcome import Outcome
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.router_columns import LEGEND, router_columns
 from mtl_ase.suites.suite import Suite
@@ -24,13 +24,7 @@ def write_report(reproduction: Reproduction, failures: Mapping[str, str]) -> str
         failures: what went wrong, by the names of runs.
     """
     arguments, suite = reproduction.arguments, reproduction.suite
-    found = outcomes(
-        suite,
-        reproduction.seeds,
-        reproduction.runs_of,
-        reproduction.results.get,
-        reproduction.directions,
-    )
+    found = reproduction.outcomes()
     arguments.output.mkdir(parents=True, exist_ok=True)
     stem = arguments.output / _stem(reproduction)
     notes = [_what_it_is(reproduction), *notes_on_holes(suite, found, failures)]

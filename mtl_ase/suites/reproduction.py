@@ -14,6 +14,7 @@ from mtl_ase.config import run_once
 from mtl_ase.evaluation import Scorer
 from mtl_ase.suites.arguments import Arguments
 from mtl_ase.suites.estimate import Estimate, rate_here
+from mtl_ase.suites.outcome import Outcome, outcomes
 from mtl_ase.suites.result import Results
 from mtl_ase.suites.suite import Setting, Suite, read_setting, read_suite
 from mtl_ase.suites.suite_run import SuiteRun, runs_of_row, with_needed
@@ -47,16 +48,24 @@ class Reproduction:
         self.seeds = self.arguments.seeds or tuple(self.suite.seeds)
         self.results = Results(self.arguments.output / "results")
         self.runs = self.arguments.output / "runs"
-        row = next(row for row in self.suite.rows.values() if not row.alone)
-        common = (*self.setting.overrides, *self.suite.overrides)
-        whole = [*common, *row.overrides, *self.arguments.given]
-        self.directions = run_once(partial(directions, metrics=self.suite.metrics), whole)
+        whole = next(name for name, row in self.suite.rows.items() if not row.alone)
+        found = partial(directions, metrics=self.suite.metrics)
+        self.directions = run_once(found, self.overrides_of(whole))
         self.tasks = [key.partition("/")[0] for key in self.directions]
+
+    def overrides_of(self, row: str) -> list[str]:
+        """The overrides of a row's network, whatever its seed and however long it is trained."""
+        common = (*self.setting.overrides, *self.suite.overrides)
+        return [*common, *self.suite.rows[row].overrides, *self.arguments.given]
 
     def runs_of(self, row: str, seed: int) -> list[SuiteRun]:
         """The runs of a row with a seed."""
         given = self.arguments.given
         return runs_of_row(row, self.suite, self.setting, self.budget, seed, self.tasks, given)
+
+    def outcomes(self) -> list[Outcome]:
+        """What the rows reached, from the results that are there."""
+        return outcomes(self.suite, self.seeds, self.runs_of, self.results.get, self.directions)
 
     def has_result(self, row: str, seed: int) -> bool:
         """Whether all runs of a row with a seed have a result."""

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mtl_ase.base.csv_rows import Rows, read_rows
+from mtl_ase.base.csv_rows import Rows
 from mtl_ase.losses import task_information
 
 IDLE_SHARE = 0.01
@@ -48,17 +47,12 @@ class RouterHealth(NamedTuple):
     idle: float
 
 
-def router_health(log: Path) -> list[RouterHealth]:
+def health_of(rows: Rows) -> list[RouterHealth]:
     """The health of the routers at every logged step; empty without routers.
 
     Args:
-        log: the run's router.csv.
+        rows: of the run's router.csv.
     """
-    return health_of(read_rows(log))
-
-
-def health_of(rows: Rows) -> list[RouterHealth]:
-    """The same, of the rows of a router.csv."""
     by_step: dict[int, Rows] = {}
     for row in rows:
         by_step.setdefault(int(row["step"]), []).append(row)

@@ -11,6 +11,7 @@ import pytest
 from omegaconf import DictConfig
 from rich.console import Console
 
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.build import build_data, build_tasks
 from mtl_ase.evaluation import Scorer
 from mtl_ase.report import (
@@ -95,8 +96,8 @@ def test_routers_are_drawn_from_the_log(tmp_path: Path) -> None:
         for expert in range(num_experts)
     ]
     log.write_text("step,layer,site,task,expert,gate,share\n" + "\n".join(rows) + "\n")
-    draw_routers(log, tmp_path / "routers.png")
-    draw_routers(log, tmp_path / "selections.png", "share")
+    draw_routers(read_rows(log), tmp_path / "routers.png")
+    draw_routers(read_rows(log), tmp_path / "selections.png", "share")
     drawn = cv2.imread(str(tmp_path / "routers.png"))
     assert drawn is not None
     assert drawn.shape == cv2.imread(str(tmp_path / "selections.png")).shape
@@ -128,7 +129,7 @@ def test_without_a_log_nothing_is_drawn(tmp_path: Path, text: str | None) -> Non
         (tmp_path / "log.csv").write_text(text)
     draw_losses(tmp_path / "log.csv", tmp_path / "losses.png")
     if not text:
-        draw_routers(tmp_path / "log.csv", tmp_path / "routers.png")
+        draw_routers(read_rows(tmp_path / "log.csv"), tmp_path / "routers.png")
         draw_gradients(tmp_path / "log.csv", tmp_path / "gradients.png")
     assert not list(tmp_path.glob("*.png"))
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.evaluation.margin import margin_of_mean
-from mtl_ase.training.router_health import RouterHealth, router_health
+from mtl_ase.training.router_health import RouterHealth, health_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 STORED = DOCS / "results" / "demo" / "router.csv"
@@ -20,7 +21,7 @@ PAPER = DOCS / "paper.md"
 @pytest.fixture(scope="module")
 def health() -> list[RouterHealth]:
     """Of every logged step."""
-    return router_health(STORED)
+    return health_of(read_rows(STORED))
 
 
 def test_shared_experts_begin_with_an_equal_weight(health: list[RouterHealth]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.suites.arguments import Arguments
-from mtl_ase.suites.pages import MARKED, PAGES, STORED, with_results
+from mtl_ase.suites.pages import MARKED, PAGES, STORED, with_tables
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.suite import read_suite
 
@@ -32,7 +32,7 @@ def test_pages_and_files_are_what_the_results_say(path: Path, tmp_path: Path) ->
     folder = shutil.copytree(STORED, tmp_path / "results")
     page = path.read_text(encoding="utf-8")
     assert MARKED.search(page)
-    assert with_results(page, folder) == page
+    assert with_tables(page, folder) == page
     for made in folder.rglob("*"):
         if made.suffix in (".md", ".csv", ".tex", ".json"):
             assert made.read_bytes() == (STORED / made.relative_to(folder)).read_bytes(), made
@@ -49,9 +49,9 @@ def test_every_method_was_compared(what: str) -> None:
 def test_a_difference_is_seed_by_seed(tmp_path: Path) -> None:
     folder = shutil.copytree(STORED / "compare" / "balancing", tmp_path / "compare" / "balancing")
     mark = "difference balancing nash_blocks fixed folder=compare/balancing seeds=0,1,2"
-    page = with_results(f"a\n<!-- {mark} -->\nold\n<!-- end -->\nb\n", tmp_path)
+    page = with_tables(f"a\n<!-- {mark} -->\nold\n<!-- end -->\nb\n", tmp_path)
     assert page.startswith(f"a\n<!-- {mark} -->\n`nash_blocks` over `fixed`: ")
     assert page.endswith("\n<!-- end -->\nb\n")
     assert re.search(r"\*\*\+0\.23 ± 0\.20 %\*\* \(by seed \+0\.30, \+0\.15, \+0\.25\)\.", page)
     with pytest.raises(UserError, match="the mark of balancing names nash, which is no row of it"):
-        with_results(page.replace("nash_blocks fixed", "nash fixed"), folder.parents[1])
+        with_tables(page.replace("nash_blocks fixed", "nash fixed"), folder.parents[1])

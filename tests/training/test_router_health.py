@@ -9,9 +9,10 @@ import cv2
 import pytest
 import torch
 
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.model import Routing
 from mtl_ase.report.router_figure import draw_router_health
-from mtl_ase.training.router_health import RouterHealth, router_health
+from mtl_ase.training.router_health import RouterHealth, health_of
 from mtl_ase.training.router_log import COLUMNS, _rows, statistics
 
 TASKS = ["semseg", "edge"]
@@ -39,7 +40,7 @@ def log_of(
 
 
 def health(*arguments: object) -> RouterHealth:
-    (found,) = router_health(log_of(*arguments))  # type: ignore[arg-type]
+    (found,) = health_of(read_rows(log_of(*arguments)))  # type: ignore[arg-type]
     return found
 
 
@@ -99,4 +100,4 @@ def test_it_is_drawn(tmp_path: Path) -> None:
 
 
 def test_no_log_no_health(tmp_path: Path) -> None:
-    assert router_health(tmp_path / "router.csv") == []
+    assert health_of(read_rows(tmp_path / "router.csv")) == []

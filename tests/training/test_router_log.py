@@ -8,9 +8,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.model import Routing
 from mtl_ase.training import RouterLog
-from mtl_ase.training.router_health import router_health
+from mtl_ase.training.router_health import health_of
 
 TASKS = ["semseg", "human_parts", "saliency", "normals", "edge"]
 SUM_ONE = ["ase", "ase_finegrained", "lora_moe_renormalised"]
@@ -119,7 +120,7 @@ def test_loggers_get_the_routers_health(tiny_network, tmp_path):
     outputs = [{"routing": routing}] * 3
     end_batches(RouterLog(str(tmp_path), every_n_steps=2), [1, 2, 3], outputs, [logger, logger])
     assert [step for step, _ in logged] == [0, 0, 1, 1]
-    health = router_health(tmp_path / "router.csv")[-1]
+    health = health_of(read_rows(tmp_path / "router.csv"))[-1]
     by_task = {f"router/shared/{task}": health.shared[task] for task in TASKS}
     by_task |= {f"router/token_entropy/{task}": health.token_entropy[task] for task in TASKS}
     rest = {"router/information": health.information, "router/idle": health.idle}
