@@ -36,33 +36,37 @@ def save(figure: Figure, stem: Path) -> None:
 
 
 def points(suite: Suite, found: Sequence[Outcome]) -> Figure:
-    """delta_m of every row with its 95 % interval and every seed; the paper's values beside it."""
+    """delta_m of every row and what it gains over the baseline, the paper's delta_m beside them.
+
+    Means with 95 % intervals and every seed. The reference's own row has no gain over the baseline:
+    its networks, of one task each, would set the panel's scale.
+    """
     published = {
         key: row.published[GAIN] for key, row in suite.rows.items() if GAIN in row.published
     }
-    figure = Figure(
-        figsize=(8.4 if published else 5.6, 1.3 + 0.3 * len(found)), layout="constrained"
-    )
-    panels = figure.subplots(1, 2 if published else 1, sharey=True, squeeze=False)[0]
+    baseline = suite.rows[suite.baseline].title
+    over = f" over {suite.rows[suite.reference].title}" if suite.reference else ""
+    heads = [f"delta_m{over}, %", f"gain over {baseline}, %"]
+    heads += [f"the paper's delta_m{over}, %"] if published else []
+    size = (2.6 + 2.9 * len(heads), 1.1 + 0.3 * len(found))
+    figure = Figure(figsize=size, layout="constrained")
+    panels = figure.subplots(1, len(heads), sharey=True)
     for place, outcome in enumerate(found):
-        spread = outcome.gain
-        margin = 0.0 if math.isnan(spread.margin) else spread.margin
-        panels[0].plot(
-            list(spread.values.values()), [place] * len(spread.values), "|", color=OURS, alpha=0.6
-        )
-        panels[0].errorbar(spread.mean, place, xerr=margin, fmt="o", color=OURS, capsize=3)
+        _point(panels[0], place, outcome.gain)
+        if outcome.row == suite.baseline:
+            panels[1].plot(0, place, "o", color=OURS)
+        elif outcome.row != suite.reference:
+            _point(panels[1], place, outcome.over_baseline)
         if outcome.row in published:
-            panels[1].plot(published[outcome.row], place, "o", color=PAPER)
+            panels[2].plot(published[outcome.row], place, "o", color=PAPER)
     names = [suite.rows[outcome.row].title for outcome in found]
     panels[0].set_yticks(range(len(found)), names, fontsize=9)
     panels[0].set_ylim(len(found) - 0.5, -0.5)
-    over = f" over {suite.rows[suite.reference].title}" if suite.reference else ""
-    for axes, whose in zip(panels, ("ours", "the paper, on PASCAL-Context"), strict=False):
+    for axes, head in zip(panels, heads, strict=True):
         axes.axvline(0, color="#444444", linewidth=0.8, zorder=0)
         axes.grid(axis="x", color="#e6e6e6", zorder=0)
         axes.set_axisbelow(True)
-        axes.set_title(whose, fontsize=10)
-        axes.set_xlabel(f"delta_m{over}, %", fontsize=9)
+        axes.set_xlabel(head, fontsize=9)
     return figure
 
 
@@ -116,6 +120,16 @@ def experts(routers: Mapping[str, Any], task: str, title: str) -> Figure:
     figure.suptitle(f"{title}: {task.replace('_', ' ')}", fontsize=10)
     figure.colorbar(picture, ax=panels, label="mean gate weight")
     return figure
+
+
+def _point(axes: Axes, place: int, spread: Spread) -> None:
+    """A mean with its interval; strokes are single seeds."""
+    if not spread.values:
+        return
+    margin = 0.0 if math.isnan(spread.margin) else spread.margin
+    seeds = list(spread.values.values())
+    axes.plot(seeds, [place] * len(seeds), "|", color=OURS, alpha=0.6)
+    axes.errorbar(spread.mean, place, xerr=margin, fmt="o", color=OURS, capsize=3)
 
 
 def _line(axes: Axes, gains: Mapping[float, Spread], series: str, number: int) -> None:

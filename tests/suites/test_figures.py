@@ -1,11 +1,11 @@
-"""Figures with lines and of experts; points are drawn in test_reports."""
+"""Figures with points, with lines and of experts."""
 
 from __future__ import annotations
 
 import math
 from pathlib import Path
 
-from mtl_ase.suites.figure import experts, lines, save
+from mtl_ase.suites.figure import experts, lines, points, save
 from mtl_ase.suites.outcome import Outcome, Spread
 from mtl_ase.suites.suite import read_suite
 
@@ -14,6 +14,24 @@ NONE = Spread.of({})
 
 def outcome(row: str, values: dict[int, float]) -> Outcome:
     return Outcome(row, {}, Spread.of(values), NONE, math.nan, 1, 1, 1, 1.0, [])
+
+
+def test_gains_over_the_baseline_stand_beside_delta_m_without_the_reference() -> None:
+    suite = read_suite("table1")
+    known = {
+        "stl_resnet18": ({0: -9.0, 1: 9.0}, {0: -19.0, 1: -1.0}),
+        "ase_16": ({0: 8.0}, {0: 2.0}),
+    }
+    found = [
+        outcome(row, own)._replace(over_baseline=Spread.of(over))
+        for row, (own, over) in known.items()
+    ]
+    found.append(outcome(suite.baseline, {0: 6.0}))
+    own, over, published = points(suite, found).axes
+    assert [bars.lines[0].get_xdata().tolist() for bars in own.containers] == [[0.0], [8.0], [6.0]]
+    assert [bars.lines[0].get_xdata().tolist() for bars in over.containers] == [[2.0]]
+    assert over.get_xlabel() == "gain over LoRA-MoE 16/4/0/4, %"
+    assert len(published.lines) == 4  # three rows, and the line at 0
 
 
 def test_a_line_for_every_series_with_what_is_known(tmp_path: Path) -> None:
