@@ -32,13 +32,23 @@ def fast_precision() -> str:
     """
     import torch  # late: configs are also composed only to be shown
 
-    if torch.cuda.is_available():
-        fast = torch.cuda.is_bf16_supported(including_emulation=False)
-        return BF16 if fast else FP32
-    if not (torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()):
+    if BF16 not in hardware_precisions():
         return FP32
+    if torch.cuda.is_available():
+        return BF16
     speedup = remembered(f"{cpu_model()}, torch {torch.__version__}", bf16_speedup)
     return BF16 if speedup >= ENOUGH else FP32
+
+
+def hardware_precisions() -> tuple[str, ...]:
+    """The precisions that this machine's GPU, or else its CPU, computes without emulation."""
+    import torch
+
+    if torch.cuda.is_available():
+        known = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        known = torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+    return (FP32, BF16) if known else (FP32,)
 
 
 def remembered(machine: str, measure: Callable[[], float]) -> float:

@@ -35,7 +35,7 @@ def with_tables(page: str) -> str:
 def _by_precision(
     heads: Sequence[str], cells: Callable[[Stored], Sequence[object]], stored: Stored
 ) -> str:
-    rows = [[name, *cells(stored[key])] for key, name in NAMES.items()]
+    rows = [[name, *cells(stored[key])] for key, name in NAMES.items() if key in stored]
     return in_markdown(["", *heads], rows)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.machine.precision import FP32, hardware_precisions
 from mtl_ase.model.adapters import AdaptiveShared, RoutedExperts, Site
 from mtl_ase.tools.benchmarks import layer, odsf, parts, predict, step
 from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate
@@ -53,7 +53,7 @@ SMALL = ["setting=scenes", "data.image_size=[32,32]", "data.batch_size=1", "opti
 @pytest.mark.slow
 def test_layers_are_timed(composed: Compose) -> None:
     found = layer.benchmark(composed("experiment=ase_finegrained", *SMALL))
-    for precision in (FP32, BF16):
+    for precision in hardware_precisions():
         over = found[precision]["loop over ours"]
         assert over.keys() == set(layer.LOOPED)
         assert all(value > 0 for value in found[precision]["milliseconds"].values())
@@ -64,7 +64,7 @@ def test_layers_are_timed(composed: Compose) -> None:
 def test_steps_are_timed(composed: Compose) -> None:
     config = composed("experiment=ase_finegrained", *SMALL)
     found = step.benchmark(config)
-    for precision in (FP32, BF16):
+    for precision in hardware_precisions():
         assert found[precision]["over without experts"].keys() == set(SETTINGS)
         assert 0 < found[precision]["limit over step"] < 1
     assert config.model.adapter is not None
@@ -73,7 +73,7 @@ def test_steps_are_timed(composed: Compose) -> None:
 def test_predictions_are_timed(composed: Compose) -> None:
     config = composed("experiment=ase_finegrained", *SMALL)
     found = predict.benchmark(config)
-    for precision in (FP32, BF16):
+    for precision in hardware_precisions():
         assert found[precision]["images a second"].keys() == {"all tasks", "semseg"}
         assert all(0 < share < 1 for share in found[precision]["limit over time"].values())
     assert len(config.tasks) == 5

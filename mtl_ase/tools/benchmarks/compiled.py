@@ -8,7 +8,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.machine.precision import FP32, hardware_precisions
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
 
@@ -27,7 +27,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         ratios; `ratio` is that of the config's own precision.
     """
     result: dict[str, Any] = {"network": config.experiment_name, "rounds": ROUNDS}
-    for precision in (FP32, BF16):
+    for precision in hardware_precisions():
         steps = {name: _step(config, precision, name == COMPILED) for name in (PLAIN, COMPILED)}
         started = time.monotonic()
         steps[COMPILED].run_once()

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from mtl_ase.build import build_outline
-from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.machine.precision import FP32, hardware_precisions
 from mtl_ase.model.adapters import Adapter, AdaptiveShared, LoRA, RoutedExperts, Site
 from mtl_ase.tools.benchmarks.arithmetic import autocast, wait
 from mtl_ase.tools.benchmarks.expert_settings import (
@@ -42,7 +42,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     """A frozen FFN alone, with plain LoRA, with our experts, and with the same in a loop.
 
     All are timed alternately, forward and backward to the input and the adapter, on random tokens
-    of the config's network and batch, in 32 bits and in bfloat16.
+    of the config's network and batch, in 32 bits and, where it is not emulated, in bfloat16.
 
     Args:
         config: the whole config; its `model` node is changed. It runs on the trainer's device.
@@ -63,7 +63,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
     shape = (site.num_tasks, config.data.batch_size, site.num_tokens, width)
     x_TBLD = torch.randn(shape).to(device)
     result: dict[str, Any] = {"tokens": list(x_TBLD.shape), "rounds": ROUNDS}
-    for precision in (FP32, BF16):
+    for precision in hardware_precisions():
         ways: dict[str, Callable[[int], None]] = {
             name: partial(_run, ffn, adapter, x_TBLD, precision)
             for name, adapter in {"frozen FFN alone": None, **adapters}.items()

@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 
 from mtl_ase.build import build_network, build_tasks, forget_weights
-from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.machine.precision import FP32, hardware_precisions
 from mtl_ase.tools.benchmarks.arithmetic import autocast, flops, matrix_rate, wait
 from mtl_ase.tools.benchmarks.interleaved import interleave
 from mtl_ase.tools.benchmarks.training_step import prepared_device, random_batch
@@ -44,7 +44,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         "rounds": ROUNDS,
     }
     needed = {name: flops(partial(predict, FP32, 0)) for name, predict in ways.items()}
-    for precision in (FP32, BF16):
+    for precision in hardware_precisions():
         bound: dict[str, Callable[[int], None]] = {
             name: partial(predict, precision) for name, predict in ways.items()
         }

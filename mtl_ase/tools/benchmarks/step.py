@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.machine.precision import FP32, hardware_precisions
 from mtl_ase.tools.benchmarks.arithmetic import flops, matrix_rate
 from mtl_ase.tools.benchmarks.expert_settings import FEW, MANY, SETTINGS, counts_of
 from mtl_ase.tools.benchmarks.interleaved import interleave
@@ -39,7 +39,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         "images": config.data.batch_size,
         "rounds": ROUNDS,
     }
-    for precision in (FP32, BF16):
+    for precision in hardware_precisions():
         steps = {name: _step(config, name, precision) for name in (WITHOUT, *SETTINGS, LOOPED)}
         ways = {name: step.run_once for name, step in steps.items()}
         arithmetic = {name: flops(step.run_once) for name, step in steps.items() if name != LOOPED}
