@@ -8,6 +8,7 @@ from mtl_ase.training.ema import EMA
 from mtl_ase.training.gradient_log import GradientLog
 from mtl_ase.training.last_checkpoint import LastCheckpoint, Stopped
 from mtl_ase.training.module import MultiTaskModule
+from mtl_ase.training.muon import Muon
 from mtl_ase.training.parameter_groups import parameter_groups
 from mtl_ase.training.progress import Progress
 from mtl_ase.training.router_alarm import RouterAlarm
@@ -29,6 +30,7 @@ __all__ = [
     "GradientLog",
     "LastCheckpoint",
     "MultiTaskModule",
+    "Muon",
     "Poly",
     "Progress",
     "RouterAlarm",

@@ -60,8 +60,9 @@ def test_every_experiment_by_itself_trains_as_before(composed: Compose, experime
     """The optimizer, schedule and clipping that the stored results were made with."""
     config = composed(f"experiment={experiment}")
     adamw = {"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 5e-4, "weight_decay": 0.01}
-    muon = {"_target_": "timm.optim.Muon", "_partial_": True, "lr": 6e-3, "weight_decay": 0.01}
-    muon |= {"momentum": 0.95, "nesterov": True, "fallback_lr_scale": 0.2}
+    muon = {"_target_": "mtl_ase.training.Muon", "_partial_": True, "lr": 6e-3}
+    muon |= {"weight_decay": 0.01, "momentum": 0.95, "nesterov": True, "fallback_lr_scale": 0.2}
+    muon |= {"precision": config.trainer.precision}
     pretraining = muon | {"lr": 3e-3, "weight_decay": 0.05, "fallback_lr_scale": 1.0}
     whole = adamw | {"lr": 1e-4}
     of_resnet = {"scenes_pretrain_resnet": pretraining | {"lr": 1e-2}}
