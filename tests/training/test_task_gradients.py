@@ -21,6 +21,7 @@ NETWORKS = [
     ["model/adapter=ase_finegrained", "model.encoder.activation_checkpointing=true"],
     ["model/adapter=ase_finegrained", "model.encoder.branch_block=1"],
     ["model/adapter=lora", "model.encoder.task_embedding=false"],
+    ["experiment=ase_side"],
     ["experiment=mtl_vit"],
     ["experiment=mtl_resnet18"],
     ["experiment=mtan"],

@@ -6,6 +6,7 @@ from mtl_ase.model.encoders.mtan import MTAN
 from mtl_ase.model.encoders.nddr_cnn import NDDRCNN
 from mtl_ase.model.encoders.pretrained import load_weights, save_weights
 from mtl_ase.model.encoders.resnet_encoder import ResNetEncoder
+from mtl_ase.model.encoders.side_vit import SideViTEncoder
 from mtl_ase.model.encoders.vit import ViTEncoder
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Encoder",
     "FeatureMap",
     "ResNetEncoder",
+    "SideViTEncoder",
     "ViTEncoder",
     "load_weights",
     "save_weights",

@@ -11,6 +11,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import cast
 
+import torch
 from timm.layers.attention import Attention
 from timm.layers.mlp import Mlp
 from timm.models.vision_transformer import Block
@@ -73,6 +74,20 @@ class ViTBlock(nn.Module):
         if "ffn" in self.adapters:
             y_MLD = y_MLD + adapted.update("ffn", u_MLD)
         return y_MLD.unflatten(0, (adapted.num_tasks, -1)), adapted.routings
+
+    def beside_ffn(self, x_TBLD: Tensor, by_task: Weights) -> tuple[Tensor, list[Routing]]:
+        """The update_TBLD of the adapter beside the FFN alone, and what its router decided.
+
+        Args:
+            x_TBLD: tokens, which the FFN's norm is applied to.
+            by_task: the adapter's weights of each task (T, ...) in place of shared ones.
+        """
+        if "ffn" not in self.adapters:
+            return torch.zeros_like(x_TBLD), []
+        adapted = _Adapted(self.adapters, by_task, num_tasks=x_TBLD.shape[0])
+        u_MLD = to_autocast_dtype(self.block.norm2(x_TBLD.flatten(0, 1)))
+        update_MLD = adapted.update("ffn", u_MLD)
+        return update_MLD.unflatten(0, (adapted.num_tasks, -1)), adapted.routings
 
     def private(self) -> dict[str, nn.Parameter]:
         """What the adapters keep for each task, by name."""
