@@ -10,7 +10,7 @@ from typing import Any
 
 from mtl_ase.base.markdown import in_markdown
 from mtl_ase.machine.precision import BF16, FP32
-from mtl_ase.tools.benchmarks.expert_settings import FINER, SETTINGS
+from mtl_ase.tools.benchmarks.expert_settings import COARSE, FINER, SETTINGS
 
 ROOT = Path(__file__).parents[2]
 STORED = ROOT / "docs" / "results" / "bench"
@@ -53,10 +53,12 @@ def _layer(stored: Stored) -> str:
     def cells(part: Stored) -> list[object]:
         over, looped = part["over plain LoRA"], part["loop over ours"]
         ratios = [f"{over[name]:.2f}" for name in (*SETTINGS, *FINER)]
+        ratios += [f"{value:.2f}" for value in part.get(f"over {COARSE}", {}).values()]
         return [*ratios, *(f"{value:.1f}" for value in looped.values())]
 
+    finest = [f"{name} over {COARSE}" for name in stored[FP32].get(f"over {COARSE}", {})]
     looped = [f"loop over ours, {name}" for name in stored[FP32]["loop over ours"]]
-    return _by_precision([*SETTINGS, *FINER, *looped], cells, stored)
+    return _by_precision([*SETTINGS, *FINER, *finest, *looped], cells, stored)
 
 
 def _parts(stored: Stored) -> str:
