@@ -9,16 +9,16 @@ import pytest
 from tests.conftest import Run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "left"),
     [
         (["logger=tensorboard", "callbacks=ema"], "tensorboard/events*"),
-        pytest.param(
+        (
             ["model.encoder.activation_checkpointing=true", "trainer.accumulate_grad_batches=2"],
             "DONE",
-            marks=pytest.mark.slow,
         ),
-        pytest.param(["experiment=mtl_vit", "schedule=poly"], "DONE", marks=pytest.mark.slow),
+        (["experiment=mtl_vit", "schedule=poly"], "DONE"),
     ],
     ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )

@@ -112,6 +112,7 @@ def test_every_step_is_logged_with_every_task(finished_run: Path) -> None:
         assert float(row[f"train/{task}/loss"]) == pytest.approx(float(row[f"train/{task}/loss"]))
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_with_its_optimiser_and_step(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_kills_while_it_is_written_never_tear_it(tmp_path: Path) -> None:
     """Writing takes nearly all the time; killed again and again, the steps only grow."""
     path, rng, reached = tmp_path / "checkpoints" / "last.ckpt", random.Random(0), 0

@@ -12,6 +12,7 @@ from mtl_ase.tools import checkout_worker, checkouts
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_two_checkouts_take_turns(tmp_path: Path, tiny: list[str]) -> None:
     """Twice the same code, below two names."""
     other = tmp_path / "other"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 
 from mtl_ase.base.numerics import to_autocast_dtype
-from mtl_ase.tools.benchmarks.expert_settings import SETTINGS, counts_of
+from mtl_ase.machine.precision import BF16, FP32
+from mtl_ase.tools.benchmarks.expert_settings import MANY, SETTINGS, counts_of
 from mtl_ase.tools.benchmarks.training_step import TrainingStep
 from mtl_ase.tools.saved_memory import look_at_forward
 from tests.conftest import Compose
@@ -14,10 +17,16 @@ from tests.conftest import Compose
 VIT_S = ["experiment=ase_finegrained", "size=small", "data.batch_size=1"]
 
 
+QUICK = (MANY, BF16)
+
+
 @pytest.mark.parametrize(
-    "precision", [pytest.param("32-true", marks=pytest.mark.slow), "bf16-mixed"]
+    ("setting", "precision"),
+    [
+        pytest.param(*each, marks=[] if each == QUICK else pytest.mark.slow)
+        for each in itertools.product(SETTINGS, (FP32, BF16))
+    ],
 )
-@pytest.mark.parametrize("setting", SETTINGS)
 def test_experts_keep_little(composed: Compose, setting: str, precision: str) -> None:
     """At most a tenth of what the network without them keeps (plain LoRA stays)."""
     base = [*VIT_S, f"trainer.precision={precision}"]

@@ -21,6 +21,7 @@ def small(images: int, depth: int) -> list[str]:
     return [*BASE, BF16, f"data.batch_size={images}", f"size.vit.options={{depth:{depth}}}"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["saved", "flops"])
 def test_numbers_grow_with_images_and_blocks(composed: Compose, what: str) -> None:
     def measure(images: int, depth: int) -> float:

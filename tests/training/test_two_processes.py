@@ -43,6 +43,7 @@ def five(scenes_root, tmp_path):
     return root
 
 
+@pytest.mark.slow
 def test_two_processes_agree_with_one(tiny, five, tmp_path):
     """Edges are scored on the first three images, whichever process sees them."""
     folder = tmp_path / "run"
