@@ -95,15 +95,17 @@ def _scaling(stored: Stored) -> str:
     plain, checkpointed = [], []
     for row in stored["rows"]:
         name = [row["network"], row["size"], row["head"]]
-        kept, kept_inputs = (
-            f"{row[key]:.2f}" for key in ("GiB an image", "GiB an image, checkpointed")
-        )
-        needed = [f"{row['trained, M']:.2f}", kept, f"{row['TFLOP an image']:.2f}"]
+        needed = [f"{row[key]:.2f}" for key in numbers[:3]]
         plain.append([*name, *needed, *row["largest batch"].values()])
-        checkpointed.append([*name, kept_inputs, *row["largest batch, checkpointed"].values()])
+        if (kept := row.get("GiB an image, checkpointed")) is not None:
+            batches = row["largest batch, checkpointed"].values()
+            checkpointed.append([*name, f"{kept:.2f}", *batches])
+    table = in_markdown([*of_network, *numbers], plain)
+    if not checkpointed:
+        return table
     heads = [*of_network, numbers[1], *numbers[3:]]
-    tables = in_markdown([*of_network, *numbers], plain), in_markdown(heads, checkpointed)
-    return "\n\nWith `model.encoder.activation_checkpointing=true`:\n\n".join(tables)
+    second = in_markdown(heads, checkpointed)
+    return f"{table}\n\nWith `model.encoder.activation_checkpointing=true`:\n\n{second}"
 
 
 TABLES: dict[str, Callable[[Stored], str]] = {

@@ -95,7 +95,8 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
 
     Returns:
         A row for every network, size and head; `ratio` is the memory of a training with
-        activation checkpointing over that of one without, for the first row and 8 images.
+        activation checkpointing over that of one without, for the first row and 8 images; 1 if the
+        encoder has no such option.
     """
     given = list(HydraConfig.get().overrides.task)
     rows = [row(name, size, head, given) for name in NETWORKS for size in SIZES for head in HEADS]
@@ -104,7 +105,7 @@ def benchmark(config: DictConfig) -> dict[str, Any]:
         "precision": "bf16-mixed",
         "usable share of a card": USABLE,
         "rows": rows,
-        "ratio": rows[0]["checkpointed over not"],
+        "ratio": rows[0].get("checkpointed over not", 1.0),
     }
 
 
@@ -113,13 +114,14 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
     own = [*given, f"head@size.head={head}", f"size.vit.name={NETWORKS[network]}"]
     own += [f"data.image_size=[{size},{size}]", "trainer.precision=bf16-mixed"]
     depth, tokens_bytes, count, shared = run_once(_facts, own)
+    checkpoints = run_once(_may_checkpoint, own)
     saved = PerImageAndBlock.fitted(lambda *n: run_once(_saved, [*own, *_small(*n)]))
     arithmetic = PerImageAndBlock.fitted(lambda *n: run_once(step_flops, [*own, *_small(*n)]))
     weights = BYTES_OF_WEIGHT * count.total + BYTES_OF_TRAINED * count.trainable
     once = weights + saved(0, depth)
     plain = Memory(once, saved(1, depth) - saved(0, depth))
     checkpointed = Memory(once, saved.image + saved.image_block + depth * tokens_bytes)
-    return {
+    found = {
         "network": network,
         "size": size,
         "head": head,
@@ -128,14 +130,24 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
         "shared by tasks, M": round(shared / 1e6, 2),
         "GiB for weights": round(weights / GIB, 2),
         "GiB an image": round(plain.image / GIB, 3),
-        "GiB an image, checkpointed": round(checkpointed.image / GIB, 3),
         "TFLOP an image": round((arithmetic(1, depth) - arithmetic(0, depth)) / 1e12, 3),
-        "largest batch": {str(gib): plain.largest_batch(gib) for gib in CARDS_GIB},
-        "largest batch, checkpointed": {
-            str(gib): checkpointed.largest_batch(gib) for gib in CARDS_GIB
-        },
-        "checkpointed over not": round(checkpointed.of(8) / plain.of(8), 3),
+        "largest batch": _largest_batches(plain),
     }
+    if checkpoints:
+        found |= {
+            "GiB an image, checkpointed": round(checkpointed.image / GIB, 3),
+            "largest batch, checkpointed": _largest_batches(checkpointed),
+            "checkpointed over not": round(checkpointed.of(8) / plain.of(8), 3),
+        }
+    return found
+
+
+def _largest_batches(memory: Memory) -> dict[str, int]:
+    return {str(gib): memory.largest_batch(gib) for gib in CARDS_GIB}
+
+
+def _may_checkpoint(config: DictConfig) -> bool:
+    return "activation_checkpointing" in config.model.encoder
 
 
 def step_flops(config: DictConfig) -> float:
