@@ -31,8 +31,10 @@ def test_every_method_is_a_row(name: str) -> None:
 
 def test_branches_are_compared_up_to_the_depth_of_the_demo_s_network(composed: Compose) -> None:
     depth = composed("experiment=demo").model.encoder.options.depth
-    overrides = [row.overrides for row in read_suite("branch_block").rows.values()]
-    assert overrides == [[f"model.encoder.branch_block={block}"] for block in range(depth + 1)]
+    first, *others, side = [row.overrides for row in read_suite("branch_block").rows.values()]
+    branched = [[*first, f"model.encoder.branch_block={block}"] for block in range(1, depth + 1)]
+    assert others == branched
+    assert side == [*first, "model/encoder=side_vit", "model.lora=null"]
 
 
 @pytest.fixture

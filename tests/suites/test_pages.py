@@ -17,13 +17,17 @@ from mtl_ase.suites.suite import read_suite
 THREE_SEEDS = {
     "balancing": "fixed uncertainty imtl_l dwa gls nash_mtl nash_blocks",
     "adapters": "lora ase ase_finegrained ase_finest c_lorae",
-    "branch_block": "block_0 block_2 block_4",
 }
 """Rows with three seeds, by comparison."""
+STUDIED = {
+    "fig2": "stl_vit lora_moe_16 naive_shared ase_16 renormalised",
+    "branch_block": "side",
+}
+"""Rows of the study with three seeds, by suite."""
 
 
-def stored(what: str) -> Reproduction:
-    return Reproduction(Arguments.parse([what, f"output={STORED / 'compare' / what}"]))
+def stored(suite: str, folder: str) -> Reproduction:
+    return Reproduction(Arguments.parse([suite, f"output={STORED / folder}"]))
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
@@ -40,10 +44,17 @@ def test_pages_and_files_are_what_the_results_say(path: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("what", THREE_SEEDS)
 def test_every_method_was_compared(what: str) -> None:
-    compared = stored(what)
+    compared = stored(what, f"compare/{what}")
     for row in read_suite(what).rows:
         seeds = (0, 1, 2) if row in THREE_SEEDS[what].split() else (0,)
         assert all(compared.has_result(row, seed) for seed in seeds), row
+
+
+@pytest.mark.parametrize("suite", STUDIED)
+def test_rows_were_studied_with_three_seeds(suite: str) -> None:
+    studied = stored(suite, "study")
+    for row in STUDIED[suite].split():
+        assert all(studied.has_result(row, seed) for seed in (0, 1, 2)), row
 
 
 def test_a_difference_is_seed_by_seed(tmp_path: Path) -> None:
