@@ -21,7 +21,7 @@ THREE_SEEDS = {
 """Rows with three seeds, by comparison."""
 STUDIED = {
     "fig2": "stl_vit lora_moe_16 naive_shared ase_16 renormalised",
-    "branch_block": "block_0 side",
+    "branch_block": "block_0 block_2 side",
 }
 """Rows of the study with three seeds, by suite."""
 
