@@ -65,8 +65,8 @@ def draw_costs(suite: Suite, found: Sequence[Outcome], costs: Costs) -> Figure:
     for place, outcome in enumerate(found):
         is_baseline, spread = outcome.row == suite.baseline, outcome.over_baseline
         colour, gain = (BASELINE, 0.0) if is_baseline else (OTHERS, spread.mean)
-        margin = 0.0 if math.isnan(spread.margin) else spread.margin
-        gains.errorbar(gain, place, xerr=margin, fmt="o", color=colour, markersize=4)
+        bar = spread.error_bar
+        gains.errorbar(gain, place, xerr=bar, fmt="o", color=colour, markersize=4)
         times.plot(costs.get(outcome.row, math.nan), place, "o", color=colour, markersize=4)
     names = [_plain(suite.rows[outcome.row].title) for outcome in found]
     gains.set_yticks(range(len(found)), names, fontsize=8)

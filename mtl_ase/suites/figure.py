@@ -5,7 +5,6 @@ Legend: S steps, N routers, E experts.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -126,16 +125,15 @@ def _point(axes: Axes, place: int, spread: Spread) -> None:
     """A mean with its interval; strokes are single seeds."""
     if not spread.values:
         return
-    margin = 0.0 if math.isnan(spread.margin) else spread.margin
     seeds = list(spread.values.values())
     axes.plot(seeds, [place] * len(seeds), "|", color=OURS, alpha=0.6)
-    axes.errorbar(spread.mean, place, xerr=margin, fmt="o", color=OURS, capsize=3)
+    axes.errorbar(spread.mean, place, xerr=spread.error_bar, fmt="o", color=OURS, capsize=3)
 
 
 def _line(axes: Axes, gains: Mapping[float, Spread], series: str, number: int) -> None:
     """A line with intervals; faint dots are single seeds."""
     colour, marker = COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
-    margins = [0.0 if math.isnan(gain.margin) else gain.margin for gain in gains.values()]
+    margins = [gain.error_bar for gain in gains.values()]
     means = [gain.mean for gain in gains.values()]
     axes.errorbar(list(gains), means, margins, color=colour, marker=marker, capsize=3, label=series)
     for x, gain in gains.items():

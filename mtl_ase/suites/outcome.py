@@ -32,6 +32,11 @@ class Spread(NamedTuple):
     mean: float
     margin: float
 
+    @property
+    def error_bar(self) -> float:
+        """`margin` as figures draw it: no bar, 0, where it is not known."""
+        return 0.0 if math.isnan(self.margin) else self.margin
+
     @classmethod
     def of(cls, values: Mapping[int, float]) -> Spread:
         """The spread of values by seed; those that are NaN are left out."""

@@ -44,12 +44,20 @@ def test_the_paper_s_table_and_figures_are_there() -> None:
     assert set(PAPER) <= set(suite_names())
 
 
-@pytest.mark.parametrize("name", suite_names())
-def test_every_row_is_a_config(name: str, composed: Compose) -> None:
-    suite = read_suite(name)
-    settings = ("scenes", "pascal") if name in PAPER else ("scenes",)
-    for row, setting in itertools.product(suite.rows, settings):
-        made = read_setting(setting)
+@pytest.mark.parametrize(
+    ("name", "setting"),
+    [
+        pytest.param(
+            name,
+            setting,
+            marks=pytest.mark.slow if setting == "pascal" and name not in PAPER else [],
+        )
+        for name, setting in itertools.product(suite_names(), ("scenes", "pascal"))
+    ],
+)
+def test_every_row_is_a_config(name: str, setting: str, composed: Compose) -> None:
+    suite, made = read_suite(name), read_setting(setting)
+    for row in suite.rows:
         for run in runs_of_row(row, suite, made, "full", 0, TASKS, []):
             config = composed(*run.overrides)
             assert list(config.tasks) == ([run.task] if run.task else TASKS)

@@ -1,6 +1,6 @@
 """A frozen ViT with adapters on a path beside it.
 
-Legend: T tasks, B images, C channels, H W pixels, L tokens, D width, M = T * B.
+Legend: T tasks, B images, C channels, H W pixels or grid cells, L tokens, D width.
 """
 
 from __future__ import annotations
@@ -82,8 +82,7 @@ class SideViTEncoder(ViTEncoder):
             update_TBLD, decided = block.beside_ffn(x_BLD + side_TBLD, weights)
             side_TBLD = side_TBLD + update_TBLD
             routings += decided
-        patches_TBLD = (x_BLD + side_TBLD)[:, :, self.num_prefix :]
-        return [patches_TBLD.mT.unflatten(-1, self.grid_hw)], routings
+        return self._maps_of(x_BLD + side_TBLD), routings
 
     def _embedded(self, image_BCHW: Tensor) -> Tensor:
         """Tokens_BLD before the first block."""

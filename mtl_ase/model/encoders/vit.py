@@ -114,8 +114,7 @@ class ViTEncoder(Encoder):
         x_TBLD, routings = self._through(layers[: self.branch_block], by_task, x_TBLD)
         x_TBLD = self._branch(x_TBLD)
         x_TBLD, of_tasks = self._through(layers[self.branch_block :], by_task, x_TBLD)
-        patches_TBLD = x_TBLD.expand(self.num_tasks, -1, -1, -1)[:, :, self.num_prefix :]
-        return [patches_TBLD.mT.unflatten(-1, self.grid_hw)], routings + of_tasks
+        return self._maps_of(x_TBLD.expand(self.num_tasks, -1, -1, -1)), routings + of_tasks
 
     def embed(self, image_BCHW: Tensor, by_task: Mapping[str, Tensor] | None = None) -> Tensor:
         """Tokens x_TBLD before task embedding and blocks: patches, prefix tokens, positions.
@@ -130,6 +129,11 @@ class ViTEncoder(Encoder):
         x_BLD = self.vit(x_BCHW).contiguous()  # its blocks are in `self.blocks`
         shared = self.shares_pass or self.branch_block > 0
         return x_BLD.expand(1 if shared else self.num_tasks, *x_BLD.shape)
+
+    def _maps_of(self, x_TBLD: Tensor) -> list[Tensor]:
+        """The one map_TBDHW of the last block's tokens: of the patches alone."""
+        patches_TBLD = x_TBLD[:, :, self.num_prefix :]
+        return [patches_TBLD.mT.unflatten(-1, self.grid_hw)]
 
     def _branch(self, x_TBLD: Tensor) -> Tensor:
         """Tokens of every task, from those that all share so far; with e_t."""

@@ -114,13 +114,11 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
     own = [*given, f"head@size.head={head}", f"size.vit.name={NETWORKS[network]}"]
     own += [f"data.image_size=[{size},{size}]", "trainer.precision=bf16-mixed"]
     depth, tokens_bytes, count, shared = run_once(_facts, own)
-    checkpoints = run_once(_may_checkpoint, own)
     saved = PerImageAndBlock.fitted(lambda *n: run_once(_saved, [*own, *_small(*n)]))
     arithmetic = PerImageAndBlock.fitted(lambda *n: run_once(step_flops, [*own, *_small(*n)]))
     weights = BYTES_OF_WEIGHT * count.total + BYTES_OF_TRAINED * count.trainable
     once = weights + saved(0, depth)
     plain = Memory(once, saved(1, depth) - saved(0, depth))
-    checkpointed = Memory(once, saved.image + saved.image_block + depth * tokens_bytes)
     found = {
         "network": network,
         "size": size,
@@ -133,7 +131,8 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
         "TFLOP an image": round((arithmetic(1, depth) - arithmetic(0, depth)) / 1e12, 3),
         "largest batch": _largest_batches(plain),
     }
-    if checkpoints:
+    if tokens_bytes is not None:
+        checkpointed = Memory(once, saved.image + saved.image_block + depth * tokens_bytes)
         found |= {
             "GiB an image, checkpointed": round(checkpointed.image / GIB, 3),
             "largest batch, checkpointed": _largest_batches(checkpointed),
@@ -144,10 +143,6 @@ def row(network: str, size: int, head: str, given: list[str]) -> dict[str, Any]:
 
 def _largest_batches(memory: Memory) -> dict[str, int]:
     return {str(gib): memory.largest_batch(gib) for gib in CARDS_GIB}
-
-
-def _may_checkpoint(config: DictConfig) -> bool:
-    return "activation_checkpointing" in config.model.encoder
 
 
 def step_flops(config: DictConfig) -> float:
@@ -166,12 +161,17 @@ def step_flops(config: DictConfig) -> float:
         return flops(step)
 
 
-def _facts(config: DictConfig) -> tuple[int, int, Count, int]:
-    """Depth, bytes of an image's tokens before a block; parameters, and shared ones."""
+def _facts(config: DictConfig) -> tuple[int, int | None, Count, int]:
+    """Depth, bytes of an image's tokens before a block; parameters, and shared ones.
+
+    The bytes are None where the encoder can't keep the tokens alone, to compute the rest again.
+    """
     network = build_outline(config)
     shared = TaskGradients(network, list(config.tasks)).num_elements
     site = network.encoder.sites()[0]
-    tokens_bytes = 4 * site.num_tasks * site.num_tokens * site.width_in
+    tokens_bytes = None
+    if "activation_checkpointing" in config.model.encoder:
+        tokens_bytes = 4 * site.num_tasks * site.num_tokens * site.width_in
     return site.num_layers, tokens_bytes, count_all(network), shared
 
 
