@@ -24,9 +24,10 @@ def main(path: Path) -> None:
     from mtl_ase.data.labels.thinning import thin
     from mtl_ase.report import compose_sheet
     from mtl_ase.scenes.generation import render_image
-    from mtl_ase.tasks import grey
+    from mtl_ase.tasks import ProbabilityMap
 
     make_folder(path.parent, "FILE in")
+    grey = ProbabilityMap().colours
     rows = []
     for index in SCENES:
         label_map_HW = render_image(0, "train", index, SOURCE_HW).label_map_HW

@@ -1,6 +1,7 @@
-"""Instantiates tasks, data, network, module and trainer from a composed config."""
+"""Instantiates tasks, data, network, module and trainer from a config; reads those of runs."""
 
 from mtl_ase.build.from_config import (
+    build_augmentation,
     build_data,
     build_module,
     build_network,
@@ -11,8 +12,10 @@ from mtl_ase.build.from_config import (
     forget_weights,
     parameter_count,
 )
+from mtl_ase.build.run_config import read_resolved, read_run_config
 
 __all__ = [
+    "build_augmentation",
     "build_data",
     "build_module",
     "build_network",
@@ -22,4 +25,6 @@ __all__ = [
     "check_part",
     "forget_weights",
     "parameter_count",
+    "read_resolved",
+    "read_run_config",
 ]

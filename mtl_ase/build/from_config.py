@@ -17,7 +17,7 @@ from mtl_ase.config.allow_list import check_targets
 from mtl_ase.config.arguments import check_arguments
 from mtl_ase.config.value_types import check_values
 from mtl_ase.config.written_paths import check_paths
-from mtl_ase.data import DataModule
+from mtl_ase.data import Augmentation, DataModule
 from mtl_ase.model import Count, MultiTaskNetwork, count_all
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule
@@ -124,6 +124,13 @@ def build_data(config: DictConfig, tasks: Mapping[str, Task]) -> DataModule:
     counts = {name: task.counts for name, task in tasks.items() if task.counts is not None}
     data: DataModule = instantiate(config.data, tasks=list(tasks), counts=counts)
     return data
+
+
+def build_augmentation(config: DictConfig) -> Augmentation:
+    """Build the augmentation alone, which says how an image is fitted into the input."""
+    check_part(config, "data")
+    augmentation: Augmentation = instantiate(config.data.augmentation)
+    return augmentation
 
 
 def build_module(

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from omegaconf import DictConfig
 from PIL import Image
 
@@ -15,7 +14,7 @@ from mtl_ase.commands.options import make_folder
 from mtl_ase.data import Sample
 from mtl_ase.data.image_files import read_image
 from mtl_ase.report import compose_sheet, draw_legend
-from mtl_ase.tasks import Task
+from mtl_ase.tasks import Picture, Task
 
 SAMPLES_PER_SHEET = 4
 
@@ -52,5 +51,5 @@ def browse_data(config: DictConfig, out: Path, count: int, epoch: int) -> list[P
     return paths
 
 
-def _labels(tasks: Mapping[str, Task], sample: Sample) -> list[NDArray[np.uint8]]:
-    return [task.colours(sample.labels[name].numpy()) for name, task in tasks.items()]
+def _labels(tasks: Mapping[str, Task], sample: Sample) -> list[Picture]:
+    return [task.output.colours(sample.labels[name].numpy()) for name, task in tasks.items()]

@@ -19,6 +19,7 @@ from mtl_ase.commands.same_run import run_identity
 from mtl_ase.commands.score import score_files, score_run
 from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
 from mtl_ase.evaluation import Scores
+from mtl_ase.inference.load import wanted_tasks
 from mtl_ase.report import print_comparison, print_scores
 
 PARTS = ("checkpoint", "seed", "metrics", "tasks", "data", "training")
@@ -68,7 +69,8 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
     """
     saved = folder.read_config()
     if "tasks" in given.overrides:
-        saved.tasks = _wanted_tasks(saved, given.overrides["tasks"])
+        wanted = given.overrides["tasks"]
+        saved.tasks = wanted_tasks(saved, wanted if isinstance(wanted, list) else [wanted])
     config = copy.deepcopy(saved)
     checkpoint = folder.checkpoints / f"{given.checkpoint}.ckpt"
     if not checkpoint.is_file():
@@ -81,20 +83,6 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
             _override(config, key, value)
     _check_same_network(folder, saved, config)
     return checkpoint, config
-
-
-def _wanted_tasks(saved: DictConfig, wanted: Any) -> dict[str, Any]:
-    """The run's tasks that are asked for, in the order of the task axis.
-
-    Raises:
-        UserError: one of them is no task of the run, or there is none.
-    """
-    names = list(map(str, wanted)) if isinstance(wanted, list) else []
-    unknown = [name for name in names if name not in saved.tasks]
-    if unknown or not names:
-        known = ",".join(map(str, saved.tasks))
-        raise UserError(f"tasks={wanted} is no list of the run's tasks; choose of tasks=[{known}].")
-    return {str(name): task for name, task in saved.tasks.items() if name in names}
 
 
 def _check_same_network(folder: RunFolder, saved: DictConfig, config: DictConfig) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -16,11 +15,9 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.build import (
     build_data,
     build_module,
-    build_network,
     build_tasks,
     build_trainer,
     check_part,
-    forget_weights,
 )
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.data import Sample
@@ -31,13 +28,13 @@ from mtl_ase.evaluation import (
     Scores,
     order_of,
 )
+from mtl_ase.inference import Model
+from mtl_ase.inference.load import restored_network
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics import CountingMetric
-from mtl_ase.model.task_subset import weights_of_tasks
-from mtl_ase.report import network_predictions, refuse_links, write_scores
+from mtl_ase.report import refuse_links, write_scores
 from mtl_ase.tasks import Task
-from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.checkpoint_files import read_checkpoint
 
 
@@ -75,17 +72,10 @@ def score_run(
     if not trainer.limit_val_batches:
         raise UserError("trainer.limit_val_batches=0 leaves nothing to score; leave it out.")
     prepare_device(trainer)
-    content = read_checkpoint(checkpoint, "cpu")
-    if "frozen" not in content:  # a full checkpoint
-        forget_weights(config)
-    network = build_network(config, tasks)
+    trained = list(map(str, folder.read_config().tasks))
+    network = restored_network(config, read_checkpoint(checkpoint, "cpu"), trained, tasks)
     module = build_module(config, tasks, network, protocol=protocol, evaluating=True)
     _check_reference(module.scorer, require_reference)
-    trained = list(map(str, folder.read_config().tasks))
-    if trained != list(tasks):
-        _cut_to_tasks(content, module, trained)
-    module.on_load_checkpoint(content)
-    module.load_state_dict(content["state_dict"])
     data.prepare_data()
     trainer.validate(module, datamodule=data, verbose=False)
     orders = [scorer for scorer in (module.scorer, module.scorer.resize_first) if scorer]
@@ -99,7 +89,8 @@ def score_run(
     )
     scores = dataclasses.replace(scores, resize_first=next(iter(other), None))
     results = {key: module.results[key] for key in keys}
-    write_scores(folder.path, results, scores, tasks, data, network_predictions(network, tasks))
+    model = Model(network, tasks, data.size_hw, data.augmentation)
+    write_scores(folder.path, results, scores, tasks, data, model.predict_sample)
     return scores
 
 
@@ -168,12 +159,6 @@ def _scored_tasks(
     protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
     return protocol, protocol.apply(tasks), keys
-
-
-def _cut_to_tasks(content: dict[str, Any], module: MultiTaskModule, trained: list[str]) -> None:
-    """Keep the weights of the module's tasks alone in a checkpoint of all trained ones."""
-    wanted, own = list(module.tasks), module.state_dict()
-    content["state_dict"] = weights_of_tasks(content["state_dict"], own, trained, wanted)
 
 
 def _check_reference(scorer: Scorer, require_reference: bool) -> None:

@@ -31,6 +31,7 @@ from mtl_ase.commands.stage_scores import stage_results, write_stages
 from mtl_ase.config import silence_libraries
 from mtl_ase.data import DataModule, collate_training
 from mtl_ase.evaluation import ConstantPredictor
+from mtl_ase.inference import Model
 from mtl_ase.launch.launch_checks import check_launch
 from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
@@ -106,7 +107,8 @@ def _report(
     if "trivial" in columns:
         write_json(folder.trivial_metrics, columns["trivial"])
     tasks = module.scorer.tasks
-    write_sheets(module.network, tasks, data, folder.predictions, config.report.num_sheets)
+    model = Model(module.network, tasks, data.size_hw, data.augmentation)
+    write_sheets(model, data, folder.predictions, config.report.num_sheets)
     draw_losses(folder.log, folder.losses_figure)
     routers = read_rows(folder.router_log)
     draw_routers(routers, folder.routers_figure)

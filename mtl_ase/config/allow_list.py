@@ -29,8 +29,6 @@ ROOMS = (
     "mtl_ase.training",
 )
 """Our packages whose public classes are allowed; the others write files or start processes."""
-FUNCTIONS = ("mtl_ase.tasks.",)
-"""Our public functions that are allowed too: they have no side effects."""
 LIBRARIES = (
     "torch.nn.",
     "torch.optim.",
@@ -133,13 +131,13 @@ def check_targets(config: DictConfig, extra: tuple[str, ...] = ()) -> None:
 
 
 def _is_ours(path: str, target: str) -> bool:
-    """Whether it is a public class of an allowed package of ours, or in `FUNCTIONS`."""
+    """Whether it is a public class of an allowed package of ours."""
     room, _, name = target.rpartition(".")
     if room not in ROOMS:
         return False
     found = _resolve(path, target)
     public = name in importlib.import_module(room).__all__
-    return public and (inspect.isclass(found) or target.startswith(FUNCTIONS))
+    return public and inspect.isclass(found)
 
 
 def _is_trusted(path: str, target: str, extra: tuple[str, ...]) -> bool:

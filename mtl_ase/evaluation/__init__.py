@@ -1,8 +1,8 @@
-"""Evaluation: protocols, per-image counts, significance tests, predictions of other frameworks."""
+"""Evaluation: protocols, per-image counts, significance tests, files of predictions."""
 
 from mtl_ase.evaluation.constant_predictor import ConstantPredictor
 from mtl_ase.evaluation.per_image_counts import PerImageCounts
-from mtl_ase.evaluation.prediction_files import PredictionFiles
+from mtl_ase.evaluation.prediction_files import PredictionFiles, write_prediction
 from mtl_ase.evaluation.protocol import EvalProtocol, Reference, order_of
 from mtl_ase.evaluation.published import Published, published
 from mtl_ase.evaluation.scorer import Scorer
@@ -24,4 +24,5 @@ __all__ = [
     "compare",
     "order_of",
     "published",
+    "write_prediction",
 ]

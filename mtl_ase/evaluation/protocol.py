@@ -9,7 +9,6 @@ import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torchmetrics import Metric
@@ -19,7 +18,6 @@ from mtl_ase.data import Box
 from mtl_ase.data.official import official_lists
 from mtl_ase.tasks import Task
 
-LEVELS = 255
 ACTIVATE_FIRST, RESIZE_FIRST = "activate_first", "resize_first"
 
 
@@ -88,38 +86,17 @@ class EvalProtocol:
             resized_1CHW: the same logits, resized to the label.
         """
         if not self.activate_first:
-            return task.activation(resized_1CHW[0])
-        size_hw = resized_1CHW.shape[-2:]
-        prediction = task.activation(logits_1CHW[0])
-        planes = prediction[None] if prediction.ndim == 3 else prediction[None, None]
-        if prediction.is_floating_point():
-            resized = interpolate(planes, size_hw, mode="bilinear")
-        else:
-            resized = _nearest(planes, size_hw)
-        return resized[0] if prediction.ndim == 3 else resized[0, 0]
+            return task.output.activate(resized_1CHW[0])
+        return task.output.resize(task.output.activate(logits_1CHW[0]), resized_1CHW.shape[-2:])
 
-    def round(self, task: str, prediction: Tensor) -> Tensor:
-        """Quantise a prediction as in an 8-bit PNG file, if the task is in `rounded`."""
-        if task not in self.rounded:
-            return prediction
-        if prediction.ndim == 3:  # vectors, from -1 to 1
-            return ((prediction.float() + 1) * (LEVELS / 2)).floor() * (2 / LEVELS) - 1
-        return (prediction.float() * LEVELS).floor() / LEVELS
+    def round(self, task: Task, prediction: Tensor) -> Tensor:
+        """The prediction as an 8-bit PNG file holds it, if the task is in `rounded`."""
+        return task.output.truncate(prediction) if task.name in self.rounded else prediction
 
 
 def order_of(protocol: EvalProtocol) -> str:
     """Name of the protocol's order for files and tables, "activate_first" or "resize_first"."""
     return ACTIVATE_FIRST if protocol.activate_first else RESIZE_FIRST
-
-
-def _nearest(planes_1CHW: Tensor, size_hw: Sequence[int]) -> Tensor:
-    """Resize like cv2.INTER_NEAREST: target pixel x takes floor(x / factor), in float64."""
-    rows_H, columns_W = (
-        (torch.arange(new, dtype=torch.float64) * (1 / (new / old))).long().clamp(max=old - 1)
-        for new, old in zip(size_hw, planes_1CHW.shape[-2:], strict=True)
-    )
-    index = (rows_H[:, None].to(planes_1CHW.device), columns_W.to(planes_1CHW.device))
-    return planes_1CHW[..., index[0], index[1]]
 
 
 def inside(logits_1CHW: Tensor, box: Box | None) -> Tensor:
@@ -130,9 +107,9 @@ def inside(logits_1CHW: Tensor, box: Box | None) -> Tensor:
     return logits_1CHW[..., top : top + height, left : left + width].float()
 
 
-def resized(logits_1CHW: Tensor, label: Tensor) -> Tensor:
-    """Resize logits bilinearly to the label's size."""
-    return interpolate(logits_1CHW, label.shape[-2:], mode="bilinear")
+def resized(logits_1CHW: Tensor, size_hw: Sequence[int]) -> Tensor:
+    """Resize logits bilinearly."""
+    return interpolate(logits_1CHW, tuple(size_hw), mode="bilinear")
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ class Scorer(nn.Module):
             for index, label in enumerate(batch.labels[name]):
                 box = batch.boxes[index] if batch.boxes else None
                 logits_1CHW = inside(logits[name][index : index + 1], box)
-                resized_1CHW = resized(logits_1CHW, label)
+                resized_1CHW = resized(logits_1CHW, label.shape[-2:])
                 losses[index] += task.weight * task.loss(resized_1CHW, label[None])
                 maps.append((logits_1CHW, resized_1CHW, label))
             images = list(zip(batch.image_ids, batch.positions or [0] * len(maps), strict=True))
@@ -121,7 +121,7 @@ class Scorer(nn.Module):
         """
         subset = self.subsets[task.name]
         found = [
-            (image_id, position, (self.protocol.round(task.name, prediction), label))
+            (image_id, position, (self.protocol.round(task, prediction), label))
             for (image_id, position), (prediction, label) in zip(images, predicted, strict=True)
             if subset is None or image_id in subset
         ]

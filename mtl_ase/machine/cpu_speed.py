@@ -6,6 +6,7 @@ import ctypes
 import platform
 
 import lightning.pytorch as pl
+import torch
 from timm.layers.config import set_fused_attn
 
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
@@ -23,10 +24,15 @@ def prepare_device(trainer: pl.Trainer) -> None:
     Args:
         trainer: the trainer whose device is used.
     """
-    on_cpu = trainer.strategy.root_device.type == "cpu"
-    set_fused_attn(not on_cpu)
-    if on_cpu:
+    device = trainer.strategy.root_device
+    choose_attention(device)
+    if device.type == "cpu":
         keep_freed_memory()
+
+
+def choose_attention(device: torch.device) -> None:
+    """Fused attention, but on a CPU matrix products; call it before building networks."""
+    set_fused_attn(device.type != "cpu")
 
 
 def keep_freed_memory() -> bool:

@@ -17,7 +17,8 @@ from PIL import Image
 from mtl_ase.data import DataModule, collate_scoring
 from mtl_ase.model import MultiTaskNetwork, Routing
 from mtl_ase.model.routing import DECODER
-from mtl_ase.report.sheets import Picture, compose_sheet, text_tile
+from mtl_ase.report.sheets import compose_sheet, text_tile
+from mtl_ase.tasks import Picture
 
 
 @torch.no_grad()

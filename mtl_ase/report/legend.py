@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mtl_ase.tasks import Task
+from mtl_ase.tasks import Picture, Task
+from mtl_ase.tasks.output import Array
 
-Picture = NDArray[np.uint8]
-Entry = tuple[int, str, tuple[int, ...] | None]
+Colour = tuple[int, int, int]
+Entry = tuple[int, str, Colour | None]
 """x position in pixels, text, and RGB colour of the swatch before it (None: no swatch)."""
+IGNORED = "ignored"
+"""What legends call the value of label pixels that are ignored."""
 LINE, SWATCH, GAP, FONT, INDENT = 22, 14, 6, 13, 110
 
 
 def draw_legend(tasks: Mapping[str, Task], width: int) -> Picture:
+    """The legend of all values of tasks; see `legend_strip`."""
+    return legend_strip({name: legend_colours(task) for name, task in tasks.items()}, width)
+
+
+def legend_strip(colours: Mapping[str, Mapping[str, Colour]], width: int) -> Picture:
     """An RGB strip: for every task its name, then a colour swatch and a name for every value.
 
     Args:
-        tasks: the tasks by name.
+        colours: RGB colours (0 to 255) of values by name, by task.
         width: width of the strip in pixels.
     """
     font = ImageFont.load_default(size=FONT)
     rows: list[list[Entry]] = []
-    for name, task in tasks.items():
+    for name, values in colours.items():
         row: list[Entry] = [(GAP, name.replace("_", " "), None)]
         x = INDENT
-        for text, colour in legend_colours(task).items():
+        for text, colour in values.items():
             step = SWATCH + GAP + int(font.getlength(text)) + 2 * GAP
             if x + step > width:
                 rows.append(row)
@@ -49,11 +56,38 @@ def draw_legend(tasks: Mapping[str, Task], width: int) -> Picture:
     return np.asarray(strip)
 
 
-def legend_colours(task: Task) -> dict[str, tuple[int, ...]]:
+def legend_colours(task: Task) -> dict[str, Colour]:
     """The RGB colour (0 to 255) of every value in a task's legend, by name."""
+    return {
+        str(text): _colour(task.output.colours(_pixel(value)))
+        for text, value in (task.legend or {}).items()
+    }
+
+
+def overlay_colours(task: Task, prediction: Array) -> dict[str, Colour]:
+    """The RGB colours of a prediction's overlay over mid-grey, by name.
+
+    Of classes only those in the prediction are named, of other maps all values; left out is what
+    an overlay does not colour, such as the background.
+    """
+    grey = np.full((1, 1, 3), 128, np.uint8)
+    present = set(np.unique(prediction).tolist()) if prediction.dtype.kind in "iu" else None
     colours = {}
     for text, value in (task.legend or {}).items():
-        values = np.asarray(value, np.float32)
-        pixel = values.reshape(-1, 1, 1) if values.ndim else values.reshape(1, 1)
-        colours[str(text)] = tuple(int(level) for level in task.colours(pixel)[0, 0])
+        shown = _colour(task.output.overlay(grey, _pixel(value)))
+        wanted = text != IGNORED if present is None else value in present
+        if wanted and shown != _colour(grey):
+            colours[str(text)] = shown
     return colours
+
+
+def _pixel(value: float | Sequence[float]) -> Array:
+    """A map of one pixel."""
+    values = np.asarray(value, np.float32)
+    return values.reshape(-1, 1, 1) if values.ndim else values.reshape(1, 1)
+
+
+def _colour(picture: Picture) -> Colour:
+    """The colour of a picture's first pixel."""
+    red, green, blue = picture[0, 0].tolist()
+    return red, green, blue

@@ -1,6 +1,6 @@
 """Contact sheets: image, label and prediction of every task.
 
-A `Picture` is an RGB image of bytes, (H, W, 3). Legend: B images, C channels, H W pixels.
+A `Picture` is an RGB image of bytes, (H, W, 3). Legend: C channels, H W pixels.
 """
 
 from __future__ import annotations
@@ -10,30 +10,24 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor, nn
+from torch import Tensor
 
-from mtl_ase.data import DataModule, Sample, collate_scoring
-from mtl_ase.evaluation.protocol import inside, resized
-from mtl_ase.tasks import Task
+from mtl_ase.data import DataModule, Sample
+from mtl_ase.inference import Model
+from mtl_ase.tasks import Picture, Task
 
-Picture = NDArray[np.uint8]
 Predict = Callable[[Sample], Mapping[str, Tensor]]
 TILE_WIDTH = 224
 IMAGES_PER_SHEET = 4
 MARGIN, CAPTION = 6, 24
 
 
-def write_sheets(
-    network: nn.Module, tasks: Mapping[str, Task], data: DataModule, folder: Path, num_sheets: int
-) -> None:
+def write_sheets(model: Model, data: DataModule, folder: Path, num_sheets: int) -> None:
     """Write contact sheets of validation images that are evenly spaced over the split.
 
     Args:
-        network: predicts on the device of its parameters.
-        tasks: the tasks by name.
+        model: the network that predicts.
         data: the data set.
         folder: folder of the sheets, created if needed.
         num_sheets: number of sheets, with four images each.
@@ -42,33 +36,14 @@ def write_sheets(
     dataset = data.dataset("val", training=False)
     count = min(num_sheets * IMAGES_PER_SHEET, len(dataset))
     chosen = np.linspace(0, len(dataset) - 1, count).astype(int)
-    predict = network_predictions(network, tasks)
-    captions = ["image", *tasks]
+    captions = ["image", *model.tasks]
     for number, start in enumerate(range(0, count, IMAGES_PER_SHEET)):
         rows = []
         for index in chosen[start : start + IMAGES_PER_SHEET].tolist():
             sample = dataset[0, index]
-            rows += picture_rows(tasks, sample, predict(sample))
+            rows += picture_rows(model.tasks, sample, model.predict_sample(sample))
         sheet = compose_sheet(captions, rows)
         Image.fromarray(sheet).save(folder / f"sheet_{number:02d}.png")
-
-
-def network_predictions(network: nn.Module, tasks: Mapping[str, Task]) -> Predict:
-    """A function that returns a network's predictions of a sample, resized to its labels."""
-
-    @torch.no_grad()
-    def predict(sample: Sample) -> dict[str, Tensor]:
-        image_BCHW = collate_scoring([sample]).image_BCHW
-        parameter = next(network.parameters())
-        logits = network.eval()(image_BCHW.to(parameter.device)).logits
-        return {
-            name: task.activation(
-                resized(inside(logits[name].cpu(), sample.box), sample.labels[name])[0]
-            )
-            for name, task in tasks.items()
-        }
-
-    return predict
 
 
 def picture_rows(
@@ -81,8 +56,8 @@ def picture_rows(
     image = sample.image_CHW.numpy().transpose(1, 2, 0)
     labels, predicted = [image], [text_tile(caption, *image.shape[:2])]
     for name, task in tasks.items():
-        labels.append(task.colours(sample.labels[name].numpy()))
-        predicted.append(task.colours(predictions[name].numpy()))
+        labels.append(task.output.colours(sample.labels[name].numpy()))
+        predicted.append(task.output.colours(predictions[name].numpy()))
     return [labels, predicted]
 
 

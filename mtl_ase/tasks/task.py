@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchmetrics import Metric
 
 from mtl_ase.base.bounds import Positive, Weight
 from mtl_ase.base.errors import UserError
+from mtl_ase.tasks.output import Output
 
 Counts = Callable[[Tensor], Tensor]
-Activation = Callable[[Tensor], Tensor]
-Colours = Callable[[NDArray[np.generic]], NDArray[np.uint8]]
 
 
 @dataclass(frozen=True)
 class Task:
-    """One prediction target: output channels, loss, metrics and display.
+    """One prediction target: output channels, loss, kind of output and metrics.
 
     Attributes:
         name: name of the task; also of its label, and prefix of its metric keys.
@@ -28,10 +25,9 @@ class Task:
         loss: (logits_BCHW, label) -> scalar; exactly 0 for an unlabelled batch. With a method
             `counts` (see losses.CountedLoss), batches of one optimiser step are normalised
             together; without, each is normalised by itself, and they are averaged.
-        activation: logits_CHW -> prediction for metrics and pictures.
+        output: how logits become a prediction, and how it is resized, drawn and stored.
         metrics: metrics by key; each is updated with (prediction, label) of one image.
         headline: key of the metric that represents the task in delta_m.
-        colours: prediction or label -> RGB picture, (H, W, 3) bytes.
         weight: weight of the loss in the total loss.
         legend: legend of the pictures: a pixel value or vector by its name.
 
@@ -43,10 +39,9 @@ class Task:
     name: str
     channels: Positive
     loss: nn.Module
-    activation: Activation
+    output: Output
     metrics: Mapping[str, Metric]
     headline: str
-    colours: Colours
     weight: Weight = field(default=1.0)
     legend: Mapping[str, float | Sequence[float]] | None = None
 

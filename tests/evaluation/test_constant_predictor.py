@@ -31,7 +31,7 @@ def test_learns_what_is_most_frequent(tasks, batch):
     predictor = ConstantPredictor(tasks)
     predictor.fit([batch])
     logits = predictor(batch.image_BCHW).logits
-    predicted = {name: task.activation(logits[name][0]) for name, task in tasks.items()}
+    predicted = {name: task.output.activate(logits[name][0]) for name, task in tasks.items()}
     assert (predicted["semseg"] == 3).all()
     assert (predicted["human_parts"] == 2).all()
     assert (predicted["edge"] < 0.1).all()

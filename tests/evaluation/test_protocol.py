@@ -80,31 +80,33 @@ def test_activation_before_and_after_resizing(tasks, name):
 
     def predict(protocol, box, height, width):
         part = inside(logits, box)
-        return protocol.predict(task, part, resized(part, torch.zeros(height, width)))
+        return protocol.predict(task, part, resized(part, (height, width)))
 
     for protocol in (PLAIN, first):
         assert predict(protocol, box, 16, 32).shape[-2:] == (16, 32)
         same = predict(protocol, box, 4, 8)
-        torch.testing.assert_close(same, task.activation(logits[0, :, 2:6].float()))
+        torch.testing.assert_close(same, task.output.activate(logits[0, :, 2:6].float()))
     late, early = (predict(p, None, 31, 31) for p in (PLAIN, first))
     assert not torch.equal(late, early)
     if name == "semseg":
         assert early.dtype == late.dtype == torch.int64
-        assert set(early.unique().tolist()) <= set(task.activation(logits[0]).unique().tolist())
+        assert set(early.unique().tolist()) <= set(
+            task.output.activate(logits[0]).unique().tolist()
+        )
 
 
-def test_rounding_is_that_of_a_png():
+def test_rounding_is_that_of_a_png(tasks):
     protocol = EvalProtocol("p", rounded=["saliency", "normals"])
     probability = torch.rand(50, 40)
     written = (probability.numpy() * 255).astype(np.uint8)
-    read = protocol.round("saliency", probability)
+    read = protocol.round(tasks["saliency"], probability)
     torch.testing.assert_close(read, torch.from_numpy(written / 255).float())
     vectors = torch.nn.functional.normalize(torch.randn(3, 50, 40), dim=0)
     written = ((vectors.numpy() + 1) * 255 / 2).astype(np.uint8)
     expected = torch.from_numpy(2 * (written / 255) - 1).float()
-    close = (protocol.round("normals", vectors) - expected).abs() < 1e-5
+    close = (protocol.round(tasks["normals"], vectors) - expected).abs() < 1e-5
     assert close.float().mean() > 0.999  # a value on the edge of a level may go either way
-    assert protocol.round("edge", probability) is probability
+    assert protocol.round(tasks["edge"], probability) is probability
 
 
 def test_a_reference_without_a_source_is_refused():

@@ -45,7 +45,7 @@ def test_values_are_those_of_the_metrics_fed_by_hand(tasks, scored):
             logits_1CHW = interpolate(logits_1CHW, label.shape[-2:], mode="bilinear")
             losses[image] += task.weight * task.loss(logits_1CHW, label[None])
             for metric in task.metrics.values():
-                metric.update(task.activation(logits_1CHW[0]), label)
+                metric.update(task.output.activate(logits_1CHW[0]), label)
         for key, metric in task.metrics.items():
             assert found[f"{name}/{key}"] == float(metric.compute())
     assert found["delta_m"] is None

@@ -47,7 +47,7 @@ def reference(tasks, activate_first, protocol="astmt"):
 
 
 def predicted(task, logits_1CHW, size_hw):
-    return FIRST.predict(task, logits_1CHW, resized(logits_1CHW, torch.zeros(size_hw)))
+    return FIRST.predict(task, logits_1CHW, resized(logits_1CHW, size_hw))
 
 
 def test_classes_are_resized_exactly_as_cv2_does(tasks):
@@ -71,7 +71,7 @@ def test_classes_are_resized_exactly_as_cv2_does(tasks):
 def test_maps_are_resized_bilinearly_as_cv2_does(tasks, name, size_hw):
     task = tasks[name]
     logits_1CHW = torch.randn(1, task.channels, 64, 64)
-    map_HWC = task.activation(logits_1CHW[0]).reshape(task.channels, 64, 64).permute(1, 2, 0)
+    map_HWC = task.output.activate(logits_1CHW[0]).reshape(task.channels, 64, 64).permute(1, 2, 0)
     expected = cv2.resize(map_HWC.numpy(), size_hw[::-1], interpolation=cv2.INTER_LINEAR)
     expected = torch.from_numpy(expected.reshape(*size_hw, -1)).permute(2, 0, 1)
     found = predicted(task, logits_1CHW, size_hw)
@@ -172,6 +172,6 @@ def test_what_the_order_costs_an_ideal_network_of_224_pixels(tasks):
             predict = functools.partial(
                 EvalProtocol("p", activate_first=order).predict, semseg, logits_1CHW
             )
-            metric.update(predict(resized(logits_1CHW, label_HW)), label_HW)
+            metric.update(predict(resized(logits_1CHW, label_HW.shape[-2:])), label_HW)
     found = {order: round(float(metric.compute()), 2) for order, metric in miou.items()}
     assert found == {True: 97.2, False: 99.3}

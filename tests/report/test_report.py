@@ -14,6 +14,7 @@ from rich.console import Console
 from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.build import build_data, build_tasks
 from mtl_ase.evaluation import Scorer
+from mtl_ase.inference import Model
 from mtl_ase.report import (
     compose_sheet,
     draw_gradients,
@@ -63,7 +64,9 @@ def test_sheets_are_written_for_images_spread_over_the_split(
 ) -> None:
     config = composed(*tiny)
     tasks = build_tasks(config)
-    write_sheets(tiny_network(), tasks, build_data(config, tasks), tmp_path / "predictions", 8)  # type: ignore[arg-type]
+    data = build_data(config, tasks)
+    model = Model(tiny_network(), tasks, data.size_hw, data.augmentation)  # type: ignore[arg-type]
+    write_sheets(model, data, tmp_path / "predictions", 8)
     files = sorted((tmp_path / "predictions").iterdir())
     assert [file.name for file in files] == ["sheet_00.png", "sheet_01.png"]
     for file in files:

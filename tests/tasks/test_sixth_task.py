@@ -57,8 +57,7 @@ CONFIG = [
     f"+data.labels.luminance={{_target_: {HERE}.Luminance}}",
     f"+tasks.luminance={{_target_: mtl_ase.tasks.Task, channels: 1, headline: error, "
     f"loss: {{_target_: {HERE}.LuminanceL1}}, metrics: {{error: {{_target_: {HERE}.MeanError}}}}, "
-    "activation: {_target_: mtl_ase.tasks.first_channel, _partial_: true}, "
-    "colours: {_target_: mtl_ase.tasks.grey, _partial_: true}}",
+    "output: {_target_: mtl_ase.tasks.ValueMap, highest: 1.0, ignored: -1.0}}",
 ]
 # The sixth task ends.
 
@@ -96,7 +95,7 @@ def test_the_sixth_task_trains(
     assert "val/luminance/error" in logged
     label = data.dataset("val", training=False)[0, 0].labels["luminance"].numpy()
     assert 0.05 < label.mean() < 0.95
-    assert tasks["luminance"].colours(label).shape == (*label.shape, 3)
+    assert tasks["luminance"].output.colours(label).shape == (*label.shape, 3)
 
 
 def test_it_is_refused_unless_trusted(composed: Callable[..., DictConfig], tiny: list[str]) -> None:
