@@ -74,5 +74,6 @@ def refuse_torchrun() -> None:
     if "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("WORLD_SIZE") or 1) > 1:
         raise UserError(
             "-m under torchrun would run every job once in each process; run "
-            f"{program('train')} -m ... trainer=ddp without torchrun, every job then starts its own processes."
+            f"{program('train')} -m ... trainer=ddp without torchrun, every job then "
+            "starts its own processes."
         )

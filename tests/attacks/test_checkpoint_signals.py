@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from mtl_ase.launch.child_training import shell_exit_code
 from mtl_ase.base.installation import CHECKOUT
+from mtl_ase.launch.child_training import shell_exit_code
 from mtl_ase.tools.small_training import SMALL, finish, start
 
 
