@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := PIP_ROOT_USER_ACTION=ignore $(RUN) -m pip --quiet --disable-pip-version-check --no-input
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
@@ -11,7 +12,7 @@ help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/installed  ## train fine-grained ASE on rendered scenes, about ten minutes on two cores
-	$(RUN) train.py experiment=demo
+	@$(RUN) train.py experiment=demo
 
 check: $(VENV)/installed-dev  ## lint, format and types
 	$(RUN) -m ruff check .
@@ -29,12 +30,14 @@ clean:  ## remove the environment and caches; runs stay
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c '$(SUPPORTED)' || { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; run make PYTHON=python3.11 ..." >&2; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --editable .
-	touch $@
+	@echo "installing into $(VENV), which takes some minutes the first time"
+	@$(PIP) install --editable .
+	@touch $@
 
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
-	$(RUN) -m pip install --quiet --editable ".[dev]"
-	touch $@ $(VENV)/installed
+	@echo "installing into $(VENV), with what the tests need"
+	@$(PIP) install --editable ".[dev]"
+	@touch $@ $(VENV)/installed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,13 @@ from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeErr
 
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
-from mtl_ase.commands.evaluation_arguments import USAGE, Arguments, read_arguments
+from mtl_ase.commands.evaluation_arguments import USAGE, Arguments, meant_key, read_arguments
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import run_identity
 from mtl_ase.commands.score import score_files, score_run
 from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
+from mtl_ase.config.foreign_files import check_foreign, look_at_foreign_files
+from mtl_ase.config.own_parts import search_path
 from mtl_ase.evaluation import Scores
 from mtl_ase.inference.load import wanted_tasks
 from mtl_ase.report import print_comparison, print_scores
@@ -76,7 +79,7 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
     if not checkpoint.is_file():
         raise UserError(f"{checkpoint} is missing; choose checkpoint=last or checkpoint=best.")
     if given.data is not None:
-        config.data = _other_data(given.data, config)
+        config.data = _other_data(given, config)
     _add_protocol(config, given)
     for key, value in given.overrides.items():
         if key != "tasks":
@@ -111,7 +114,7 @@ def _override(config: DictConfig, key: str, value: Any) -> None:
         OmegaConf.update(config, key, value)
     except (ConfigAttributeError, ConfigKeyError, ConfigTypeError) as error:
         nearest = nearest_key(key)
-        hint = f"did you mean {nearest}? " if nearest else ""
+        hint = meant_key(key) or (f"did you mean {nearest}? " if nearest else "")
         raise UserError(f"{key} is no key of the run's config; {hint}usage: {USAGE}") from error
 
 
@@ -135,8 +138,7 @@ def files_config(given: Arguments) -> DictConfig:
     if "tasks" not in given.overrides:
         own.append(f"tasks=[{','.join(found)}]")
     plain = [line for line in given.plain if not line.startswith("protocol.")]
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = compose("train", [*own, *plain])
+    composed = _composed([*own, *plain], given)
     config = OmegaConf.create({part: composed[part] for part in PARTS})
     _add_protocol(config, given)
     for key, value in given.overrides.items():
@@ -147,31 +149,43 @@ def files_config(given: Arguments) -> DictConfig:
 
 def _add_protocol(config: DictConfig, given: Arguments) -> None:
     """Add the chosen protocol, for the config's tasks, and the chosen reference to the config."""
-    protocol = _read("protocol", given.protocol)
+    protocol = _read("protocol", given.protocol, given.config_dir)
     for part in ("metrics", "headlines", "subsets"):
         for task in list(protocol[part]):
             if task not in config.tasks:
                 del protocol[part][task]
     config.protocol = protocol
     if given.reference is not None:
-        config.training.reference = _read("reference", given.reference)
+        config.training.reference = _read("reference", given.reference, given.config_dir)
     OmegaConf.set_struct(config, True)
 
 
-def _read(group: str, name: str) -> DictConfig:
-    path = CONFIGS / group / f"{name}.yaml"
-    if not path.is_file():
-        options = ", ".join(sorted(path.stem for path in (CONFIGS / group).glob("*.yaml")))
-        raise UserError(f"{group}={name} is unknown; choose one of {options}.")
-    content = OmegaConf.load(path)
+def _read(group: str, name: str, config_dir: Path | None) -> DictConfig:
+    """The config of an option of a group, ours or in the user's folder."""
+    folders = [folder / group for folder in (CONFIGS, config_dir) if folder is not None]
+    paths = {path.stem: path for folder in folders[::-1] for path in folder.glob("*.yaml")}
+    if name not in paths:
+        close = difflib.get_close_matches(name, paths, n=1)
+        hint = f"did you mean {close[0]}? There are" if close else "choose one of"
+        raise UserError(f"{group}={name} is unknown; {hint} {', '.join(sorted(paths))}.")
+    content = OmegaConf.load(paths[name])
     assert isinstance(content, DictConfig)
+    if not paths[name].is_relative_to(CONFIGS):
+        check_foreign(content, paths[name])
     return content
 
 
-def _other_data(name: str, config: DictConfig) -> DictConfig:
-    """Another data set's config, with the input size of the run."""
+def _composed(overrides: Sequence[str], given: Arguments) -> DictConfig:
+    """The training config with overrides, and with the user's folder of configs."""
+    look_at_foreign_files()
+    folder = [] if given.config_dir is None else [search_path(given.config_dir)]
     with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        composed = compose("train", [f"data={name}", f"seed={config.seed}"])
+        return compose("train", [*folder, *overrides])
+
+
+def _other_data(given: Arguments, config: DictConfig) -> DictConfig:
+    """Another data set's config, with the input size of the run."""
+    composed = _composed([f"data={given.data}", f"seed={config.seed}"], given)
     data = OmegaConf.create({"seed": config.seed, "data": composed.data}).data
     data.image_size = config.data.image_size
     resolved = OmegaConf.create(OmegaConf.to_container(data, resolve=True))

@@ -10,6 +10,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import program
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import CONFIGS
@@ -23,7 +24,7 @@ HEADER = """# @package training.reference
 
 
 def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> Path:
-    """Write configs/reference/NAME.yaml from evaluated runs of one task each.
+    """Write reference/NAME.yaml in a folder of configs, from evaluated runs of one task each.
 
     Args:
         runs: run folders, one per task, all scored by evaluate.py on the same data set and by the
@@ -70,6 +71,7 @@ def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> 
         "sources": sources,
     }
     header = HEADER.format(what=f"Single-task runs on {first['dataset']}")
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(header + OmegaConf.to_yaml(OmegaConf.create(content)), encoding="utf-8")
     return path
 
@@ -82,7 +84,7 @@ def _headline(run: Path) -> tuple[dict[str, Any], str, float]:
         raise UserError(f"{run} was trained on {', '.join(tasks)}; a reference needs single tasks.")
     file = RunFiles(run).details
     if not file.is_file():
-        raise UserError(f"{run} is not evaluated; run python evaluate.py run={run} first.")
+        raise UserError(f"{run} is not evaluated; run {program('evaluate')} run={run} first.")
     details: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     key = _headline_key(tasks[0], config.tasks[tasks[0]].headline, details["protocol"])
     score = details["scores"].get(key)

@@ -9,14 +9,29 @@ from pathlib import Path
 from typing import NoReturn
 
 from mtl_ase.base.errors import UserError, exit_with
+from mtl_ase.config import closest_option, exit_on_wrong_use, take_own_parts
+from mtl_ase.config.own_parts import HELP
 
 
 class Options(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one sentence without the usage."""
 
+    def add_overrides(self) -> None:
+        """Add overrides of the config, with the user's own configs and code."""
+        self.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. data.root=DIR")
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.epilog = HELP
+
+    def given(self) -> argparse.Namespace:
+        """What is on the command line; `overrides` also has the folder of `--config-dir`."""
+        arguments = exit_on_wrong_use(lambda: take_own_parts(sys.argv[1:]))
+        return self.parse_intermixed_args(arguments)
+
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and the message."""
-        exit_with(f"{message}; {self.prog} --help lists what there is.")
+        exit_with(
+            f"{message}; {closest_option(message, self)}{self.prog} --help lists what there is."
+        )
 
 
 def exit_if_asked_for_help(arguments: Sequence[str], usage: str) -> None:

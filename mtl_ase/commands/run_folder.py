@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_ase.base.atomic_files import remove_drafts, write_atomically, write_json
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import CHECKOUT, IN_CHECKOUT
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.build import read_run_config
 from mtl_ase.data import DataModule
@@ -114,7 +115,10 @@ def environment(data: DataModule) -> dict[str, Any]:
 
 
 def _git(*arguments: str) -> str | None:
-    command = ["git", "-C", str(Path(__file__).parent), *arguments]
+    """What git says of the checkout; a wheel may lie in the folder of another project."""
+    if not IN_CHECKOUT:
+        return None
+    command = ["git", "-C", str(CHECKOUT), *arguments]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

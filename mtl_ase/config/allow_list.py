@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.config.own_parts import trusted_prefixes
 from mtl_ase.config.refusals import is_unknown_name
 
 ROOMS = (
@@ -108,11 +110,13 @@ def check_targets(config: DictConfig, extra: tuple[str, ...] = ()) -> None:
 
     Args:
         config: the whole config.
-        extra: further trusted prefixes; everything below them is allowed.
+        extra: further trusted prefixes; everything below them is allowed, as below the modules
+            that the command line trusts.
 
     Raises:
         UserError: names the first such node.
     """
+    extra = (*extra, *trusted_prefixes())
     content = OmegaConf.to_container(config, resolve=True)
     for path, text in strings(content):
         if "${" in text:
@@ -126,8 +130,18 @@ def check_targets(config: DictConfig, extra: tuple[str, ...] = ()) -> None:
             raise UserError(
                 f"{path}._target_={target} is outside what configs may build (public classes of "
                 f"{', '.join(ROOMS)}; classes of {', '.join(LIBRARIES)}"
-                f"{''.join(f', {prefix}' for prefix in extra)}); take one from there."
+                f"{''.join(f', {prefix}' for prefix in extra)}); take one from there"
+                f"{_how_to_trust(target)}."
             )
+
+
+def _how_to_trust(target: str) -> str:
+    """Advice for code that may be the user's own; a library's is never to be trusted by mistake."""
+    module, _, _ = target.rpartition(".")
+    known = {prefix.partition(".")[0] for prefix in (*ROOMS, *LIBRARIES)} | {"hydra", "omegaconf"}
+    if not module or module.partition(".")[0] in known | sys.stdlib_module_names:
+        return ""
+    return f", or, if the code is your own, add --trust={module}"
 
 
 def _is_ours(path: str, target: str) -> bool:

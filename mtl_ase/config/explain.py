@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import hydra
@@ -19,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import CONFIGS, program
 from mtl_ase.config.refusals import (
     is_of_composing,
     is_of_folders,
@@ -28,7 +28,6 @@ from mtl_ase.config.refusals import (
 )
 from mtl_ase.sweeps import leaf
 
-CONFIGS = Path(__file__).parents[2] / "configs"
 CONFIG_ERRORS = (HydraException, OmegaConfBaseException)
 
 
@@ -70,7 +69,7 @@ def _sentence(error: BaseException) -> str:
             "special characters, e.g. 'run_dir=\"a=b\"'."
         )
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
-        return _unknown_option(error.missing_cfg_file)
+        return _unknown_option(error.missing_cfg_file, error.options or ())
     if isinstance(error, OmegaConfBaseException):
         place = f"{error.full_key}: " if error.full_key else ""
         return f"{place}{str(error.msg or error).splitlines()[0].rstrip('.')}; check the config."
@@ -90,11 +89,12 @@ def _unknown_inner_key(error: BaseException) -> str | None:
     return f"{inner} is no key of the config; write +{outer[1]}=... to add it."
 
 
-def _unknown_option(file: str) -> str:
+def _unknown_option(file: str, options: Sequence[str]) -> str:
+    """The sentence for an unknown option of a group; there may be some of the user's own."""
     group, _, name = file.removesuffix(".yaml").rpartition("/")
-    options = sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
+    options = options or sorted(path.stem for path in (CONFIGS / group).glob("*.yaml"))
     if not group or not options:
-        return f"{file} is no config and no config group; configs/ holds those that there are."
+        return f"{file} is no config and no config group; {CONFIGS} holds those that there are."
     close = difflib.get_close_matches(name, options, n=1)
     hint = f"did you mean {close[0]}? There are" if close else "choose one of"
     return f"{group}={name} is unknown; {hint} {', '.join(options)}."
@@ -115,7 +115,8 @@ def _unknown_key(text: str) -> str:
     nearest = nearest_key(key)
     if nearest == key:
         return f"{key} is no key of the config as changed by the other overrides; check them."
-    hint = f"did you mean {nearest}?" if nearest else "python train.py --cfg job prints all keys."
+    every = f"{program('train')} --cfg job prints all keys."
+    hint = f"did you mean {nearest}?" if nearest else every
     return f"{key} is no key of the config; {hint} (A new key needs a + in front.)"
 
 

@@ -12,8 +12,8 @@ from hydra.plugins.config_source import ConfigResult
 from omegaconf import Container, OmegaConf
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import CONFIGS, IN_CHECKOUT
 from mtl_ase.config.allow_list import strings
-from mtl_ase.config.explain import CONFIGS
 
 HARMLESS = "hydra|chosen|folder_name|sweep_or|once|now|job_folder|fast_precision"
 """Resolvers that reveal nothing about the machine and create no nodes."""
@@ -50,21 +50,26 @@ def look_at_foreign_files() -> None:
 
 
 def _check(loaded: ConfigResult, name: str) -> None:
-    """Check a file from outside `configs/`.
-
-    Raises:
-        UserError: it sets a key under `hydra`, or has an interpolation that is not allowed.
-    """
     scheme, _, folder = loaded.path.partition("://")
     if scheme != "file" or Path(folder).resolve() == CONFIGS.resolve():
         return
     file = Path(folder) / f"{name.removesuffix('.yaml')}.yaml"
     assert isinstance(loaded.config, Container)
-    content = OmegaConf.to_container(loaded.config, resolve=False)
+    check_foreign(loaded.config, file)
+
+
+def check_foreign(config: Container, file: Path) -> None:
+    """Check a file from outside `configs/`.
+
+    Raises:
+        UserError: it sets a key under `hydra`, or has an interpolation that is not allowed.
+    """
+    content = OmegaConf.to_container(config, resolve=False)
     if isinstance(content, dict) and "hydra" in content:
+        local = f", or in {CONFIGS}/local/default.yaml" if IN_CHECKOUT else ""
         raise UserError(
             f"{file} sets hydra, which files outside of {CONFIGS} may not; say it on the command "
-            f"line, or in {CONFIGS}/local/default.yaml."
+            f"line{local}."
         )
     for key, text in strings(content):
         if any(ALLOWED.match(rest) is None for rest in text.split("${")[1:]):

@@ -12,11 +12,16 @@ from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from mtl_ase.base.installation import CHECKOUT, IN_CHECKOUT
 from mtl_ase.launch.parent_watch import end_with_parent
 
 PARENT_VARIABLE = "MTL_ASE_PARENT"
 """Environment variable that holds the PID of the process that started a training."""
-TRAIN_SCRIPT = Path(__file__).parents[2] / "train.py"
+TRAIN_SCRIPT = CHECKOUT / "train.py"
+"""The script of a checkout, for its tools and benchmarks."""
+TRAINING = (str(TRAIN_SCRIPT),) if IN_CHECKOUT else ("-P", "-m", "mtl_ase.entry_points.train")
+"""Arguments of the interpreter that start a training; -P: not with modules of the working folder
+in place of installed ones."""
 STOP_EXIT_CODES = (128 + signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGHUP)
 """Exit codes of a training that saved its state and ended because of a signal."""
 
@@ -33,6 +38,12 @@ def start_training(
     """
     variables = os.environ | {PARENT_VARIABLE: str(os.getpid())} | dict(environment or {})
     return subprocess.Popen([sys.executable, *arguments], env=variables, **options)
+
+
+def this_program() -> list[str]:
+    """Arguments of the interpreter that start this process's program again, in the same folder."""
+    spec = sys.modules["__main__"].__spec__
+    return [str(Path(sys.argv[0]).absolute())] if spec is None else ["-P", "-m", spec.name]
 
 
 def end_with_starter() -> None:

@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 from mtl_ase.base.run_files import RunFiles
-from mtl_ase.launch.child_training import TRAIN_SCRIPT, quoted, shell_exit_code, start_training
+from mtl_ase.launch.child_training import TRAINING, quoted, shell_exit_code, start_training
 from mtl_ase.machine.process_memory import megabytes_of
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -132,7 +132,7 @@ class Trainings:
 
     def _start(self, run: Path, overrides: Sequence[str], environment: Environment) -> None:
         run.mkdir(parents=True, exist_ok=True)
-        command = [str(TRAIN_SCRIPT), *overrides, f"run_dir={quoted(run)}", "resume=auto"]
+        command = [*TRAINING, *overrides, f"run_dir={quoted(run)}", "resume=auto"]
         with RunFiles(run).output_log.open("ab") as log:
             process = start_training(
                 command,

@@ -10,12 +10,15 @@ from typing import Literal, cast
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import program
+from mtl_ase.config.own_parts import USAGE as OWN_PARTS
 from mtl_ase.search.space import Dimension, read_dimension
 
 Direction = Literal["maximize", "minimize"]
 USAGE = (
-    "python scripts/search.py folder=DIR trials=N metric=KEY [direction=maximize|minimize] "
-    "[seed=N] 'KEY=log(A,B)' 'KEY=uniform(A,B)' 'KEY=int(A,B)' 'KEY=choice(A,B,...)' [overrides]"
+    f"{program('search')} folder=DIR trials=N metric=KEY [direction=maximize|minimize] "
+    "[seed=N] 'KEY=log(A,B)' 'KEY=uniform(A,B)' 'KEY=int(A,B)' 'KEY=choice(A,B,...)' "
+    f"{OWN_PARTS} [overrides]"
 )
 OWN_KEYS = ("folder", "trials", "metric", "direction", "seed")
 """Arguments of the search itself; all others are ranges, choices or overrides of train.py."""

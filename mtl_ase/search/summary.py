@@ -10,7 +10,9 @@ from rich.table import Table
 
 from mtl_ase.base.csv_rows import write_rows
 from mtl_ase.base.folding_table import FoldingTable
+from mtl_ase.base.installation import program
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.config import trust_options
 from mtl_ase.search.command_line import CommandLine
 from mtl_ase.search.trial import Trial
 
@@ -62,7 +64,8 @@ def write_trials(command_line: CommandLine, trials: Sequence[Trial]) -> None:
 
 def command(command_line: CommandLine, trial: Trial) -> str:
     """The command line of train.py with a trial's values."""
-    return shlex.join(["python", "train.py", *command_line.shared_overrides, *trial.overrides])
+    overrides = [*command_line.shared_overrides, *trial.overrides]
+    return f"{program('train')} {shlex.join([*trust_options(), *overrides])}"
 
 
 def _short(text: str) -> str:

@@ -7,13 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import program
+from mtl_ase.config.own_parts import USAGE as OWN_PARTS
 from mtl_ase.suites.suite import suite_names
 
-USAGE = (
-    "python scripts/reproduce.py SUITE [setting=scenes|pascal] [seeds=0,1,2] [quick=true] "
-    "[budget=NAME] [rows=NAME,NAME] [at_once=N] [output=DIR] [costs=false] [dry_run=true] "
-    "[export=make|slurm] [KEY=VALUE of train.py ...]"
-)
+
+def usage(name: str, suite: str) -> str:
+    """The usage of a program that trains a suite.
+
+    Args:
+        name: of the program.
+        suite: how the help names the suite.
+    """
+    return (
+        f"{program(name)} {suite} [setting=scenes|pascal] [seeds=0,1,2] [quick=true] "
+        "[budget=NAME] [rows=NAME,NAME] [at_once=N] [output=DIR] [costs=false] [dry_run=true] "
+        f"[export=make|slurm] {OWN_PARTS} [KEY=VALUE of train.py ...]"
+    )
+
+
+USAGE = usage("reproduce", "SUITE")
 EXPORTS = ("make", "slurm")
 KEYS = (
     *("setting", "seeds", "quick", "budget", "rows", "at_once", "output", "costs", "dry_run"),

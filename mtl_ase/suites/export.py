@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtl_ase.base.installation import program
+from mtl_ase.config import trust_options
 from mtl_ase.suites.suite_run import SuiteRun
 
 SLURM_HEAD = """#!/bin/bash
@@ -20,9 +22,9 @@ case "$SLURM_ARRAY_TASK_ID" in
 
 
 def command_of(run: SuiteRun, runs: Path) -> str:
-    """The command line of a run, for a shell in the root of the checkout."""
+    """The command line of a run, for a shell in the working folder."""
     overrides = [*run.command_overrides(runs), f"run_dir={runs / run.name}", "resume=auto"]
-    return shlex.join(["python", "train.py", *overrides])
+    return f"{program('train')} {shlex.join([*trust_options(), *overrides])}"
 
 
 def as_makefile(wanted: Sequence[SuiteRun], runs: Path) -> str:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import CHECKOUT
 from mtl_ase.suites.arguments import Arguments
 from mtl_ase.suites.outcome import Spread, difference
 from mtl_ase.suites.report import write_report
@@ -24,7 +25,7 @@ from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.suite import Row
 from mtl_ase.suites.table import GAIN
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = CHECKOUT / "docs"
 PAGES = tuple(DOCS / name for name in ("study.md", "methods.md", "performance.md"))
 STORED = DOCS / "results"
 FOLDER = "folder=study"

@@ -11,7 +11,7 @@ from mtl_ase.suites.suite import Row, Setting, Suite
 from mtl_ase.sweeps.job_folder import fingerprint, safe
 from mtl_ase.sweeps.overrides import key_of, leaf, value_of
 
-PLACE_KEYS = ("data.root", "data.num_workers")
+PLACE_KEYS = ("data.root", "data.num_workers", "hydra.searchpath")
 """Keys that say where and not what: runs that differ in them alone are the same run."""
 
 

@@ -30,11 +30,11 @@ TAIL_BYTES = 8192
 STDERR_TIMEOUT_S = 5.0
 
 
-def run_in_process(script: Path, sweep: int) -> None:
+def run_in_process(program: Sequence[str], sweep: int) -> None:
     """Run Hydra's current job in a child process and wait for it; skip a job that is done.
 
     Args:
-        script: the training script of the command line.
+        program: arguments of the interpreter that start the training of the command line.
         sweep: PID of the process that runs the whole sweep.
 
     Raises:
@@ -49,7 +49,7 @@ def run_in_process(script: Path, sweep: int) -> None:
     job.clear_failure()
     print(f"job {hydra.job.num}: {job.folder}", flush=True)
     _log_event(job, "start")
-    code, stderr = _run(_command(script, hydra, job))
+    code, stderr = _run(_command(program, hydra, job))
     if code in STOP_EXIT_CODES:
         _log_event(job, "stopped")
         sentence = f"{job.folder} was stopped by a signal; run the same command again to continue."
@@ -68,11 +68,11 @@ def _end_with_launcher(sweep: int) -> None:
     end_with_parent(sweep)
 
 
-def _command(script: Path, hydra: HydraConf, job: Job) -> list[str]:
+def _command(program: Sequence[str], hydra: HydraConf, job: Job) -> list[str]:
     resume = [item for item in job.overrides if key_of(item) == "resume"] or ["resume=auto"]
     paths = [item for item in as_typed(hydra.overrides.hydra) if key_of(item) == "hydra.searchpath"]
     overrides = [*own_overrides(job.overrides), *resume, f"run_dir={quoted(job.folder)}", *paths]
-    return [str(script), *_sources(hydra), *overrides, "hydra.mode=RUN"]
+    return [*program, *_sources(hydra), *overrides, "hydra.mode=RUN"]
 
 
 def _sources(hydra: HydraConf) -> Sequence[str]:

@@ -13,6 +13,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError, exit_with
+from mtl_ase.base.installation import program
 from mtl_ase.sweeps.job import Job
 from mtl_ase.sweeps.jobs import jobs_of
 from mtl_ase.sweeps.summary import print_summary, summarise, write_summary
@@ -72,6 +73,7 @@ def refuse_torchrun() -> None:
     """
     if "TORCHELASTIC_RUN_ID" in os.environ or int(os.environ.get("WORLD_SIZE") or 1) > 1:
         raise UserError(
-            "-m under torchrun would run every job once in each process; run python train.py -m "
-            "... trainer=ddp without torchrun, every job then starts its own processes."
+            "-m under torchrun would run every job once in each process; run "
+            f"{program('train')} -m ... trainer=ddp without torchrun, every job then "
+            "starts its own processes."
         )

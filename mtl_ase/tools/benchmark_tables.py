@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from mtl_ase.base.installation import CHECKOUT
 from mtl_ase.base.markdown import in_markdown
 from mtl_ase.machine.precision import BF16, FP32
 from mtl_ase.tools.benchmarks.expert_settings import COARSE, FINER, SETTINGS
 
-ROOT = Path(__file__).parents[2]
-STORED = ROOT / "docs" / "results" / "bench"
-PAGES = tuple(ROOT / "docs" / name for name in ("balancing.md", "performance.md", "scaling.md"))
+STORED = CHECKOUT / "docs" / "results" / "bench"
+PAGES = tuple(CHECKOUT / "docs" / name for name in ("balancing.md", "performance.md", "scaling.md"))
 MARKED = re.compile(r"<!-- (?P<name>\w+)\.json -->\n.*?<!-- end -->", re.DOTALL)
 """What stands between two marks: the table of a stored file."""
 NAMES = {FP32: "32 bits", BF16: "bf16"}

@@ -12,16 +12,16 @@ from omegaconf import DictConfig, OmegaConf
 from torch import nn
 
 import mtl_ase.model
+from mtl_ase.base.installation import CHECKOUT
 from mtl_ase.build import build_outline
 from mtl_ase.config import run_once
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.model.adapters import Adapter
 
-ROOT = Path(__file__).parents[2]
 MODEL = Path(inspect.getfile(mtl_ase.model)).parent
 METHODS = OmegaConf.load(Path(__file__).with_name("methods.yaml"))
 """The methods by the part of the network that they change: adapter, decoder, encoder."""
-PAGE = ROOT / "docs" / "methods.md"
+PAGE = CHECKOUT / "docs" / "methods.md"
 START, END = "<!-- python scripts/methods.py --write -->", "<!-- the end of the tables -->"
 HEAD = ("equation", "paper", "files (lines)", "sites", "own", "all", "override")
 
@@ -79,7 +79,7 @@ def table_row(part: str, method: DictConfig) -> str:
 
 def _link(path: Path) -> str:
     count = len(path.read_text(encoding="utf-8").splitlines())
-    return f"[{path.name}](../{path.relative_to(ROOT).as_posix()}) ({count})"
+    return f"[{path.name}](../{path.relative_to(CHECKOUT).as_posix()}) ({count})"
 
 
 def _look(part: str, config: DictConfig) -> Facts:

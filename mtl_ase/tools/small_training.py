@@ -6,9 +6,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.launch.child_training import TRAIN_SCRIPT, start_training
+from mtl_ase.base.installation import CHECKOUT
+from mtl_ase.launch.child_training import start_training
 
-ROOT = TRAIN_SCRIPT.parent
 SMALL = (
     "experiment=ase_finegrained",
     "setting=scenes",
@@ -47,7 +47,7 @@ def start(
     return start_training(
         ["-W", "ignore", *arguments],
         {"OMP_NUM_THREADS": "1"} | dict(environment or {}),
-        cwd=ROOT,
+        cwd=CHECKOUT,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )

@@ -13,8 +13,9 @@ from typing import Any
 import torch
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import CHECKOUT
 from mtl_ase.base.run_files import RunFiles
-from mtl_ase.tools.small_training import ROOT, SMALL, finish, start
+from mtl_ase.tools.small_training import SMALL, finish, start
 from mtl_ase.training.checkpoint_files import previous, read_checkpoint, verify_checkpoint
 
 SLOW_CHECKPOINTS = """
@@ -144,7 +145,7 @@ class _KilledRun:
 
 
 def _start(overrides: list[str], pause: float, tmpdir: Path | None) -> subprocess.Popen[bytes]:
-    environment = {"PYTHONPATH": str(ROOT)}
+    environment = {"PYTHONPATH": str(CHECKOUT)}
     if tmpdir is not None:
         environment["TMPDIR"] = str(tmpdir)
     return start(["-c", SLOW_CHECKPOINTS, str(pause), "train.py", *overrides], environment)

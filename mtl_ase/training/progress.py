@@ -1,10 +1,9 @@
-"""How far a training is: two lines in a terminal, now and then a line in a log file."""
+"""How far a training is: two lines in a terminal, now and then two in a log file."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import lightning.pytorch as pl
@@ -22,17 +21,19 @@ if TYPE_CHECKING:
     from mtl_ase.training.module import MultiTaskModule
 
 BAR_WIDTH = 16
+COLUMNS = 80
+"""Width of the lines in a log file, and what the lines in a terminal fit into."""
 
 
 class Progress(ProgressBar):
     """Shows the step, the speed, the time left and the losses of all tasks.
 
-    In a terminal two lines are drawn again and again; elsewhere a line is added now and then, so
-    that log files stay readable. After a validation a line with the tasks' main scores stays.
+    In a terminal two lines are drawn again and again; elsewhere two lines are added now and then,
+    so that log files stay readable. After a validation the tasks' main scores stay.
 
     Args:
         terminal_s: seconds between two drawings in a terminal.
-        file_s: seconds between two lines elsewhere.
+        file_s: seconds between two pairs of lines elsewhere.
     """
 
     def __init__(self, terminal_s: AboveZero = 0.5, file_s: AboveZero = 15.0) -> None:
@@ -96,12 +97,12 @@ class Progress(ProgressBar):
             self._show(drawn, f"validation, batch {batch_idx + 1}/{total}", "")
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Leave a line with the scores."""
+        """Leave the scores."""
         self.paused_at = time.monotonic()
         if self.enabled and not trainer.sanity_checking:
             module = cast("MultiTaskModule", pl_module)
             headlines = {name: task.headline_key for name, task in module.tasks.items()}
-            self.print(scores_line(headlines, module.results))
+            self.print(scores_line(headlines, module.results), soft_wrap=True, highlight=False)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the last step, and stop drawing."""
@@ -133,14 +134,15 @@ class Progress(ProgressBar):
 
     def _show(self, drawn: RenderableType, state: str, losses: str) -> None:
         if self.live is None:
-            self.console.print(f"{state}  {losses}", soft_wrap=True, highlight=False)
+            lines = f"{state}\n{folded(losses, '  ')}".rstrip()
+            self.console.print(lines, soft_wrap=True, highlight=False)
             return
         grid = Table.grid(padding=(0, 1))
         grid.add_row(drawn, state)
-        lines = Table.grid()
-        lines.add_row(grid)
-        lines.add_row(Text(losses, style="dim"))
-        self.live.update(lines, refresh=True)
+        both = Table.grid()
+        both.add_row(grid)
+        both.add_row(Text(folded(losses), style="dim"))
+        self.live.update(both, refresh=True)
 
 
 def bar(trainer: pl.Trainer) -> Bar:
@@ -152,7 +154,8 @@ def step_line(trainer: pl.Trainer, seconds_a_batch: float) -> str:
     """Such as "step 20/950  loss 6.78  2 batches/s  0:07:45 left"."""
     total, step = training_steps(trainer), trainer.global_step
     batches = (total - step) * trainer.accumulate_grad_batches
-    left = timedelta(seconds=round(batches * seconds_a_batch))
+    minutes, seconds = divmod(round(batches * seconds_a_batch), 60)
+    left = f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
     loss = trainer.progress_bar_metrics.get("train/loss")
     known = "" if loss is None else f"  loss {float(loss):.3g}"
     speed = 1 / max(seconds_a_batch, 1e-9)
@@ -166,8 +169,20 @@ def losses_line(metrics: Mapping[str, float]) -> str:
     return "  ".join(f"{name} {float(value):.3g}" for name, value in tasks.items())
 
 
-def scores_line(headlines: Mapping[str, str], results: Mapping[str, float | None]) -> Text:
-    """The main scores by task, e.g. "validation  semseg 51.5  normals 22.1"."""
+def scores_line(headlines: Mapping[str, str], results: Mapping[str, float | None]) -> str:
+    """The main scores by task, e.g. "scores  semseg 51.5  normals 22.1"."""
     known = {name: results.get(key) for name, key in headlines.items()}
     scores = [f"{name} {value:.1f}" for name, value in known.items() if value is not None]
-    return Text("  ".join(["validation", *scores]))
+    return folded("  ".join(["scores", *scores]))
+
+
+def folded(text: str, indent: str = "") -> str:
+    """Text in lines of 80 columns, broken where two spaces are; later lines begin with two more."""
+    first, *parts = text.split("  ")
+    lines = [indent + first]
+    for part in parts:
+        if len(lines[-1]) + len(part) + 2 > COLUMNS:
+            lines.append(f"{indent}  {part}")
+        else:
+            lines[-1] += f"  {part}"
+    return "\n".join(lines)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from mtl_ase.base.installation import CHECKOUT
 from mtl_ase.launch.child_training import shell_exit_code
-from mtl_ase.tools.small_training import ROOT, SMALL, finish, start
+from mtl_ase.tools.small_training import SMALL, finish, start
 
 
 def _start(folder: Path, *more: str, code: str = "") -> subprocess.Popen[bytes]:
@@ -19,7 +20,7 @@ def _start(folder: Path, *more: str, code: str = "") -> subprocess.Popen[bytes]:
     script += "runpy.run_path('train.py', run_name='__main__')"
     options = [*SMALL, f"data.root={folder / 'scenes'}", f"run_dir={folder / 'run'}"]
     options += ["trainer.max_epochs=1", "data.num_workers=0", *more]
-    return start(["-c", script, "train.py", *options], {"PYTHONPATH": str(ROOT)})
+    return start(["-c", script, "train.py", *options], {"PYTHONPATH": str(CHECKOUT)})
 
 
 SLOW_REPORT = """

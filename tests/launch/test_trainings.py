@@ -56,7 +56,7 @@ with folder_lock(Path(sys.argv[1]), "folder") as lock:
 @pytest.fixture(autouse=True)
 def _script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "train.py").write_text(SCRIPT)
-    monkeypatch.setattr(trainings, "TRAIN_SCRIPT", tmp_path / "train.py")
+    monkeypatch.setattr(trainings, "TRAINING", [str(tmp_path / "train.py")])
 
 
 def run(folder: Path, behaviour: str) -> int:

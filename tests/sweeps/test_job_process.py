@@ -40,7 +40,7 @@ def start(composed: Compose, tmp_path: Path) -> Start:
     def run(text: str) -> Job:
         script = tmp_path / "script.py"
         script.write_text(text.replace("FOLDER", repr(str(folder))))
-        run_in_process(script, os.getpid())
+        run_in_process([str(script)], os.getpid())
         return Job(tuple(OVERRIDES), folder)
 
     return run

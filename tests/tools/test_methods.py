@@ -7,10 +7,11 @@ import re
 import pytest
 import torch
 
+from mtl_ase.base.installation import CHECKOUT
 from mtl_ase.build import build_network, build_tasks, forget_weights
 from mtl_ase.config import CONFIGS
 from mtl_ase.model.adapters import Adapter
-from mtl_ase.tools.methods import METHODS, MODEL, PAGE, ROOT, table_row, with_table
+from mtl_ase.tools.methods import METHODS, MODEL, PAGE, table_row, with_table
 from tests.conftest import Compose
 
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -49,7 +50,7 @@ def test_every_config_of_a_part_has_a_row(part, without):
 
 def test_lines_and_links_are_right():
     for path, count in re.findall(r"\]\(\.\./(\S+?)\) \((\d+)\)", TEXT):
-        assert len((ROOT / path).read_text().splitlines()) == int(count), (
+        assert len((CHECKOUT / path).read_text().splitlines()) == int(count), (
             "scripts/methods.py --write"
         )
     for path in re.findall(r"\]\(([^)#:]+)\)", TEXT):

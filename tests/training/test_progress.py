@@ -61,13 +61,37 @@ def shown(terminal: bool, rank: int = 0) -> str:
 
 
 @pytest.mark.usefixtures("clock")
-def test_a_log_file_gets_a_line_now_and_then() -> None:
-    assert shown(terminal=False).splitlines() == [
-        f"step 10/40  loss 6.78  2 batches/s  0:00:15 left  {ALL}",
-        f"step 20/40  loss 6.78  2 batches/s  0:00:10 left  {ALL}",
-        "validation  a 51.5  b 22.1",
-        f"step 20/40  loss 6.78  2 batches/s  0:00:10 left  {ALL}",
+def test_a_log_file_gets_two_lines_of_80_columns_now_and_then() -> None:
+    lines = shown(terminal=False).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines == [
+        "step 10/40  loss 6.78  2 batches/s  0:00:15 left",
+        f"  {ALL}",
+        "step 20/40  loss 6.78  2 batches/s  0:00:10 left",
+        f"  {ALL}",
+        "scores  a 51.5  b 22.1",
+        "step 20/40  loss 6.78  2 batches/s  0:00:10 left",
+        f"  {ALL}",
     ]
+
+
+def test_many_tasks_go_on_in_another_line() -> None:
+    names = ["semseg", "human_parts", "saliency", "normals", "edge", "depth"]
+    headlines = {name: f"{name}/score" for name in names}
+    text = progress.scores_line(headlines, dict.fromkeys(headlines.values(), 51.53))
+    assert text.splitlines() == [
+        "scores  semseg 51.5  human_parts 51.5  saliency 51.5  normals 51.5  edge 51.5",
+        "  depth 51.5",
+    ]
+    assert progress.folded("a 1  b 2", "  ") == "  a 1  b 2"
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_long_training_has_hours_left() -> None:
+    trainer: Any = SimpleNamespace(
+        global_step=0, progress_bar_metrics={}, accumulate_grad_batches=1
+    )
+    assert progress.step_line(trainer, 4000.0) == "step 0/40  0.00025 batches/s  44:26:40 left"
 
 
 @pytest.mark.usefixtures("clock")
@@ -76,7 +100,7 @@ def test_a_terminal_of_80_columns_has_two_lines_that_fit() -> None:
     assert drawn.count("step 10/40  loss 6.78  2 batches/s  0:00:15 left") == 1
     assert drawn.count(ALL) == 12  # every other step; at the end, and once more when it stops
     assert "validation, batch " in drawn
-    assert "validation  a 51.5  b 22.1" in drawn
+    assert "scores  a 51.5  b 22.1" in drawn
     assert len(ALL) <= 80
     assert (
         progress.BAR_WIDTH + 1 + len("step 10000/10000  loss 6.78  2.34 batches/s  23:12:10") < 80
