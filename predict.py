@@ -1,23 +1,6 @@
 """Predict: `python predict.py run=RUN_DIR input=PHOTO output=DIR`; see docs/predict.md."""
 
-import sys
-from collections.abc import Sequence
-
-from mtl_ase.commands.predict_arguments import read_predict_arguments
-from mtl_ase.config import exit_on_wrong_use
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Import torch and predict, once the command line is known to be right."""
-    given = read_predict_arguments(arguments)
-    from mtl_ase.commands.predict import predict
-
-    problems = predict(given)
-    for problem in problems:
-        print(f"skipped: {problem}", file=sys.stderr)
-    if problems:
-        sys.exit(1)
-
+from mtl_ase.entry_points.predict import main
 
 if __name__ == "__main__":
-    exit_on_wrong_use(lambda: main(sys.argv[1:]))
+    main()

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.installation import program
+from mtl_ase.commands.evaluation_arguments import meant_key
 from mtl_ase.commands.options import exit_if_asked_for_help
+from mtl_ase.config.own_parts import take_trust
 
 USAGE = (
-    "python predict.py run=RUN_DIR input=FILE|DIR|PATTERN|LIST.txt|VIDEO[,...] output=DIR "
+    f"{program('predict')} run=RUN_DIR input=FILE|DIR|PATTERN|LIST.txt|VIDEO[,...] output=DIR "
     "[tasks=[NAME,...]] [mode=resized|windows] [zoom=2|native] [overlap=0.5] [batch_size=4] "
     "[files=exact|png|npy] [checkpoint=last|best] [device=cpu|cuda] [precision=32-true] "
-    "[activate_first=true]"
+    "[activate_first=true] [--trust=MODULE,...]"
 )
 
 
@@ -68,12 +70,10 @@ def read_predict_arguments(arguments: Sequence[str]) -> PredictArguments:
     """
     exit_if_asked_for_help(arguments, USAGE)
     given: dict[str, Any] = {}
-    for argument in arguments:
+    for argument in take_trust(arguments):
         key, equals, text = argument.partition("=")
         if not equals or key not in READERS:
-            close = difflib.get_close_matches(key, READERS, n=1)
-            hint = f"did you mean {close[0]}=? " if close else ""
-            raise UserError(f"{argument} is no option; {hint}Usage: {USAGE}")
+            raise UserError(f"{argument} is no option; {meant_key(key, READERS)}usage: {USAGE}")
         given[key] = READERS[key](key, text)
     if missing := [f"{key}=" for key in REQUIRED if not given.get(key)]:
         raise UserError(f"{' and '.join(missing)} must be given; usage: {USAGE}")
