@@ -6,13 +6,16 @@ PIP := PIP_ROOT_USER_ACTION=ignore $(RUN) -m pip --quiet --disable-pip-version-c
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test test-full clean
+.PHONY: help demo app check test test-full clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 demo: $(VENV)/installed  ## train fine-grained ASE on rendered scenes, about ten minutes on two cores
 	@$(RUN) train.py experiment=demo
+
+app: $(VENV)/installed-app  ## drop pictures on a page in the browser, predicted by the demo's run
+	@$(RUN) scripts/app.py runs/demo
 
 check: $(VENV)/installed-dev  ## lint, format and types
 	$(RUN) -m ruff check .
@@ -40,4 +43,9 @@ $(VENV)/installed: pyproject.toml | $(VENV)/bin/python
 $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV), with what the tests need"
 	@$(PIP) install --editable ".[dev]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-app: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV), with what the page needs"
+	@$(PIP) install --editable ".[app]"
 	@touch $@ $(VENV)/installed

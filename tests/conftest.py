@@ -116,6 +116,17 @@ def script() -> Run:
     return run
 
 
+@pytest.fixture(scope="session")
+def finished_run(script: Run, tiny: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of fine-grained ASE, four steps long."""
+    folder = tmp_path_factory.mktemp("runs") / "finished"
+    overrides = ["experiment=ase_finegrained", f"run_dir={folder}", "trainer.max_steps=4"]
+    done = script("train.py", *tiny, *overrides, "report.trivial=true")
+    assert done.returncode == 0, done.stderr
+    assert "Results" in done.stdout
+    return folder
+
+
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a script like `script`, but in this process: it need not import everything anew."""

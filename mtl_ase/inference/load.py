@@ -47,7 +47,8 @@ def load(
     """Load a trained network for predictions.
 
     Args:
-        path: a run folder of train.py, or a checkpoint RUN/checkpoints/NAME.ckpt.
+        path: a run folder of train.py; a folder of such, of which the newest finished one is
+            taken; or a checkpoint RUN/checkpoints/NAME.ckpt.
         checkpoint: of a run folder: "last", or "best", that of the lowest validation loss.
         tasks: only these tasks are built and computed; None: all.
         device: where the network computes; None: a GPU if there is one.
@@ -86,10 +87,21 @@ def _run_and_checkpoint(path: Path, checkpoint: str) -> tuple[Path, Path]:
         if not path.is_file():
             raise UserError(f"{path} is missing; give a run folder or one of its checkpoints.")
         return run_of(path).path, path
-    file = RunFiles(path).checkpoints / f"{checkpoint}.ckpt"
-    if RunFiles(path).config.is_file() and not file.is_file():
+    run = newest_run(path)
+    file = RunFiles(run).checkpoints / f"{checkpoint}.ckpt"
+    if RunFiles(run).config.is_file() and not file.is_file():
         raise UserError(f"{file} is missing; choose checkpoint=last or checkpoint=best.")
-    return path, file
+    return run, file
+
+
+def newest_run(path: Path) -> Path:
+    """The folder itself if it is a run's, else its newest finished run; itself if it has none."""
+    if RunFiles(path).config.is_file() or not path.is_dir():
+        return path
+    inner = [RunFiles(folder) for folder in path.iterdir() if folder.is_dir()]
+    finished = [run for run in inner if run.done.is_file() and run.config.is_file()]
+    newest = max(finished, key=lambda run: run.done.stat().st_mtime, default=RunFiles(path))
+    return newest.path
 
 
 def wanted_tasks(config: DictConfig, wanted: Sequence[str] | None) -> dict[str, Any]:

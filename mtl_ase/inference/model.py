@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.data import Augmentation, Box, Sample, make_warp
@@ -19,6 +19,7 @@ from mtl_ase.evaluation.protocol import inside
 from mtl_ase.inference.full_size import resized_and_activated
 from mtl_ase.inference.pictures import AnyImage, as_picture, size_of
 from mtl_ase.inference.sliding_windows import SlidingWindows
+from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.tasks import Picture, Task
 
 
@@ -41,7 +42,7 @@ class Model:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: MultiTaskNetwork,
         tasks: Mapping[str, Task],
         size_hw: tuple[int, int],
         augmentation: Augmentation,
@@ -94,9 +95,7 @@ class Model:
         pictures = [as_picture(image) for image in images]
         if windows is not None:
             return [self._from_windows(picture, chosen, windows) for picture in pictures]
-        warps = [self.augmentation.plain(size_of(picture), self.size_hw) for picture in pictures]
-        inputs = [_warped(picture, warp) for picture, warp in zip(pictures, warps, strict=True)]
-        logits = self.logits(torch.stack(inputs))
+        logits = self.logits(torch.stack([self.fitted(picture) for picture in pictures]))
         return [
             self.maps(
                 {name: logits[name][index : index + 1] for name in chosen},
@@ -114,6 +113,10 @@ class Model:
             name: (label.shape[-2], label.shape[-1]) for name, label in sample.labels.items()
         }
         return self.maps({name: logits[name] for name in self.tasks}, sample.box, sizes_hw)
+
+    def fitted(self, picture: EncodedImage | Picture) -> Tensor:
+        """The network's input for a picture, image_CHW of bytes, as in evaluation."""
+        return _warped(picture, self.augmentation.plain(size_of(picture), self.size_hw))
 
     def logits(self, image_BCHW: Tensor) -> dict[str, Tensor]:
         """Logits_BCHW by task of images of the input size (bytes), at that size."""
