@@ -28,6 +28,7 @@ USAGE = (
 USES = {"name": "run=", "out": "run=", "checkpoint": "predictions="}
 OWN = ("run", "predictions", "checkpoint", "protocol", "reference", "data", "name", "out")
 """Keys of this command line; all others are overrides."""
+OPTIONS = ("--help", "--config-dir", "--trust")
 
 
 @dataclass
@@ -109,13 +110,13 @@ def meant_key(typed: str, known: Iterable[str] = OWN) -> str:
 
 
 def _refuse_options(arguments: Sequence[str]) -> None:
-    """Refuse what begins with a dash: there are no more options than --config-dir and --trust."""
+    """Refuse what begins with a dash, now that the options are taken over."""
     for argument in arguments:
         if argument.startswith("-"):
             option = argument.partition("=")[0]
-            close = difflib.get_close_matches(option, ("--help", "--config-dir", "--trust"), n=1)
-            key = meant_key(option.lstrip("-"))
-            hint = f"did you mean {close[0]}? " if close else key
+            known = {f"--{name}": f"{name}=" for name in OWN} | {name: name for name in OPTIONS}
+            close = difflib.get_close_matches(option, known, n=1)
+            hint = f"did you mean {known[close[0]]}? " if close else ""
             raise UserError(f"{option} is no option; {hint}usage: {USAGE}")
 
 
