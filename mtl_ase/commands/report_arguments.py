@@ -69,7 +69,9 @@ def runs_in(folder: Path) -> list[Path]:
     name = RunFiles(folder).config.name
     if (folder / name).is_file():
         return [folder]
-    found = [path.parent for pattern in ("*", "runs/*") for path in folder.glob(f"{pattern}/{name}")]
+    found = [
+        path.parent for pattern in ("*", "runs/*") for path in folder.glob(f"{pattern}/{name}")
+    ]
     if not found:
         raise UserError(
             f"run={folder} is no run folder (no {name}), and none lies in it; give one of "

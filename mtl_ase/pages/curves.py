@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from mtl_ase.base.csv_rows import Rows
@@ -13,15 +14,15 @@ Logs = Mapping[str, Rows]
 
 def loss_charts(logs: Logs) -> list[Chart]:
     """A chart of the training loss of every task, then of their weighted sum."""
-    keys = [key for key in _columns(logs) if key.startswith("train/") and key.endswith("/loss")]
+    keys = [key for key in _columns(logs) if re.fullmatch(r"train/[^/]+/loss", key)]
     keys.sort(key=lambda key: key == "train/router/loss")
-    charts = [_chart(logs, key, key.split("/")[1], "training loss") for key in keys]
-    total = _chart(logs, "train/loss", "all tasks", "weighted sum of the training losses")
+    charts = [_chart(logs, key, key.split("/")[1].replace("_", " "), "") for key in keys]
+    total = _chart(logs, "train/loss", "all tasks", "weighted sum")
     return [chart for chart in (*charts, total) if chart.series]
 
 
 def score_charts(logs: Logs, units: Mapping[str, str], higher: Mapping[str, bool]) -> list[Chart]:
-    """A chart of every score over the validations.
+    """A chart of every score over the validations; none if there was one validation only.
 
     Args:
         logs: of the runs.
@@ -33,7 +34,8 @@ def score_charts(logs: Logs, units: Mapping[str, str], higher: Mapping[str, bool
         better = "higher" if higher.get(key, True) else "lower"
         note = ", ".join(filter(None, (units[key], f"{better} is better")))
         charts.append(_chart(logs, f"val/{key}", key, note))
-    return [chart for chart in charts if chart.series]
+    several = any(len(line.points) > 1 for chart in charts for line in chart.series)
+    return [chart for chart in charts if chart.series] if several else []
 
 
 def points_of(rows: Rows, key: str) -> list[Point]:
@@ -47,7 +49,7 @@ def _chart(logs: Logs, key: str, title: str, note: str) -> Chart:
         Series(name if several else "", points_of(rows, key), style)
         for style, (name, rows) in enumerate(logs.items())
     ]
-    return line_chart(title.replace("_", " "), series, note)
+    return line_chart(title, series, note)
 
 
 def _columns(logs: Logs) -> Sequence[str]:

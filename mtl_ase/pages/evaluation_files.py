@@ -44,7 +44,7 @@ class Evaluation:
     by_image: Mapping[str, Sequence[float]]
 
     def by_class(self) -> dict[str, dict[str, float | None]]:
-        """The scores of classes in percent, by key of the metric; None for a class without pixels."""
+        """Scores of classes in percent, by key of the metric; None for a class without pixels."""
         return {
             key.removesuffix(BY_CLASS): value
             for key, value in self.details.items()
@@ -79,4 +79,3 @@ def read_evaluation(folder: Path) -> Evaluation:
     keys = [key for key in (rows[0] if rows else ()) if key != "image"]
     by_image = {key: [float(row[key] or "nan") for row in rows] for key in keys}
     return Evaluation(read_json(files.details), [row["image"] for row in rows], by_image)
-

@@ -20,9 +20,7 @@ def flat_config(config: DictConfig) -> Flat:
     content = OmegaConf.to_container(config, resolve=False)
     trainer = config.get("trainer") or {}
     folder = str(trainer.get("default_root_dir") or "")
-    return {
-        key: _text(value, folder) for key, value in _leaves(content, "") if key not in PLACES
-    }
+    return {key: _text(value, folder) for key, value in _leaves(content, "") if key not in PLACES}
 
 
 def without_seeds(flat: Flat) -> Flat:

@@ -63,13 +63,14 @@ def gradient_maps(rows: Rows) -> GradientMaps | None:
     names = [" - ".join(pair).replace("_", " ") for pair in pairs]
     whole_KS = cosine_KSL[:, :, layers.index(WHOLE)] if WHOLE in layers else cosine_KSL.mean(2)
     shown = list(spread_out(len(steps), MOST_STEPS))
-    told = "negative where they conflict; the table below has the means."
+    told = f"cosines of {len(pairs)} pairs of tasks (rows)"
+    below = "negative where they conflict; the table below has the means."
     over_steps = heat_map(
         whole_KS[:, shown],
         names,
         (-1, 1),
         DIVERGING,
-        f"Heat map of the cosines of {len(pairs)} pairs of tasks (rows) over steps (columns), {told}",
+        f"Heat map, {told} over steps (columns), {below}",
         [steps[place] for place in shown],
         width=WIDTH,
     )
@@ -81,7 +82,7 @@ def gradient_maps(rows: Rows) -> GradientMaps | None:
             names,
             (-1, 1),
             DIVERGING,
-            f"Heat map of the mean cosines of {len(pairs)} pairs of tasks (rows) by layer, {told}",
+            f"Heat map, mean {told} by layer (columns), {below}",
             [layers[number].removeprefix("block ") for number in inner],
             width=WIDTH,
         )

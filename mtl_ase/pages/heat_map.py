@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from mtl_ase.pages.colour_scale import level_of, scale
 from mtl_ase.pages.markup import element, joined
 
-WIDTH, ROW = 360, 15
+WIDTH, ROW, ROW_OF_FEW = 360, 15, 22
+FEW = 8
 CHARACTER = 6.2
 """Width of a character of a row's label."""
 Floats = NDArray[np.float64]
@@ -27,7 +28,6 @@ def heat_map(
     columns: Sequence[str] = (),
     split: int | None = None,
     width: int = WIDTH,
-    row_height: int = ROW,
 ) -> Markup:
     """A heat map that is as wide as the page lets it be.
 
@@ -40,16 +40,16 @@ def heat_map(
         columns: labels of columns, evenly spread below them; none: no labels.
         split: the column before which there is a gap.
         width: of the drawing, in its own units.
-        row_height: in the same.
     """
     left = 6 + CHARACTER * max(map(len, rows))
     num_rows, num_columns = value_NE.shape
+    row_height = ROW_OF_FEW if num_rows <= FEW else ROW
     gap = 4 if split is not None and 0 < split < num_columns else 0
     cell = (width - left - gap) / num_columns
     palette = scale(colours)
     parts = []
     for row, label in enumerate(rows):
-        text = element("text", label, x=left - 5, y=row * row_height + 11, class_="end")
+        text = element("text", label, x=left - 5, y=(row + 0.5) * row_height + 3.5, class_="end")
         parts.append(text)
         for column in range(num_columns):
             value = float(value_NE[row, column])

@@ -99,9 +99,7 @@ def thinned(points: Sequence[Point]) -> list[Point]:
         return known
     size = math.ceil(len(known) / MOST_POINTS)
     groups = [known[start : start + size] for start in range(0, len(known), size)]
-    return [
-        (group[-1][0], sum(value for _, value in group) / len(group)) for group in groups
-    ]
+    return [(group[-1][0], sum(value for _, value in group) / len(group)) for group in groups]
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def _span(values: Sequence[float], margin: float) -> tuple[float, float]:
     low, high = min(values), max(values)
     room = (high - low) * margin if margin < 0.5 else 0.0
     if high == low:
-        room = max(abs(low) * 0.1, 0.5)
+        room = abs(low) * 0.1 or 0.5
     return low - room, high + room
 
 

@@ -52,8 +52,8 @@ class Parent:
 def parent_of(run: Flat, overrides: Sequence[str] | None) -> Parent | None:
     """The experiment and setting that a run was started from.
 
-    Older runs do not tell their overrides: the setting is then the one with the fewest differences
-    in the experiment of the run's name.
+    Older runs do not tell their overrides, and in others they are none of the project's: then it
+    is the experiment of the run's name, in the setting with the fewest differences.
 
     Args:
         run: the run's config.
@@ -67,7 +67,6 @@ def parent_of(run: Flat, overrides: Sequence[str] | None) -> Parent | None:
         if all(value in _names(group) for group, value in chosen.items()):
             own = [f"{group}={value}" for group, value in chosen.items()]
             return Parent(" ".join(own) or "train.yaml", _composed(own), guessed=False)
-        return None
     name = run.get("experiment_name", "")
     if name not in _names("experiment"):
         return None

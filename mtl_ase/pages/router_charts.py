@@ -31,7 +31,7 @@ def router_charts(rows: Rows) -> list[Chart]:
         line_chart(
             "Tokens of a task differ",
             _by_task(health, lambda each: each.token_entropy),
-            "entropy of their selections",
+            "entropy",
             span=(0, 1),
         ),
         line_chart("Tasks apart, experts idle", _overall(health), "0 to 1", span=(0, 1)),

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
-from markupsafe import Markup
-
 from mtl_ase.evaluation import Comparison
 from mtl_ase.pages.curves import loss_charts, score_charts
 from mtl_ase.pages.document import write_page
+from mtl_ase.pages.flat_config import Flat, without_seeds
 from mtl_ase.pages.image_pairs import comparable, compare_images
 from mtl_ase.pages.interval_chart import interval_chart
-from mtl_ase.pages.line_chart import NUM_STYLES, Series, legend
+from mtl_ase.pages.line_chart import NUM_STYLES, Chart, Series, legend
 from mtl_ase.pages.numbers import duration, millions
 from mtl_ase.pages.parent_config import compare_configs
 from mtl_ase.pages.run_content import RunContent
@@ -69,8 +68,15 @@ class ImagePair:
     other: Score
     images: Comparison
 
+    @property
+    def size(self) -> float | None:
+        """The size of the first score, which decides on the decimals."""
+        return self.score.interval[0] if self.score.interval else self.score.value
 
-def write_runs_page(path: Path, title: str, runs: Sequence[RunContent], failed: Mapping[str, str]) -> None:
+
+def write_runs_page(
+    path: Path, title: str, runs: Sequence[RunContent], failed: Mapping[str, str]
+) -> None:
     """Write the page of several runs.
 
     Args:
@@ -102,7 +108,6 @@ def write_runs_page(path: Path, title: str, runs: Sequence[RunContent], failed: 
             "runs": _run_rows(runs, groups, path),
             "failed": failed,
             "pairs": _image_pairs(runs),
-            "first": runs[0].files.path.resolve().name,
             "group_names": [group.name for group in groups],
             "differences": compare_configs([_config(group) for group in groups]),
             "losses": loss_charts(logs),
@@ -139,14 +144,14 @@ def _group_rows(groups: Sequence[Group], columns: Sequence[Column]) -> list[Grou
     return rows
 
 
-def _interval_charts(columns: Sequence[Column], rows: Sequence[GroupRow]) -> list[Markup]:
+def _interval_charts(columns: Sequence[Column], rows: Sequence[GroupRow]) -> list[Chart]:
     names = [row.group.name for row in rows]
     charts = []
     for place, column in enumerate(columns):
-        unit = f", {column.unit}" if column.unit else ""
-        title = f"{column.key}{unit} ({column.arrow[1]})"
-        charts.append(interval_chart(title, names, [row.spreads[place] for row in rows]))
-    return [chart for chart in charts if chart]
+        note = ", ".join(filter(None, (column.unit, column.arrow[1])))
+        spreads = [row.spreads[place] for row in rows]
+        charts.append(interval_chart(column.key, note, names, spreads))
+    return [chart for chart in charts if chart is not None]
 
 
 def _run_rows(runs: Sequence[RunContent], groups: Sequence[Group], path: Path) -> list[RunRow]:
@@ -166,8 +171,8 @@ def _short_names(runs: Sequence[RunContent], groups: Sequence[Group]) -> list[st
     return [told[id(run)] for run in runs]
 
 
-def _config(group: Group) -> Mapping[str, str]:
-    return next(iter(group.runs.values())).flat
+def _config(group: Group) -> Flat:
+    return without_seeds(next(iter(group.runs.values())).flat)
 
 
 def _image_pairs(runs: Sequence[RunContent]) -> dict[str, list[ImagePair]]:

@@ -20,6 +20,8 @@ from mtl_ase.tasks import Task
 
 IGNORED = "ignored"
 Rgb = tuple[int, ...]
+PLACES = np.array([1, 256, 256**2])
+"""Of red, green and blue in a number that stands for a colour."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def choose_samples(
     try:
         dataset = data.dataset("val", training=False)
         spread = np.linspace(0, len(dataset) - 1, min(count, len(dataset))).astype(int).tolist()
-        chosen = {index: "" for index in spread}
+        chosen = dict.fromkeys(spread, "")
         place = {image_id: index for index, image_id in enumerate(dataset.image_ids)}
         chosen |= {place[name]: why for name, why in worst.items() if name in place}
         samples = [
@@ -140,6 +142,5 @@ def _image(sample: Sample) -> Picture:
 
 def _occurring(maps: TaskMaps, legend: Mapping[str, Rgb]) -> list[str]:
     """The legend's entries whose colours occur in the label or the prediction."""
-    pixels = np.concatenate([picture.reshape(-1, 3) for picture in (maps.label, maps.prediction)])
-    there = {tuple(colour) for colour in np.unique(pixels, axis=0).tolist()}
-    return [name for name, colour in legend.items() if colour in there]
+    there = {number for picture in maps[:2] for number in np.unique(picture @ PLACES).tolist()}
+    return [name for name, colour in legend.items() if np.dot(colour, PLACES) in there]

@@ -79,7 +79,7 @@ def seed_groups(runs: Sequence[RunContent]) -> list[Group]:
 
 
 def group_names(configs: Sequence[Flat]) -> list[str]:
-    """A name for every config: its experiment's, with values in which it differs from the others."""
+    """A name for every config: its experiment's, with values that differ from the others'."""
     experiments = [config.get("experiment_name", "run") for config in configs]
     names = []
     for config, experiment in zip(configs, experiments, strict=True):
