@@ -14,7 +14,8 @@ class RunFiles:
     Attributes:
         path: the run folder.
         config: the resolved config (YAML).
-        environment: package versions, git revision, fingerprint of the data (JSON).
+        environment: package versions, git revision, fingerprint of the data, command line, times of
+            starts and end (JSON).
         log: losses and scores by step (CSV).
         router_log: gate weights and token shares by step, layer, task and expert (CSV).
         router_health: whether the routers are alive, by step (JSON).

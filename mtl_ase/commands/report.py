@@ -23,9 +23,9 @@ from mtl_ase.commands.report_arguments import Arguments
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import silence_libraries
 from mtl_ase.model import MultiTaskNetwork, count_parameters
-from mtl_ase.pages import RunContent, SampleSet, choose_samples, write_run_page, write_runs_page
-from mtl_ase.pages.json_files import read_json
-from mtl_ase.pages.run_page import worst_images
+from mtl_ase.run_pages import RunContent, SampleSet, choose_samples, write_run_page, write_runs_page
+from mtl_ase.run_pages.json_files import read_json
+from mtl_ase.run_pages.run_page import worst_images
 from mtl_ase.sweeps import Job
 from mtl_ase.tasks import Task
 from mtl_ase.training.checkpoint_files import read_checkpoint

@@ -37,7 +37,7 @@ from mtl_ase.launch.launch_checks import check_launch
 from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.model import count_parameters
-from mtl_ase.pages import RunContent, choose_samples, write_run_page
+from mtl_ase.run_pages import RunContent, choose_samples, write_run_page
 from mtl_ase.report import draw_gradients, draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.report.expert_maps import draw_expert_maps
 from mtl_ase.report.logged_figures import log_figures
@@ -142,8 +142,8 @@ def _write_page(
         write_run_page(folder.page, run, samples)
     except Exception as error:
         warnings.warn(
-            f"no {folder.page.name} could be written ({type(error).__name__}: {error}); the run "
-            f"is complete; try python scripts/report.py run={folder.path}.",
+            f"no {folder.page.name} could be written ({type(error).__name__}: {error}); the "
+            f"run is complete; try python scripts/report.py run={folder.path}.",
             stacklevel=2,
         )
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from mtl_ase.base.csv_rows import Rows
-from mtl_ase.pages.line_chart import Chart, Series, line_chart
+from mtl_ase.run_pages.line_chart import Chart, Series, line_chart
 from mtl_ase.training.router_health import RouterHealth, health_of
 
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.errors import UserError
-from mtl_ase.pages.numbers import digits, signed, thousands
+from mtl_ase.run_pages.numbers import digits, signed, thousands
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -73,5 +73,11 @@ def _environment() -> Environment:
         signed=signed,
         thousands=thousands,
         words=lambda name: str(name).replace("_", " "),
+        breakable=_breakable,
     )
     return environment
+
+
+def _breakable(key: str) -> Markup:
+    """A metric's key that may be broken behind its slashes."""
+    return Markup("/<wbr>").join(escape(part) for part in key.split("/"))

@@ -14,10 +14,10 @@ from mtl_ase.base.csv_rows import Rows, read_rows
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.model import Count
-from mtl_ase.pages.evaluation_files import Evaluation, read_evaluation
-from mtl_ase.pages.flat_config import Flat, flat_config
-from mtl_ase.pages.json_files import read_json
-from mtl_ase.pages.score_table import all_metrics
+from mtl_ase.run_pages.evaluation_files import Evaluation, read_evaluation
+from mtl_ase.run_pages.flat_config import Flat, flat_config
+from mtl_ase.run_pages.json_files import read_json
+from mtl_ase.run_pages.score_table import all_metrics
 from mtl_ase.tasks import Task
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from mtl_ase.evaluation.margin import margin_of_mean
 from mtl_ase.metrics.delta_m import gain_of
-from mtl_ase.pages.flat_config import Flat, without_seeds
-from mtl_ase.pages.run_content import RunContent
+from mtl_ase.run_pages.flat_config import Flat, without_seeds
+from mtl_ase.run_pages.run_content import RunContent
 from mtl_ase.sweeps.overrides import leaf
 
 MOST_KEYS = 4

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mtl_ase.evaluation import Comparison, compare
-from mtl_ase.pages.evaluation_files import Evaluation
+from mtl_ase.run_pages.evaluation_files import Evaluation
 
 SEED = 0
 TICKS = 1e6

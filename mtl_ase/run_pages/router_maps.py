@@ -14,9 +14,9 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mtl_ase.base.csv_rows import Rows
-from mtl_ase.pages.colour_scale import LEVELS, SEQUENTIAL, scale
-from mtl_ase.pages.heat_map import colour_bar, heat_map
-from mtl_ase.pages.numbers import spread_out
+from mtl_ase.run_pages.colour_scale import LEVELS, SEQUENTIAL, scale
+from mtl_ase.run_pages.heat_map import colour_bar, heat_map
+from mtl_ase.run_pages.numbers import spread_out
 
 QUANTITIES = {"gate": "mean gate weight", "share": "share of the tokens that select it"}
 MOST_STEPS = 24

@@ -13,7 +13,7 @@ from typing import Any
 
 from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.run_files import RunFiles
-from mtl_ase.pages.json_files import read_json
+from mtl_ase.run_pages.json_files import read_json
 from mtl_ase.tasks import Task
 
 IMAGES = "images.csv"

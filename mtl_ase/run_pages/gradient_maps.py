@@ -10,13 +10,13 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mtl_ase.base.csv_rows import Rows
-from mtl_ase.pages.colour_scale import DIVERGING
-from mtl_ase.pages.heat_map import colour_bar, heat_map
-from mtl_ase.pages.numbers import spread_out
+from mtl_ase.run_pages.colour_scale import DIVERGING
+from mtl_ase.run_pages.heat_map import colour_bar, heat_map
+from mtl_ase.run_pages.numbers import spread_out
 
 WHOLE = "all"
 MOST_STEPS = 40
-WIDTH = 560
+WIDTH = 420
 
 
 @dataclass(frozen=True)

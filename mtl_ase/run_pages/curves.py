@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from mtl_ase.base.csv_rows import Rows
-from mtl_ase.pages.line_chart import Chart, Point, Series, line_chart
+from mtl_ase.run_pages.line_chart import Chart, Point, Series, line_chart
 
 Logs = Mapping[str, Rows]
 """Rows of metrics.csv by the name of the run."""

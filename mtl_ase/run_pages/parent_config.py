@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from mtl_ase.config import CONFIGS
 from mtl_ase.config.resolvers import register_resolvers
-from mtl_ase.pages.flat_config import Flat, flat_config
+from mtl_ase.run_pages.flat_config import Flat, flat_config
 from mtl_ase.sweeps.overrides import key_of, value_of
 
 GROUPS = ("experiment", "setting")
@@ -65,7 +66,7 @@ def parent_of(run: Flat, overrides: Sequence[str] | None) -> Parent | None:
     if overrides is not None:
         chosen = {key_of(item): value_of(item) for item in overrides if key_of(item) in GROUPS}
         if all(value in _names(group) for group, value in chosen.items()):
-            own = [f"{group}={value}" for group, value in chosen.items()]
+            own = [f"{group}={chosen[group]}" for group in GROUPS if group in chosen]
             return Parent(" ".join(own) or "train.yaml", _composed(own), guessed=False)
     name = run.get("experiment_name", "")
     if name not in _names("experiment"):
@@ -96,10 +97,14 @@ def _names(group: str) -> list[str]:
 
 
 def _composed(overrides: Sequence[str]) -> Flat:
-    """The config of overrides as train.py would get it; Hydra's own state stays as it was."""
+    """The config of overrides as train.py would get it.
+
+    Hydra's own state, of the training that has just ended, stays as it was.
+    """
     register_resolvers()
     hydra = HydraConfig.instance()
-    before = hydra.cfg
+    before, running = hydra.cfg, GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
     run = [f"hydra.runtime.output_dir={PLACE}", "hydra.mode=RUN", f"run_dir={PLACE}"]
     try:
         with initialize_config_dir(str(CONFIGS), version_base="1.3"):
@@ -110,5 +115,6 @@ def _composed(overrides: Sequence[str]) -> Flat:
         resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     finally:
         hydra.cfg = before
+        GlobalHydra.instance().hydra = running
     assert isinstance(resolved, DictConfig)
     return flat_config(resolved)

@@ -7,17 +7,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mtl_ase.pages.curves import loss_charts, score_charts
-from mtl_ase.pages.document import write_page
-from mtl_ase.pages.gradient_maps import gradient_maps
-from mtl_ase.pages.line_chart import legend
-from mtl_ase.pages.numbers import duration, millions
-from mtl_ase.pages.parent_config import compare_configs, parent_of
-from mtl_ase.pages.router_charts import router_charts
-from mtl_ase.pages.router_maps import router_maps
-from mtl_ase.pages.run_content import RunContent
-from mtl_ase.pages.samples import SampleSet
-from mtl_ase.pages.score_table import directions, score_table, unit_of
+from mtl_ase.run_pages.curves import loss_charts, score_charts
+from mtl_ase.run_pages.document import write_page
+from mtl_ase.run_pages.gradient_maps import gradient_maps
+from mtl_ase.run_pages.line_chart import legend
+from mtl_ase.run_pages.numbers import duration, millions
+from mtl_ase.run_pages.parent_config import compare_configs, parent_of
+from mtl_ase.run_pages.router_charts import router_charts
+from mtl_ase.run_pages.router_maps import router_maps
+from mtl_ase.run_pages.run_content import RunContent
+from mtl_ase.run_pages.samples import SampleSet
+from mtl_ase.run_pages.score_table import directions, score_table, unit_of
 
 
 def write_run_page(path: Path, run: RunContent, samples: SampleSet) -> None:

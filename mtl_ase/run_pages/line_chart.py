@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mtl_ase.pages.markup import element, joined
-from mtl_ase.pages.numbers import digits, ticks
+from mtl_ase.run_pages.markup import element, joined
+from mtl_ase.run_pages.numbers import digits, ticks
 
 WIDTH, HEIGHT = 360, 200
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 30

@@ -9,8 +9,8 @@ import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from mtl_ase.pages.colour_scale import level_of, scale
-from mtl_ase.pages.markup import element, joined
+from mtl_ase.run_pages.colour_scale import level_of, scale
+from mtl_ase.run_pages.markup import element, joined
 
 WIDTH, ROW, ROW_OF_FEW = 360, 15, 22
 FEW = 8

@@ -9,17 +9,17 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mtl_ase.evaluation import Comparison
-from mtl_ase.pages.curves import loss_charts, score_charts
-from mtl_ase.pages.document import write_page
-from mtl_ase.pages.flat_config import Flat, without_seeds
-from mtl_ase.pages.image_pairs import comparable, compare_images
-from mtl_ase.pages.interval_chart import interval_chart
-from mtl_ase.pages.line_chart import NUM_STYLES, Chart, Series, legend
-from mtl_ase.pages.numbers import duration, millions
-from mtl_ase.pages.parent_config import compare_configs
-from mtl_ase.pages.run_content import RunContent
-from mtl_ase.pages.score_table import ARROWS, DELTA_M, Score, directions, score_table, unit_of
-from mtl_ase.pages.seed_groups import Group, Spread, seed_groups
+from mtl_ase.run_pages.curves import loss_charts, score_charts
+from mtl_ase.run_pages.document import write_page
+from mtl_ase.run_pages.flat_config import Flat, without_seeds
+from mtl_ase.run_pages.image_pairs import comparable, compare_images
+from mtl_ase.run_pages.interval_chart import interval_chart
+from mtl_ase.run_pages.line_chart import NUM_STYLES, Chart, Series, legend
+from mtl_ase.run_pages.numbers import duration, millions
+from mtl_ase.run_pages.parent_config import compare_configs
+from mtl_ase.run_pages.run_content import RunContent
+from mtl_ase.run_pages.score_table import ARROWS, DELTA_M, Score, directions, score_table, unit_of
+from mtl_ase.run_pages.seed_groups import Group, Spread, seed_groups
 
 
 @dataclass(frozen=True)
