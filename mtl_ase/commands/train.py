@@ -37,12 +37,12 @@ from mtl_ase.launch.launch_checks import check_launch
 from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.model import count_parameters
-from mtl_ase.run_pages import RunContent, choose_samples, write_run_page
 from mtl_ase.report import draw_gradients, draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.report.expert_maps import draw_expert_maps
 from mtl_ase.report.logged_figures import log_figures
 from mtl_ase.report.router_figure import draw_router_health
 from mtl_ase.report.sheets import IMAGES_PER_SHEET
+from mtl_ase.run_pages import RunContent, choose_samples, write_run_page
 from mtl_ase.sweeps import as_typed
 from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.router_health import as_json, health_of

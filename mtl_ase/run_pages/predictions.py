@@ -9,8 +9,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from mtl_ase.data import Sample
-from mtl_ase.run_pages.pictures import Picture
 from mtl_ase.report import network_predictions
+from mtl_ase.run_pages.pictures import Picture
 from mtl_ase.tasks import Task
 
 

@@ -13,9 +13,9 @@ from torch import nn
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.data import DataModule, Sample
+from mtl_ase.report.legend import legend_colours
 from mtl_ase.run_pages.pictures import Picture, data_uri, fitted, shown_size
 from mtl_ase.run_pages.predictions import TaskMaps, labels_and_predictions
-from mtl_ase.report.legend import legend_colours
 from mtl_ase.tasks import Task
 
 IGNORED = "ignored"

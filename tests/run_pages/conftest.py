@@ -1,4 +1,4 @@
-"""Run folders for pages: real configs and pictures of a tiny network, logs as trainings write them."""
+"""Run folders for pages: real configs, logs as trainings write them, a tiny network's pictures."""
 
 from __future__ import annotations
 
@@ -141,5 +141,3 @@ def evaluated_run(make_run: MakeRun) -> RunContent:
 def samples(evaluated_run: RunContent) -> SampleSet:
     """Pictures of three spread images and one of the worst."""
     return pictures(evaluated_run, worst={"val_000001": "worst semseg/miou 20.00"})
-
-

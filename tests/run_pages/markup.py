@@ -26,17 +26,21 @@ class Elements(HTMLParser):
         self.open: list[Element] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Add the element; the text that follows is its own."""
         self.found.append(Element(tag, dict(attrs)))
         self.open.append(self.found[-1])
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Add the element, which has no text."""
         self.found.append(Element(tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
+        """Leave the element and those in it that have no end tag."""
         while self.open and self.open.pop().name != tag:
             pass
 
     def handle_data(self, data: str) -> None:
+        """Add the text to the element that is open."""
         if self.open:
             self.open[-1].text += data
 

@@ -54,19 +54,20 @@ def test_the_config_is_compared_with_the_experiment_of_the_command_line(
     assert not [key for key in found if key.startswith(("logger", "tasks.semseg"))]
 
 
-def test_without_the_command_line_the_nearest_setting_is_taken(evaluated_run: RunContent) -> None:
-    parent = parent_of(evaluated_run.flat, None)
+def test_without_a_known_command_line_the_nearest_setting_is_taken(
+    evaluated_run: RunContent,
+) -> None:
+    parent = parent_of(evaluated_run.flat, ["experiment=${oc.env:HOME}"])
     assert parent is not None
     assert parent.guessed
     assert parent.command == "experiment=ase setting=scenes"
 
 
-@pytest.mark.parametrize("stranger", ["experiment=${oc.env:HOME}", "setting=../../x"])
-def test_strangers_overrides_are_not_composed(evaluated_run: RunContent, stranger: str) -> None:
-    parent = parent_of(evaluated_run.flat, [stranger])
-    assert parent is not None
-    assert parent.guessed
-    assert parent_of({**evaluated_run.flat, "experiment_name": "theirs"}, [stranger]) is None
+@pytest.mark.parametrize("overrides", [None, ["experiment=../../x"], ["setting=${oc.env:HOME}"]])
+def test_a_strangers_experiment_is_not_composed(
+    evaluated_run: RunContent, overrides: list[str] | None
+) -> None:
+    assert parent_of({**evaluated_run.flat, "experiment_name": "theirs"}, overrides) is None
 
 
 def test_scores_have_directions_units_and_comparisons(evaluated_run: RunContent) -> None:

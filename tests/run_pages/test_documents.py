@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.run_pages import RunContent, SampleSet, write_run_page, write_runs_page
@@ -69,7 +71,7 @@ def test_pages_can_be_read_aloud(page: str, several: str) -> None:
         levels = [int(level) for level in re.findall(r"<h([1-6])", text)]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after <= before + 1 for before, after in pairwise(levels))
         assert text.count("<table") == text.count("<caption") > 0
         for drawing in elements(text, "svg"):
             told = drawing.attributes.get("aria-label")
@@ -112,7 +114,7 @@ def test_names_of_strangers_stay_text(
     run.config.experiment_name = HOSTILE
     run.config.data.name = HOSTILE
     run.config.data.hint = HOSTILE
-    run.files.config.write_text(_yaml(run))
+    run.files.config.write_text(OmegaConf.to_yaml(run.config))
     environment = json.loads(run.files.environment.read_text())
     environment |= {"overrides": [f"x={HOSTILE}"], "packages": {HOSTILE: HOSTILE}}
     environment |= {"starts": [HOSTILE], "git_revision": HOSTILE}
@@ -143,18 +145,12 @@ def test_names_of_strangers_stay_text(
         assert not [i for i in elements(text, "img") if "onerror" in i.attributes]
 
 
-def _yaml(run: RunContent) -> str:
-    from omegaconf import OmegaConf
-
-    return OmegaConf.to_yaml(run.config)
-
-
 def test_a_run_that_has_not_finished_has_a_page(make_run: MakeRun, tmp_path: Path) -> None:
     run = make_run("early")
     files = run.files
     for path in (files.log, files.router_log, files.gradient_log, files.metrics, files.done):
         path.unlink()
-    files.environment.unlink()
+    files.environment.write_text(json.dumps({"overrides": ["experiment=ase", "setting=scenes"]}))
     write_run_page(tmp_path / "report.html", read(files), SampleSet(missing="the data are gone."))
     text = (tmp_path / "report.html").read_text()
     assert "not finished" in text
