@@ -6,7 +6,7 @@ PIP := PIP_ROOT_USER_ACTION=ignore $(RUN) -m pip --quiet --disable-pip-version-c
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app check test test-full clean
+.PHONY: help demo app check test test-full browser clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,11 +22,14 @@ check: $(VENV)/installed-dev  ## lint, format and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-test: $(VENV)/installed-dev  ## the tests, within ten minutes on two cores
+test: $(VENV)/installed-dev browser  ## the tests, within ten minutes on two cores
 	$(RUN) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-test-full: $(VENV)/installed-dev  ## all tests, the slow ones too
+test-full: $(VENV)/installed-dev browser  ## all tests, the slow ones too
 	$(RUN) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+
+browser:  # tests of pages need one; they are skipped where it can't be installed
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 || true
 
 clean:  ## remove the environment and caches; runs stay
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

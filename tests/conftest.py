@@ -124,6 +124,7 @@ def finished_run(script: Run, tiny: list[str], tmp_path_factory: pytest.TempPath
     done = script("train.py", *tiny, *overrides, "report.trivial=true")
     assert done.returncode == 0, done.stderr
     assert "Results" in done.stdout
+    assert done.stdout.splitlines()[-1] == f"report: {folder / 'report.html'}", done.stderr
     return folder
 
 

@@ -14,7 +14,8 @@ class RunFiles:
     Attributes:
         path: the run folder.
         config: the resolved config (YAML).
-        environment: package versions, git revision, fingerprint of the data (JSON).
+        environment: package versions, git revision, fingerprint of the data, command line, times of
+            starts and end (JSON).
         log: losses and scores by step (CSV).
         router_log: gate weights and token shares by step, layer, task and expert (CSV).
         router_health: whether the routers are alive, by step (JSON).
@@ -31,6 +32,7 @@ class RunFiles:
         predictions: folder of contact sheets.
         figures: folder of figures.
         scores: scores by evaluate.py (JSON, same keys as `metrics`).
+        page: the run as a page for a browser (HTML).
         evaluation: folder of the other files that evaluate.py writes.
         details: confidence intervals, scores by class, summaries of curves by evaluate.py (JSON).
         done: marker file, written when the run has finished.
@@ -57,6 +59,7 @@ class RunFiles:
         self.predictions = folder / "predictions"
         self.figures = folder / "figures"
         self.scores = folder / "evaluation.json"
+        self.page = folder / "report.html"
         self.evaluation = folder / "evaluation"
         self.details = self.evaluation / "details.json"
         self.done = folder / "DONE"

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import copy
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
+from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError
 
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
+from mtl_ase.build import check_part
 from mtl_ase.commands.evaluation_arguments import USAGE, Arguments, meant_key, read_arguments
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import run_identity
@@ -21,9 +23,10 @@ from mtl_ase.commands.score import score_files, score_run
 from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
 from mtl_ase.config.foreign_files import check_foreign, look_at_foreign_files
 from mtl_ase.config.own_parts import search_path
-from mtl_ase.evaluation import Scores
+from mtl_ase.evaluation import EvalProtocol, Scores
 from mtl_ase.inference.load import wanted_tasks
 from mtl_ase.report import print_comparison, print_scores
+from mtl_ase.tasks import Task
 
 PARTS = ("checkpoint", "seed", "metrics", "tasks", "data", "training")
 """Keys of a training config that are used to evaluate prediction files."""
@@ -145,6 +148,24 @@ def files_config(given: Arguments) -> DictConfig:
         if key.startswith("protocol."):
             _override(config, key, value)
     return config
+
+
+def evaluated_tasks(config: DictConfig, tasks: Mapping[str, Task], name: str) -> dict[str, Task]:
+    """The tasks with the metrics of a protocol of configs/protocol.
+
+    Args:
+        config: the run's; not changed.
+        tasks: the run's.
+        name: of the protocol.
+
+    Raises:
+        UserError: there is no such protocol.
+    """
+    config = copy.deepcopy(config)
+    _add_protocol(config, Arguments(runs=[], protocol=name))
+    check_part(config, "protocol")
+    protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
+    return protocol.apply(tasks)
 
 
 def _add_protocol(config: DictConfig, given: Arguments) -> None:

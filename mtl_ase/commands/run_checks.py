@@ -24,6 +24,7 @@ SETTINGS: Mapping[str, Any] = {
     "seed": Seed,
     "checkpoint.full": bool,
     "report.num_sheets": Count,
+    "report.page": bool,
     "report.trivial": bool,
     "trainer.accumulate_grad_batches": Positive,
     "trainer.check_val_every_n_epoch": Positive | None,

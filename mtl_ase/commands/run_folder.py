@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib.metadata
 import json
 import os
 import platform
 import subprocess
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,14 +68,36 @@ class RunFolder(RunFiles):
                     "run_dir."
                 )
 
-    def write_start(self, config: DictConfig, data: DataModule) -> None:
-        """Write config.yaml and environment.json, and delete the DONE file of an earlier start."""
+    def write_start(
+        self, config: DictConfig, data: DataModule, overrides: Sequence[str] = ()
+    ) -> None:
+        """Write config.yaml and environment.json, and delete the DONE file of an earlier start.
+
+        Args:
+            config: the whole config.
+            data: the data set.
+            overrides: those of the command line, as typed.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         self.done.unlink(missing_ok=True)
         now = environment(data)
         self._warn_of_other_data(now["data"]["fingerprint"])
+        now |= {"overrides": list(overrides), "starts": [*self._earlier_starts(), _time()]}
         write_json(self.environment, now)
         write_atomically(self.config, OmegaConf.to_yaml(config, resolve=True).encode())
+
+    def write_end(self) -> None:
+        """Add to environment.json when the training came to its end."""
+        content = json.loads(self.environment.read_text(encoding="utf-8"))
+        write_json(self.environment, content | {"ended": _time()})
+
+    def _earlier_starts(self) -> list[str]:
+        """When the run was started before; empty if environment.json does not tell."""
+        try:
+            text = self.environment.read_text(encoding="utf-8")
+            return list(map(str, json.loads(text)["starts"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return []
 
     def _warn_of_other_data(self, now: dict[str, str]) -> None:
         """Warn if the images differ from those at the first start, e.g. after restoring a file."""
@@ -112,6 +136,11 @@ def environment(data: DataModule) -> dict[str, Any]:
             "coverage": data.coverage(),
         },
     }
+
+
+def _time() -> str:
+    """The time, in seconds, with its zone."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _git(*arguments: str) -> str | None:

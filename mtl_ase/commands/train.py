@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -16,8 +17,10 @@ from torch.utils.data import DataLoader
 from mtl_ase.base.atomic_files import write_json
 from mtl_ase.base.csv_rows import read_rows
 from mtl_ase.base.folder_lock import folder_lock
+from mtl_ase.base.installation import program
 from mtl_ase.build import build_data, build_module, build_network, build_tasks, build_trainer
 from mtl_ase.commands.fit import fit
+from mtl_ase.commands.report_arguments import NUM_SAMPLES
 from mtl_ase.commands.run_checks import (
     check_classes,
     check_monitors,
@@ -35,10 +38,14 @@ from mtl_ase.inference import Model
 from mtl_ase.launch.launch_checks import check_launch
 from mtl_ase.launch.launched_ranks import end_with_launcher
 from mtl_ase.machine.cpu_speed import prepare_device
+from mtl_ase.model import count_parameters
 from mtl_ase.report import draw_gradients, draw_losses, draw_routers, print_results, write_sheets
 from mtl_ase.report.expert_maps import draw_expert_maps
 from mtl_ase.report.logged_figures import log_figures
 from mtl_ase.report.router_figure import draw_router_health
+from mtl_ase.report.sheets import IMAGES_PER_SHEET
+from mtl_ase.run_pages import RunContent, choose_samples, write_run_page
+from mtl_ase.sweeps import as_typed
 from mtl_ase.training import MultiTaskModule
 from mtl_ase.training.router_health import as_json, health_of
 
@@ -81,7 +88,7 @@ def _train(config: DictConfig, folder: RunFolder, trusted: tuple[str, ...]) -> N
     data.prepare_data()
     check_validation(trainer, data)
     if trainer.is_global_zero:
-        folder.write_start(config, data)
+        folder.write_start(config, data, as_typed(HydraConfig.get().overrides.task))
 
     fit(trainer, module, data, folder, checkpoint)
     by_stage = stage_results(trainer, module, data, folder)
@@ -119,8 +126,29 @@ def _report(
         draw_expert_maps(module.network, list(tasks), data, folder.expert_maps_figure)
     draw_gradients(folder.gradient_log, folder.gradients_figure)
     log_figures(trainer.loggers, folder.figures, trainer.global_step)
+    folder.write_end()
     print_results(columns, module.scorer)
     print(f"run folder: {folder.path}")
+    if config.report.page:
+        count = min(NUM_SAMPLES, IMAGES_PER_SHEET * config.report.num_sheets)
+        _write_page(folder, model, data, count)
+
+
+def _write_page(folder: RunFolder, model: Model, data: DataModule, num_samples: int) -> None:
+    """Write the run's page and name it; an error is told, and the run is none the worse for it."""
+    try:
+        parameters = count_parameters(model.network)
+        run = RunContent(folder, folder.read_config(), model.tasks, {}, parameters)
+        samples = choose_samples(model, data, num_samples, {})
+        write_run_page(folder.page, run, samples)
+    except Exception as error:
+        warnings.warn(
+            f"no {folder.page.name} could be written ({type(error).__name__}: {error}); the "
+            f"run is complete; try {program('report')} run={folder.path}.",
+            stacklevel=2,
+        )
+        return
+    print(f"report: {folder.page}")
 
 
 def trivial_results(

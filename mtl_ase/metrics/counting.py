@@ -24,9 +24,11 @@ class CountingMetric(Metric, ABC):
     Attributes:
         max_images: evaluate only the first so many images of the split list; None: all. `Scorer`,
             which knows the images' positions, skips the others.
+        unit: of the score, for tables: "%", "degrees", or "" for a plain number.
     """
 
     max_images: int | None = None
+    unit: str = "%"
 
     full_state_update = False
     is_differentiable = False

@@ -25,6 +25,7 @@ class EdgeBCE(CountingMetric):
     """
 
     higher_is_better = False
+    unit = ""
 
     def __init__(self, pos_weight: Share = 0.95, ignore_index: int = 255) -> None:
         """Weigh edges by w = `pos_weight`; pixels labelled `ignore_index` do not count."""

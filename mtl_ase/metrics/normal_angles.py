@@ -39,6 +39,7 @@ class MeanAngle(CountingMetric):
     """
 
     higher_is_better = False
+    unit = "degrees"
 
     def __init__(self) -> None:
         super().__init__(2)
@@ -79,6 +80,7 @@ class MedianAngle(CountingMetric):
     """
 
     higher_is_better = False
+    unit = "degrees"
 
     def __init__(self) -> None:
         super().__init__(NUM_BINS)

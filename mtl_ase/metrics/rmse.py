@@ -18,6 +18,7 @@ class RMSE(CountingMetric):
     """
 
     higher_is_better = False
+    unit = ""
 
     def __init__(self) -> None:
         super().__init__(2)

@@ -1,0 +1,81 @@
+"""What evaluate.py left in a run: scores by class and by image.
+
+Legend: I images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtl_ase.base.csv_rows import read_rows
+from mtl_ase.base.run_files import RunFiles
+from mtl_ase.run_pages.json_files import read_json
+from mtl_ase.tasks import Task
+
+IMAGES = "images.csv"
+BY_CLASS = " by class"
+NUM_WORST = 5
+
+
+@dataclass(frozen=True)
+class WorstImage:
+    """An image and its score."""
+
+    image_id: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An evaluation of a run.
+
+    Attributes:
+        details: content of details.json; empty if evaluate.py was not run.
+        images: ids of the images.
+        by_image: scores_I by key; NaN where an image has no label.
+    """
+
+    details: Mapping[str, Any]
+    images: Sequence[str]
+    by_image: Mapping[str, Sequence[float]]
+
+    def by_class(self) -> dict[str, dict[str, float | None]]:
+        """Scores of classes in percent, by key of the metric; None for a class without pixels."""
+        return {
+            key.removesuffix(BY_CLASS): value
+            for key, value in self.details.items()
+            if key.endswith(BY_CLASS) and isinstance(value, dict)
+        }
+
+    def worst(self, tasks: Mapping[str, Task]) -> dict[str, list[WorstImage]]:
+        """The images with the worst scores by every task's headline metric."""
+        found = {}
+        for task in tasks.values():
+            key = task.headline_key
+            known = [
+                WorstImage(image_id, value)
+                for image_id, value in zip(self.images, self.by_image.get(key, ()), strict=False)
+                if math.isfinite(value)
+            ]
+            higher = bool(task.metrics[task.headline].higher_is_better)
+            known.sort(key=lambda each: each.value if higher else -each.value)
+            if known:
+                found[key] = known[:NUM_WORST]
+        return found
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """The evaluation of a run folder; an empty one if there is none.
+
+    Raises:
+        UserError: a file is damaged.
+    """
+    files = RunFiles(folder)
+    rows = read_rows(files.evaluation / IMAGES)
+    keys = [key for key in (rows[0] if rows else ()) if key != "image"]
+    by_image = {key: [float(row[key] or "nan") for row in rows] for key in keys}
+    return Evaluation(read_json(files.details), [row["image"] for row in rows], by_image)
