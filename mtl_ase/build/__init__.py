@@ -1,4 +1,4 @@
-"""Instantiates tasks, data, network, module and trainer from a composed config."""
+"""Instantiates tasks, data, network, module and trainer from a config; reads those of runs."""
 
 from mtl_ase.build.from_config import (
     build_data,
@@ -11,6 +11,8 @@ from mtl_ase.build.from_config import (
     forget_weights,
     parameter_count,
 )
+from mtl_ase.build.restored_network import restored_network
+from mtl_ase.build.run_config import read_resolved, read_run_config
 
 __all__ = [
     "build_data",
@@ -22,4 +24,7 @@ __all__ = [
     "check_part",
     "forget_weights",
     "parameter_count",
+    "read_resolved",
+    "read_run_config",
+    "restored_network",
 ]

@@ -12,14 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from mtl_ase.base.atomic_files import remove_drafts, write_atomically, write_json
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
-from mtl_ase.config import strings
+from mtl_ase.build import read_run_config
 from mtl_ase.data import DataModule
 from mtl_ase.training.checkpoint_files import newest_good, previous, verify_checkpoint
 
@@ -96,35 +94,7 @@ class RunFolder(RunFiles):
         Raises:
             UserError: the folder has no config.yaml, or one that no run wrote.
         """
-        if not self.config.is_file():
-            raise UserError(
-                f"run={self.path} is no run folder (no config.yaml); give one of train.py's."
-            )
-        return read_resolved(self.config)
-
-
-def read_resolved(path: Path) -> DictConfig:
-    """Read a run's config.yaml, which has no interpolations (they could read the environment).
-
-    Raises:
-        UserError: the file is unreadable or empty, or has an interpolation.
-    """
-    try:
-        config = OmegaConf.load(path)
-    except (OSError, ValueError, YAMLError, OmegaConfBaseException) as error:
-        raise UserError(
-            f"{path} can't be read as a config ({' '.join(str(error).split())}); give a run folder "
-            "of train.py's."
-        ) from error
-    if not isinstance(config, DictConfig):
-        raise UserError(f"{path} holds no keys; give a run folder of train.py's.")
-    for key, text in strings(OmegaConf.to_container(config, resolve=False)):
-        if "${" in text:
-            raise UserError(
-                f"{path}: {key}={text} is an interpolation, which no run leaves; don't use it, or "
-                "write the value that it stands for."
-            )
-    return config
+        return read_run_config(self.path)
 
 
 def environment(data: DataModule) -> dict[str, Any]:

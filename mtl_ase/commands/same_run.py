@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import run_of
-from mtl_ase.commands.run_folder import read_resolved
+from mtl_ase.build import read_resolved
 from mtl_ase.machine.precision import AUTOMATIC
 
 MAY_DIFFER = (
