@@ -41,6 +41,7 @@ def facts_of(trained: TrainedRun, licence: str | None = None) -> Facts:
             "channels": "RGB",
             "range": [0, 255],
             "image_size": list(trained.config.data.image_size),
+            "fit": trained.config.data.augmentation.fit,
             "normalisation": {**normalisation(trained.network), "where": "inside the network"},
         },
         "licence": licence or backbone.licence,

@@ -82,7 +82,8 @@ def _outputs(facts: Facts) -> Iterator[str]:
     scale = facts["input"]["normalisation"]
     yield "## Input and outputs\n"
     yield (
-        f"RGB images, 0..255; trained at {size} pixels (height x width). The mean {scale['mean']} "
+        f"RGB images, 0..255; trained at {size} pixels (height x width), into which photos were "
+        f"fitted by `{facts['input']['fit']}`. The mean {scale['mean']} "
         f"is subtracted and the result divided by {scale['std']}"
         + (", as the code above does.\n" if facts["format"] == "peft" else " inside the network.\n")
     )

@@ -8,7 +8,7 @@ from mtl_ase.export.facts import Facts
 from mtl_ase.export.named_outputs import file_name
 
 IMAGE = """\
-photo = Image.open("photo.jpg").convert("RGB").resize(({width}, {height}))
+photo = {fitted}
 image = np.asarray(photo{dtype}).transpose(2, 0, 1)[None]  # (batch, 3, {height}, {width}), 0..255
 """
 ADAPTERS = """\
@@ -21,7 +21,7 @@ maps = model.predict("photo.jpg")  # by task, at the photo's size
 ONNX = """\
 import numpy as np
 import onnxruntime
-from PIL import Image
+from PIL import Image, ImageOps
 
 {place}
 {image}session = onnxruntime.InferenceSession(f"{{folder}}/{file}")
@@ -31,7 +31,7 @@ names = [output.name for output in session.get_outputs()]
 TORCH = """\
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, ImageOps
 
 {place}
 {image}network = torch.export.load(f"{{folder}}/{file}").module()
@@ -42,7 +42,7 @@ import numpy as np
 import timm
 import torch
 from peft import PeftModel
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 {load_import}
 {place}
@@ -56,6 +56,11 @@ vit.norm = torch.nn.Identity()
 with torch.no_grad():
     tokens = model.forward_features((torch.tensor(image) - mean) / std)
 """
+FITTED = {
+    "squash": 'Image.open("photo.jpg").convert("RGB").resize(({width}, {height}))',
+    "contain": 'ImageOps.pad(Image.open("photo.jpg").convert("RGB"), ({width}, {height}))',
+}
+"""How a photo comes to the size of the network's input, by `data.augmentation.fit`."""
 HERE = 'folder = "."  # where this card lies'
 OF_HUB = 'folder = snapshot_download("{hub}")'
 IMPORT_OF_HUB = "from huggingface_hub import snapshot_download\n"
@@ -86,9 +91,15 @@ def _graph(facts: Facts, suffix: str, place: str) -> str:
     return (ONNX if suffix == ".onnx" else TORCH).format(
         place=place,
         file=file_name((height, width), suffix),
-        image=IMAGE.format(height=height, width=width, dtype=dtype),
+        image=_image(facts, height, width, dtype),
         outputs=facts["outputs"],
     )
+
+
+def _image(facts: Facts, height: int, width: int, dtype: str) -> str:
+    fitted = FITTED.get(facts["input"]["fit"], FITTED["contain"])
+    size = {"height": height, "width": width}
+    return IMAGE.format(fitted=fitted.format(**size), dtype=dtype, **size)
 
 
 def _peft(facts: Facts, folder: Path, place: str) -> str:
@@ -113,7 +124,7 @@ def _peft(facts: Facts, folder: Path, place: str) -> str:
         load=load,
         positions=positions,
         adapter=f'f"{{folder}}/{adapter}"' if adapter else "folder",
-        image=IMAGE.format(height=height, width=width, dtype=", np.float32"),
+        image=_image(facts, height, width, ", np.float32"),
         mean=scale["mean"],
         std=scale["std"],
     )
