@@ -48,7 +48,7 @@ def network_for(
     forget_weights(config)
     other = build_network(config, tasks)
     state, own = network.state_dict(), other.state_dict()
-    if POSITIONS in own and own[POSITIONS].shape != state[POSITIONS].shape:
+    if POSITIONS in state:  # grids of as many cells may have another shape
         state[POSITIONS] = _resampled(state[POSITIONS], encoder, other.encoder, config)
     check_fits({"state_dict": state}, own)
     other.load_state_dict(state)
