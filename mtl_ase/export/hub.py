@@ -60,7 +60,8 @@ def upload(folder: Path, repository: str, api: HfApi | None = None) -> str:
     """
     api, files = api or HfApi(), files_of(folder)
     try:
-        api.create_repo(repository, exist_ok=True)
+        if not api.repo_exists(repository):
+            api.create_repo(repository)
         commit = api.upload_folder(
             repo_id=repository,
             folder_path=folder,
