@@ -36,7 +36,7 @@ def write_card(folder: Path, hub: str | None = None) -> None:
     revision = facts["git_revision"]
     parts = [
         f"---\n{_front_matter(facts).to_yaml()}\n---\n",
-        f"# {facts['experiment']}: {tasks}\n",
+        f"# {' '.join(str(facts['experiment']).split())}: {tasks}\n",
         f"{WHAT[facts['format']]}, written by mtl_ase {facts['versions']['mtl_ase']} "
         f"(training code at {revision[:12]}).\n"
         if revision

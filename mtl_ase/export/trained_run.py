@@ -53,14 +53,17 @@ def read_run(run: Path, checkpoint: str = "last", trusted: tuple[str, ...] = ())
         trusted: prefixes of your own code that `_target_`s of the config may name.
 
     Raises:
-        UserError: there is no such run or checkpoint, it is damaged, or its frozen backbone is not
-            the one that is here.
+        UserError: there is no such run or checkpoint, it is damaged, its frozen backbone is not the
+            one that is here, or a task has a name that is no word.
     """
     files, config = RunFiles(run), read_run_config(run)
     path = files.checkpoints / f"{checkpoint}.ckpt"
     if not path.is_file():
         raise UserError(f"{path} is missing; choose checkpoint=last or checkpoint=best.")
     tasks = build_tasks(config, trusted)  # first: it checks all targets
+    for name in tasks:
+        if not name.isidentifier():  # it becomes the name of a folder, of an output, a part of code
+            raise UserError(f"{files.config} has the task {name!r}; give it a name like semseg.")
     content = read_checkpoint(path, "cpu")
     network = restored_network(config, dict(content), list(tasks), tasks)
     return TrainedRun(

@@ -76,7 +76,7 @@ def usage_code(facts: Facts, folder: Path, hub: str | None) -> str:
     """
     kind, place = facts["format"], HERE if hub is None else OF_HUB.format(hub=hub)
     if kind == "adapters":
-        backbone = facts["backbone"]["source"] if facts["frozen"] else "in the folder, too"
+        backbone = repr(facts["backbone"]["source"]) if facts["frozen"] else "in the folder, too"
         code = ADAPTERS.format(place=place, backbone=backbone)
     elif kind == "peft":
         code = _peft(facts, folder, place)
@@ -109,7 +109,7 @@ def _peft(facts: Facts, folder: Path, place: str) -> str:
     load_import = load = positions = ""
     if weights is not None:
         load_import = "\nfrom mtl_ase.model.encoders import load_weights\n"
-        load = f'load_weights(vit, "{weights}")\n'
+        load = f"load_weights(vit, {weights!r})\n"
     if (folder / "pos_embed.safetensors").is_file():
         value = f'load_file(f"{{folder}}/pos_embed.safetensors")["{task}"]'
         positions = f"vit.pos_embed.data = {value}\n"

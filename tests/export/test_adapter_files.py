@@ -170,3 +170,15 @@ def test_a_strangers_config_runs_nothing(folder: Path) -> None:
     OmegaConf.save(config, folder / "config.yaml")
     with pytest.raises(UserError, match=r"os\.system is outside what configs may build"):
         predictions(folder, image())
+
+
+@pytest.mark.parametrize("name", ["/tmp/elsewhere", 'x"]); import os #', "a b"])
+def test_a_strangers_task_names_no_folder_and_no_code(
+    make_run: MakeRun, tmp_path: Path, name: str
+) -> None:
+    run = Path(shutil.copytree(make_run(ASE, *SHIPPED), tmp_path / "run"))
+    config = OmegaConf.load(run / "config.yaml")
+    config.tasks[name] = config.tasks.edge
+    OmegaConf.save(config, run / "config.yaml")
+    with pytest.raises(UserError, match=r"has the task .*; give it a name like semseg"):
+        read_run(run)

@@ -30,9 +30,9 @@ TOLERANCE = 1e-3
 SIZES = [(SIZE, SIZE), (SIZE, 96), (48, 32)]
 EXPERIMENTS = {
     "ase_finegrained": ["experiment=ase_finegrained"],
-    "lora_moe": ["experiment=lora_moe"],
-    "lora": ["model/adapter=lora"],
-    "mtl_vit": ["experiment=mtl_vit"],
+    "lora_moe": ["experiment=lora_moe", SHALLOW],
+    "lora": ["model/adapter=lora", SHALLOW],
+    "mtl_vit": ["experiment=mtl_vit", SHALLOW],
     "mtlora": ["model/adapter=mtlora", "model.encoder.branch_block=1"],
     "mtl_resnet18": ["experiment=mtl_resnet18"],
 }
