@@ -12,6 +12,7 @@ from mtl_ase.build.from_config import (
     forget_weights,
     parameter_count,
 )
+from mtl_ase.build.restored_network import restored_network
 from mtl_ase.build.run_config import read_resolved, read_run_config
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "parameter_count",
     "read_resolved",
     "read_run_config",
+    "restored_network",
 ]

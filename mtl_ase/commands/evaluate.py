@@ -24,7 +24,7 @@ from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
 from mtl_ase.config.foreign_files import check_foreign, look_at_foreign_files
 from mtl_ase.config.own_parts import search_path
 from mtl_ase.evaluation import EvalProtocol, Scores
-from mtl_ase.inference.load import wanted_tasks
+from mtl_ase.inference.loading import wanted_tasks
 from mtl_ase.report import print_comparison, print_scores
 from mtl_ase.tasks import Task
 

@@ -14,13 +14,13 @@ from mtl_ase.build import (
     build_data,
     build_outline,
     build_tasks,
+    restored_network,
 )
 from mtl_ase.commands.evaluate import evaluated_tasks
 from mtl_ase.commands.report_arguments import Arguments
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import silence_libraries
 from mtl_ase.inference import Model
-from mtl_ase.inference.load import restored_network
 from mtl_ase.model import MultiTaskNetwork, count_parameters
 from mtl_ase.run_pages import RunContent, SampleSet, choose_samples, write_run_page, write_runs_page
 from mtl_ase.run_pages.json_files import read_json

@@ -18,6 +18,7 @@ from mtl_ase.build import (
     build_tasks,
     build_trainer,
     check_part,
+    restored_network,
 )
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.data import Sample
@@ -29,7 +30,6 @@ from mtl_ase.evaluation import (
     order_of,
 )
 from mtl_ase.inference import Model
-from mtl_ase.inference.load import restored_network
 from mtl_ase.machine.cores import usable_cores
 from mtl_ase.machine.cpu_speed import prepare_device
 from mtl_ase.metrics import CountingMetric

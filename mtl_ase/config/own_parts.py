@@ -94,7 +94,7 @@ def search_path(folder: Path) -> str:
 
 def _given(arguments: Sequence[str], *names: str) -> Iterator[str]:
     """The values of an option, written --name=VALUE or --name VALUE."""
-    following = [*arguments[1:], ""]
+    following = [*arguments, ""][1:]
     for argument, after in zip(arguments, following, strict=True):
         name, equals, value = argument.partition("=")
         if name in names:

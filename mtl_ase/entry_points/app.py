@@ -21,7 +21,7 @@ def show(run: Path, checkpoint: str, port: int | None) -> None:
         raise UserError("the page needs Gradio; run pip install 'mtl_ase[app]'.") from error
     from mtl_ase.app import serve
     from mtl_ase.inference import load
-    from mtl_ase.inference.load import newest_run
+    from mtl_ase.inference.loading import newest_run
 
     found = newest_run(run.expanduser())
     model = load(found, checkpoint=checkpoint)  # type: ignore[arg-type]

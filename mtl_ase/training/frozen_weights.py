@@ -14,6 +14,8 @@ from mtl_ase.model import MultiTaskNetwork
 
 STATES = ("state_dict", "current_model_state")
 """Keys of a checkpoint that hold weights; with EMA the second one has the unaveraged weights."""
+PREFIX = "network."
+"""Prefix of the network's weights in a checkpoint."""
 
 
 class FrozenWeights:
@@ -28,7 +30,7 @@ class FrozenWeights:
         values: the frozen weights by name in a checkpoint.
     """
 
-    def __init__(self, network: MultiTaskNetwork, prefix: str = "network.") -> None:
+    def __init__(self, network: MultiTaskNetwork, prefix: str = PREFIX) -> None:
         encoder = network.encoder
         frozen = {} if encoder.source is None else encoder.frozen_weights()
         self.source = encoder.source

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles, run_of
 from mtl_ase.build import (
     build_augmentation,
-    build_network,
     build_tasks,
-    forget_weights,
     read_run_config,
+    restored_network,
 )
+from mtl_ase.export import is_exported, read_adapters
 from mtl_ase.inference.model import Model
 from mtl_ase.machine.cpu_speed import choose_attention
-from mtl_ase.model import MultiTaskNetwork
-from mtl_ase.model.task_subset import weights_of_tasks
 from mtl_ase.training.checkpoint_files import read_checkpoint
-from mtl_ase.training.checkpoint_fit import check_content, check_fits
-from mtl_ase.training.frozen_weights import FrozenWeights
 
 Checkpoint = Literal["last", "best"]
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
@@ -48,7 +43,8 @@ def load(
 
     Args:
         path: a run folder of train.py; a folder of such, of which the newest finished one is
-            taken; or a checkpoint RUN/checkpoints/NAME.ckpt.
+            taken; a checkpoint RUN/checkpoints/NAME.ckpt; or a folder that export.py wrote with
+            format=adapters.
         checkpoint: of a run folder: "last", or "best", that of the lowest validation loss.
         tasks: only these tasks are built and computed; None: all.
         device: where the network computes; None: a GPU if there is one.
@@ -63,18 +59,28 @@ def load(
         UserError: there is no such run or checkpoint, the checkpoint is damaged or of another
             network, a task is none of the run's, or the config names code that is not trusted.
     """
-    run, file = _run_and_checkpoint(Path(path).expanduser(), checkpoint)
-    config = read_run_config(run)
+    config, content = _config_and_weights(Path(path).expanduser(), checkpoint)
     trained = [str(name) for name in config.tasks]
     config.tasks = wanted_tasks(config, tasks)
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     choose_attention(place)
     built = build_tasks(config, trusted)  # first: it checks all targets
     augmentation, size_hw = build_augmentation(config), tuple(config.data.image_size)
-    content = read_checkpoint(file, "cpu")
     network = restored_network(config, content, trained, built)
-    name = str(precision or config.trainer.precision)
+    name = str(precision or OmegaConf.select(config, "trainer.precision"))
     return Model(network.to(place), built, size_hw, augmentation, MIXED.get(name), activate_first)
+
+
+def _config_and_weights(path: Path, checkpoint: str) -> tuple[DictConfig, dict[str, Any]]:
+    """The config of a run, and its weights in the form of a checkpoint.
+
+    Raises:
+        UserError: there is none, or a file is damaged.
+    """
+    if is_exported(path):
+        return read_adapters(path)
+    run, file = _run_and_checkpoint(path, checkpoint)
+    return read_run_config(run), read_checkpoint(file, "cpu")
 
 
 def _run_and_checkpoint(path: Path, checkpoint: str) -> tuple[Path, Path]:
@@ -124,37 +130,3 @@ def wanted_tasks(config: DictConfig, wanted: Sequence[str] | None) -> dict[str, 
             f"tasks=[{asked}] is no list of the run's tasks; choose of tasks=[{known}]."
         )
     return {str(name): node for name, node in config.tasks.items() if name in wanted}
-
-
-def restored_network(
-    config: DictConfig, content: dict[str, Any], trained: Sequence[str], tasks: Any
-) -> MultiTaskNetwork:
-    """The network of a config, with the weights of a checkpoint, in evaluation mode.
-
-    Args:
-        config: config of the run; its tasks may be some of the trained ones.
-        content: content of the checkpoint; changed.
-        trained: all tasks of the run, in the order of the task axis.
-        tasks: the built tasks by name.
-
-    Raises:
-        UserError: the checkpoint is of another network or another frozen backbone, or its weights
-            can't be cut down to the tasks.
-    """
-    check_content(content)
-    if "frozen" not in content:  # a checkpoint with all weights
-        config = copy.deepcopy(config)
-        forget_weights(config)
-    network = build_network(config, tasks)
-    FrozenWeights(network).put_back(content)
-    own = network.state_dict()
-    state = {
-        name.removeprefix(PREFIX): value
-        for name, value in content["state_dict"].items()
-        if name.startswith(PREFIX)
-    }
-    if list(trained) != list(tasks):
-        state = weights_of_tasks(state, own, trained, list(tasks))
-    check_fits({"state_dict": state}, own)
-    network.load_state_dict(state)
-    return network.eval()
