@@ -107,7 +107,8 @@ def _failed(arguments: Arguments) -> dict[str, str]:
     """What went wrong in the jobs of sweeps that left no run, by the name of the folder."""
     failed = {}
     for folder in arguments.folders:
-        for path in sorted(folder.glob(f"*/{RunFiles(folder).failed.name}")):
+        name = RunFiles(folder).failed.name
+        for path in sorted([*folder.glob(f"*/{name}"), *folder.glob(f"runs/*/{name}")]):
             if path.parent not in arguments.runs:
                 failed[path.parent.name] = Job((), path.parent).failure or "failed"
     return failed

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtl_ase.base.csv_rows import read_rows
+from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.run_pages.json_files import read_json
 from mtl_ase.tasks import Task
@@ -48,7 +49,7 @@ class Evaluation:
         return {
             key.removesuffix(BY_CLASS): value
             for key, value in self.details.items()
-            if key.endswith(BY_CLASS) and isinstance(value, dict)
+            if key.endswith(BY_CLASS)
         }
 
     def worst(self, tasks: Mapping[str, Task]) -> dict[str, list[WorstImage]]:
@@ -77,5 +78,27 @@ def read_evaluation(folder: Path) -> Evaluation:
     files = RunFiles(folder)
     rows = read_rows(files.evaluation / IMAGES)
     keys = [key for key in (rows[0] if rows else ()) if key != "image"]
-    by_image = {key: [float(row[key] or "nan") for row in rows] for key in keys}
-    return Evaluation(read_json(files.details), [row["image"] for row in rows], by_image)
+    try:
+        by_image = {key: [float(row[key] or "nan") for row in rows] for key in keys}
+        evaluation = Evaluation(_details(files), [row["image"] for row in rows], by_image)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(
+            f"{files.evaluation} is not what evaluate.py writes ({type(error).__name__}: {error}); "
+            "remove it, or evaluate again."
+        ) from error
+    return evaluation
+
+
+def _details(files: RunFiles) -> dict[str, Any]:
+    """The content of details.json, in which all scores are numbers."""
+    content = read_json(files.details)
+    if content:
+        content["images"] = int(content["images"])
+        content["scores"] = {
+            key: score and {part: float(score[part]) for part in ("value", "low", "high")}
+            for key, score in content["scores"].items()
+        }
+    for key in filter(lambda key: key.endswith(BY_CLASS), content):
+        shares = content[key].items()
+        content[key] = {name: None if share is None else float(share) for name, share in shares}
+    return content

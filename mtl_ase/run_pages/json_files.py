@@ -24,3 +24,16 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} holds no keys; remove it, or run again.")
     return content
+
+
+def read_scores(path: Path) -> dict[str, float | None]:
+    """The scores in a file by key; empty if there is none.
+
+    Raises:
+        UserError: a value is no number.
+    """
+    content = read_json(path)
+    for key, value in content.items():
+        if value is not None and not isinstance(value, int | float):
+            raise UserError(f"{path}: {key}={value} is no number; remove it, or run again.")
+    return content

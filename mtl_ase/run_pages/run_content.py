@@ -16,7 +16,7 @@ from mtl_ase.base.run_files import RunFiles
 from mtl_ase.model import Count
 from mtl_ase.run_pages.evaluation_files import Evaluation, read_evaluation
 from mtl_ase.run_pages.flat_config import Flat, flat_config
-from mtl_ase.run_pages.json_files import read_json
+from mtl_ase.run_pages.json_files import read_json, read_scores
 from mtl_ase.run_pages.score_table import all_metrics
 from mtl_ase.tasks import Task
 
@@ -46,8 +46,8 @@ class RunContent:
     routers: Rows = field(init=False)
     gradients: Rows = field(init=False)
     environment: Mapping[str, Any] = field(init=False)
-    metrics: Mapping[str, Any] = field(init=False)
-    trivial: Mapping[str, Any] = field(init=False)
+    metrics: Mapping[str, float | None] = field(init=False)
+    trivial: Mapping[str, float | None] = field(init=False)
     evaluation: Evaluation = field(init=False)
 
     def __post_init__(self) -> None:
@@ -56,9 +56,9 @@ class RunContent:
         self.log = _numbers(files, "log", ("step",))
         self.routers = _numbers(files, "router_log", ("step", "expert", "gate", "share"))
         self.gradients = _numbers(files, "gradient_log", ("step", "cosine"))
-        self.environment = read_json(files.environment)
-        self.metrics = read_json(files.metrics)
-        self.trivial = read_json(files.trivial_metrics)
+        self.environment = _environment(files)
+        self.metrics = read_scores(files.metrics)
+        self.trivial = read_scores(files.trivial_metrics)
         self.evaluation = read_evaluation(files.path)
 
     @property
@@ -109,6 +109,24 @@ class RunContent:
     def starts(self) -> Sequence[str]:
         """When it was started, and started again."""
         return [str(start) for start in self.environment.get("starts", ())]
+
+
+def _environment(files: RunFiles) -> dict[str, Any]:
+    """The content of environment.json.
+
+    Raises:
+        UserError: one of its parts is not what a run writes.
+    """
+    content = read_json(files.environment)
+    for key, kind in {"packages": dict, "overrides": list, "starts": list, "ended": str}.items():
+        if key in content and not isinstance(content[key], kind):
+            raise UserError(f"{files.environment}: {key} is not what a run writes; remove it.")
+    try:
+        for time in (*content.get("starts", ()), *filter(None, [content.get("ended")])):
+            datetime.datetime.fromisoformat(time)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{files.environment}: {time} is no time; remove it.") from error
+    return content
 
 
 def _numbers(files: RunFiles, name: str, needed: Sequence[str]) -> Rows:

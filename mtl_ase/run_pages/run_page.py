@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from omegaconf import OmegaConf
+
 from mtl_ase.run_pages.curves import loss_charts, score_charts
 from mtl_ase.run_pages.document import write_page
 from mtl_ase.run_pages.gradient_maps import gradient_maps
@@ -34,7 +36,6 @@ def write_run_page(path: Path, run: RunContent, samples: SampleSet) -> None:
     parent = parent_of(run.flat, run.overrides)
     configs = [run.flat] if parent is None else [parent.config, run.flat]
     logs = {run.name: run.log}
-    reference = run.config.training.get("reference")
     write_page(
         path,
         "run.html",
@@ -47,7 +48,7 @@ def write_run_page(path: Path, run: RunContent, samples: SampleSet) -> None:
                 run.scored,
                 run.metrics,
                 run.trivial,
-                dict(reference["values"]) if reference else {},
+                _reference(run),
                 run.evaluation.details,
             ),
             "parent": parent,
@@ -74,14 +75,20 @@ def worst_images(run: RunContent) -> dict[str, str]:
     return {image_id: f"worst {', '.join(keys)}" for image_id, keys in said.items()}
 
 
+def _reference(run: RunContent) -> dict[str, float]:
+    """What delta_m compares with, by key; empty without a reference."""
+    values = OmegaConf.select(run.config, "training.reference.values") or {}
+    return {str(key): v for key, v in values.items() if isinstance(v, int | float)}
+
+
 def _facts(run: RunContent) -> dict[str, str]:
     """The most important facts by name."""
     total, trained = run.total
     facts = {
         "Trained parameters": f"{millions(trained)} of {millions(total)}",
         "Optimiser steps": "-" if run.steps is None else f"{run.steps:,}",
-        "Data": str(run.config.data.name),
-        "Seed": str(run.config.get("seed", "-")),
+        "Data": run.flat.get("data.name", "-"),
+        "Seed": run.flat.get("seed", "-"),
     }
     if run.seconds is not None:
         again = f", started {len(run.starts)} times" if len(run.starts) > 1 else ""

@@ -209,12 +209,20 @@ def test_a_bad_image_leaves_the_samples_out(evaluated_run: RunContent, tmp_path:
         ("router.csv", "step,layer\n1,0\n", "lacks one of the columns"),
         ("metrics.csv", "step,train/loss\n,1\n", "line 2"),
         ("metrics.json", "[1]", "holds no keys"),
+        ("metrics.json", '{"semseg/miou": "high"}', "semseg/miou=high is no number"),
         ("environment.json", "{", "is no JSON"),
+        ("environment.json", '{"packages": []}', "packages is not what a run writes"),
+        ("environment.json", '{"starts": ["noon"]}', "noon is no time"),
+        ("evaluation/details.json", '{"images": 3, "scores": {"a": [1]}}', "what evaluate.py"),
+        ("evaluation/images.csv", "image,semseg/miou\na,high\n", "not what evaluate.py writes"),
     ],
 )
 def test_damaged_files_are_named(make_run: MakeRun, name: str, text: str, said: str) -> None:
     run = make_run("damaged")
-    (run.files.path / name).write_text(text)
+    path = run.files.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
     with pytest.raises(UserError, match=said) as error:
         read(RunFiles(run.files.path))
-    assert name in str(error.value)
+    path.unlink()
+    assert name.split("/")[0] in str(error.value)

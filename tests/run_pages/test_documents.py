@@ -117,8 +117,7 @@ def test_names_of_strangers_stay_text(
     run.files.config.write_text(OmegaConf.to_yaml(run.config))
     environment = json.loads(run.files.environment.read_text())
     environment |= {"overrides": [f"x={HOSTILE}"], "packages": {HOSTILE: HOSTILE}}
-    environment |= {"starts": [HOSTILE], "git_revision": HOSTILE}
-    environment.pop("ended")
+    environment |= {"git_revision": HOSTILE, "platform": HOSTILE}
     run.files.environment.write_text(json.dumps(environment))
     images = run.files.evaluation / "images.csv"
     quoted = HOSTILE.replace('"', '""')
