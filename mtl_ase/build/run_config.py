@@ -65,6 +65,6 @@ def _name_outputs(config: DictConfig) -> None:
         known = task.get("activation") if isinstance(task, DictConfig) else None
         if isinstance(known, DictConfig) and known.get("_target_") in OUTPUTS:
             with open_dict(task):
-                task.output = OUTPUTS[known._target_]
+                task.output = OUTPUTS[known["_target_"]]
                 task.pop("activation")
                 task.pop("colours", None)

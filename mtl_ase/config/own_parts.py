@@ -7,6 +7,7 @@ checkpoint from elsewhere can't. Child processes (jobs, trials, ranks) inherit t
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -94,8 +95,7 @@ def search_path(folder: Path) -> str:
 
 def _given(arguments: Sequence[str], *names: str) -> Iterator[str]:
     """The values of an option, written --name=VALUE or --name VALUE."""
-    following = [*arguments, ""][1:]
-    for argument, after in zip(arguments, following, strict=True):
+    for argument, after in itertools.pairwise([*arguments, ""]):
         name, equals, value = argument.partition("=")
         if name in names:
             yield value if equals else after
@@ -103,9 +103,8 @@ def _given(arguments: Sequence[str], *names: str) -> Iterator[str]:
 
 def _without(arguments: Sequence[str], *names: str) -> list[str]:
     """The arguments without an option and its value."""
-    before = ["", *arguments[:-1]]
     return [
         argument
-        for argument, previous in zip(arguments, before, strict=True)
+        for previous, argument in itertools.pairwise(["", *arguments])
         if argument.partition("=")[0] not in names and previous not in names
     ]
