@@ -46,7 +46,7 @@ def write_card(folder: Path, hub: str | None = None) -> None:
         *_outputs(facts),
         *_scores(facts),
         *_data(facts),
-        *_parameters(facts),
+        *_parameter_lines(facts),
         *_licence(facts),
     ]
     write_atomically(folder / CARD, "\n".join(parts).encode())
@@ -151,7 +151,7 @@ def _data(facts: Facts) -> Iterator[str]:
     yield f"{data['name']}{f': {numbers}' if numbers else ''}. Its own terms apply.\n"
 
 
-def _parameters(facts: Facts) -> Iterator[str]:
+def _parameter_lines(facts: Facts) -> Iterator[str]:
     rows = [[name.replace("_", " "), f"{n:,}"] for name, n in facts["parameters"].items()]
     yield "## Parameters\n"
     yield in_markdown(["part", "parameters"], rows) + "\n"
