@@ -40,7 +40,8 @@ KINDS = {
     "data": "downloads",
     "long": "takes long, also when cut short",
 }
-QUICK = r"--cfg|model_info|export=slurm"
+QUICK = r"--cfg|make_shapes|tutorials/.*run_dir="
+"""What also runs in `make test`, of `page:line command`."""
 TINY_VIT = "{patch_size:16,embed_dim:48,depth:2,num_heads:2,class_token:true}"
 SHORT = [
     "trainer.max_steps=2",
@@ -57,9 +58,16 @@ SHORT = [
     "trainer.accelerator=cpu",
 ]
 SCENES = ["data.generator.num_train=8", "data.generator.num_val=4", "data.generator.size=[64,64]"]
-ROWS = {"balancing": "rows=fixed", "adapters": "rows=lora", "table1": "rows=ase_16", "fig2": "rows=ase_16"}
+ROWS = {
+    "balancing": "rows=fixed",
+    "adapters": "rows=lora",
+    "table1": "rows=ase_16",
+    "fig2": "rows=ase_16",
+}
 """A row of a suite, whose cost takes no minute to count."""
 HERE = "hydra.runtime.output_dir=somewhere"
+COMPOSING = ("train.py", "my_train.py", "bench.py", "model_info.py")
+COMPOSING += ("prepare_data.py", "browse_data.py")
 PARTS = ("tasks", "data", "model", "training", "trainer", "logger", "callbacks")
 
 
@@ -71,8 +79,8 @@ def left_out(command: Command) -> str | None:
 
 
 def marked(command: Command) -> object:
-    """The command as a parameter: slow, unless it is quick or of a tutorial."""
-    quick = command.page.startswith("docs/tutorials") or re.search(QUICK, command.text)
+    """The command as a parameter: slow, unless it is quick."""
+    quick = re.search(QUICK, str(command))
     return pytest.param(command, id=str(command), marks=[] if quick else [pytest.mark.slow])
 
 
@@ -80,9 +88,7 @@ RUN = [command for command in COMMANDS if left_out(command) is None]
 
 
 @pytest.fixture(scope="module")
-def folders(
-    tmp_path_factory: pytest.TempPathFactory, scenes_root: Path
-) -> dict[str, Path]:
+def folders(tmp_path_factory: pytest.TempPathFactory, scenes_root: Path) -> dict[str, Path]:
     """A reader's folder for every page: a checkout, data, and the files that the page shows."""
     made: dict[str, Path] = {}
     for page in dict.fromkeys(fence.page for fence in FENCES):
@@ -138,51 +144,58 @@ def overrides_of(words: list[str]) -> list[str]:
     return [re.sub(r"=([^,\[({]*),.*$", r"=\1", word) for word in words]
 
 
-def shortened(text: str, composed: Compose, folder: Path) -> list[str]:
+def searched(command: Command, folders: dict[str, Path]) -> list[str]:
+    """The override that finds the configs of a page; none for our own."""
+    own = folders[command.page] / "my_configs"
+    return [f"hydra.searchpath=[file://{own}]"] if own.exists() else []
+
+
+def shortened(command: Command, composed: Compose, folders: dict[str, Path]) -> list[str]:
     """The words of a command, with what makes it short at their end."""
+    text = command.text
     words = shlex.split(filled_in(text))
-    if re.match(r"python (train|my_\w+|scripts/search)\.py", text) and "--cfg" not in words:
-        search = f"hydra.searchpath=[file://{folder / 'my_configs'}]"
-        own = [word for word in overrides_of(words) if not word.startswith(("folder", "trials", "metric"))]
-        scenes = SCENES if composed(search, *own).data.generator else []
+    if re.match(r"python (train|my_train|scripts/search)\.py(?!.*--cfg)", text):
+        own = [w for w in overrides_of(words) if not re.match("folder=|trials=|metric=", w)]
+        generated = composed(*searched(command, folders), *own).data.generator is not None
         words = [re.sub(r"^trials=.*", "trials=1", word) for word in words]
-        return [*words, *SHORT, *scenes]
-    if "compare.py" in text or ("reproduce.py" in text and "export" not in text):
-        rows = "" if "=stl" in text or "methods=" in text else ROWS[words[2]]
-        return [*words, "dry_run=true", *filter(None, [rows])]
+        return [*words, *SHORT, *(SCENES if generated else [])]
+    if re.search(r"compare\.py|reproduce\.py(?!.*export)", text):
+        rows = [] if re.search("rows=|methods=", text) else [ROWS[words[2]]]
+        return [*words, "dry_run=true", *rows]
     return words
 
 
 def test_info_strings_are_known() -> None:
     assert {fence.info for fence in FENCES} <= set(INFOS)
-    assert not re.findall(r"^    (?:python|pip|make) ", "".join(page.read_text() for page in PAGES), re.MULTILINE)
+    for page in PAGES:
+        assert not re.search(r"^    (python|pip|make) ", page.read_text(), re.MULTILINE), page
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 def test_a_command_is_right(command: Command, composed: Compose, folders: dict[str, Path]) -> None:
     """It is composed or parsed as far as the program does before it works."""
     words = shlex.split(filled_in(command.text))
-    if words[0] == "make":
+    program = next((Path(word).name for word in words if word.endswith(".py")), words[0])
+    if program == "make":
         assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    elif words[0] == "pip":
+    elif program == "pip":
         extra = re.search(r"\[(\w+)\]", words[-1])
         assert extra is None or f"\n{extra[1]} = [" in (ROOT / "pyproject.toml").read_text()
-    elif "evaluate.py" in words:
+    elif program == "evaluate.py":
         read_arguments(words[2:])
-    elif words[1].endswith(("reproduce.py", "compare.py")):
+    elif program in ("reproduce.py", "compare.py"):
         Arguments.parse([re.sub("^methods=", "rows=", word) for word in words[2:]])
-    elif words[1].endswith("search.py"):
+    elif program == "search.py":
         read_command_line(words[2:])
-    elif any(word.endswith(("train.py", "bench.py", "model_info.py", "_data.py")) for word in words):
-        search = f"hydra.searchpath=[file://{folders[command.page] / 'my_configs'}]"
-        config = composed(HERE, *([search] if "my_" in command.text else []), *overrides_of(words))
-        if "my_" not in command.text:
+    elif program in COMPOSING:
+        config = composed(HERE, *searched(command, folders), *overrides_of(words))
+        if program != "my_train.py":
             check_targets(config)
             for part in PARTS:
                 check_part(config, part)
     else:
-        program = next(word for word in words if word.endswith(".py"))
-        assert (folders[command.page] / program).exists()
+        place = next((word for word in words if word.endswith(".py")), None)
+        assert place is None or (folders[command.page] / place).exists() or (ROOT / place).exists()
 
 
 @pytest.mark.parametrize("command", [marked(command) for command in RUN])
@@ -192,17 +205,28 @@ def test_a_command_runs(
     folders: dict[str, Path],
     request: pytest.FixtureRequest,
 ) -> None:
+    """To a good end, in a process of its own; a run that it scores is made first."""
     folder = folders[command.page]
-    for run in re.findall(r"runs/\w+", filled_in(command.text) if "evaluate" in command.text else ""):
+    text = filled_in(command.text)
+    for run in re.findall(r"runs/\w+", text) if "evaluate.py" in text else []:
         if not (folder / run).exists():
             place = folder / run / "one" if run == "runs/sweep" else folder / run
             shutil.copytree(request.getfixturevalue("finished"), place)
-    assert run_in(folder, shortened(command.text, composed, folder))
+    assert run_in(folder, shortened(command, composed, folders))
 
 
-@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda f: f"{f.page}:{f.line}")
-def test_a_snippet_runs(snippet: Fence, folders: dict[str, Path]) -> None:
-    run_in(folders[snippet.page], ["python", "-c", snippet.text])
+@pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda fence: f"{fence.page}:{fence.line}")
+def test_a_snippet_runs(
+    snippet: Fence, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folders[snippet.page]
+    if "shapes" in snippet.text:
+        run_in(folder, ["python", "make_shapes.py"])
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    exec(compile(snippet.text, snippet.page, "exec"), {"__name__": "__main__"})
+    for name in [name for name in sys.modules if name.startswith("my_")]:
+        monkeypatch.delitem(sys.modules, name)
 
 
 def test_how_many_are_run(capsys: pytest.CaptureFixture[str]) -> None:

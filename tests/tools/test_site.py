@@ -6,11 +6,11 @@ import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import yaml
-
 from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
@@ -41,7 +41,7 @@ def entries(nav: object) -> list[str]:
     if isinstance(nav, str):
         return [nav]
     parts = nav.values() if isinstance(nav, dict) else nav
-    assert not isinstance(parts, (int, float)) and parts is not None
+    assert isinstance(parts, Iterable)
     return [page for part in parts for page in entries(part)]
 
 
@@ -58,7 +58,9 @@ def test_names_of_the_docs_exist(symbol: str) -> None:
 
 
 def test_the_paper_s_equations_are_all_in_the_table() -> None:
-    rows = re.findall(r"^\| (Eq\. .*?) \|.*`mtl_ase", (ROOT / "docs/paper.md").read_text(), re.M)
+    rows = re.findall(
+        r"^\| (Eq\. .*?) \|.*`mtl_ase", (ROOT / "docs/paper.md").read_text(), re.MULTILINE
+    )
     found = {
         number
         for row in rows
@@ -92,7 +94,7 @@ def test_the_picture_s_arrows_are_the_imports() -> None:
 def test_the_api_has_every_public_name(package: str) -> None:
     page = GENERATED[f"reference/api/{page_of(package)}.md"]
     names = pkgutil.resolve_name(package).__all__
-    assert re.findall(r"^::: (.*)$", page, re.M) == [f"{package}.{name}" for name in names]
+    assert re.findall(r"^::: (.*)$", page, re.MULTILINE) == [f"{package}.{name}" for name in names]
 
 
 def test_every_group_has_a_page_with_every_option() -> None:

@@ -105,7 +105,9 @@ def _chosen_in(path: Path, group: str) -> dict[str, str]:
             name = key.partition("@")[0]
             if not key.startswith(("optional", "override")):
                 whole = name[1:] if name.startswith("/") else f"{group}/{name}".lstrip("/")
-                chosen[whole] = ", ".join(value) if isinstance(value, list) else str(value or "none")
+                chosen[whole] = (
+                    ", ".join(value) if isinstance(value, list) else str(value or "none")
+                )
     return chosen
 
 
@@ -151,8 +153,9 @@ def group_page(group: str) -> str:
     """The page of a group: how to choose, and every option."""
     found = options(group)
     chosen = default_options().get(group)
-    lines = [f"# {group}", f"{MEANS[group].capitalize()}. Choose one with `{choice(group, 'NAME')}`"]
-    lines[-1] += f"; the default is `{chosen}`." if chosen else "."
+    default = f"; the default is `{chosen}`" if chosen else ""
+    how = f"{MEANS[group].capitalize()}. Choose one with `{choice(group, 'NAME')}`{default}."
+    lines = [f"# {group}", how]
     lines += ["", "| option | what it is |", "|---|---|"]
     lines += [f"| [`{o.name}`](#{o.name}) | {_cell(_first_sentence(o.header))} |" for o in found]
     for option in found:

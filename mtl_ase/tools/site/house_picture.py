@@ -12,6 +12,7 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,9 +60,7 @@ def needed(imports: Imports) -> dict[str, set[str]]:
     """The imports without those that follow from others (the transitive reduction)."""
     below = {name: _reached(name, imports) for name in imports}
     return {
-        name: {
-            one for one in direct if not any(one in below[other] for other in direct - {one})
-        }
+        name: {one for one in direct if not any(one in below[other] for other in direct - {one})}
         for name, direct in imports.items()
     }
 
@@ -129,14 +128,13 @@ def _ordered(ways: list[list[Place]]) -> list[list[Place]]:
     """
     places = sorted({place for way in ways for place in way})
     rows = [[p for p in places if p.row == row] for row in range(places[-1].row + 1)]
-    steps = [step for way in ways for step in zip(way, way[1:], strict=False)]
+    steps = [step for way in ways for step in pairwise(way)]
     for turn in range(12):
         above = turn % 2 == 0
         for row in rows if above else reversed(rows):
             x = _columns(rows)
             joined = {
-                p: [x[a if above else b] for b, a in steps if p == (b if above else a)]
-                for p in row
+                p: [x[a if above else b] for b, a in steps if p == (b if above else a)] for p in row
             }
             row.sort(key=lambda p: sum(joined[p]) / len(joined[p]) if joined[p] else x[p])
     return rows
@@ -171,7 +169,7 @@ def _head(width: int, height: int) -> Iterator[str]:
 def _arrow(way: list[Place], x: Mapping[Place, float]) -> str:
     """A line from the top of a room to the bottom of one above, straight where it passes rows."""
     path = f"M{x[way[0]]:.0f} {_top(way[0].row):.0f}"
-    for below, above in zip(way, way[1:], strict=False):
+    for below, above in pairwise(way):
         start, end = _top(below.row), _top(above.row) + BOX_H
         bend = (start + end) / 2
         path += f" C{x[below]:.0f} {bend:.0f} {x[above]:.0f} {bend:.0f} {x[above]:.0f} {end:.0f}"

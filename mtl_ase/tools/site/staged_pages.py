@@ -1,7 +1,7 @@
 """The folder that the site is built from: our pages, those made from configs and code, sources.
 
-Pages of `docs/` link to files of the repository, as in `../mtl_ase/model/network.py`, and to folders
-of results. A site has neither, so every linked one becomes a page that shows it.
+Pages of `docs/` link to files of the repository, as in `../mtl_ase/model/network.py`, and to
+folders of results. A site has neither, so every linked one becomes a page that shows it.
 """
 
 from __future__ import annotations
