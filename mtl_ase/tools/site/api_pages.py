@@ -16,6 +16,11 @@ def api_pages() -> dict[str, str]:
     return {f"{FOLDER}/{page_of(package)}.md": package_page(package) for package in PACKAGES}
 
 
+def public_names() -> set[str]:
+    """The import paths of all that the pages describe."""
+    return {f"{p}.{name}" for p in PACKAGES for name in importlib.import_module(p).__all__}
+
+
 def page_of(package: str) -> str:
     """The name of a package's page, without its suffix."""
     return package.removeprefix("mtl_ase.").replace(".", "_")

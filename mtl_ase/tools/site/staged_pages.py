@@ -13,7 +13,7 @@ from collections.abc import Container
 from pathlib import Path
 
 from mtl_ase.base.errors import UserError
-from mtl_ase.tools.site.api_pages import api_pages
+from mtl_ase.tools.site.api_pages import api_pages, public_names
 from mtl_ase.tools.site.config_pages import config_pages
 
 ROOT = Path(__file__).parents[3]
@@ -22,6 +22,8 @@ SOURCE = "source"
 """The folder of the site with the pages of linked files."""
 LINK = re.compile(r"(?<=\]\()(?!\w+:|#)([^)#\s]+)")
 """The path of a relative link in Markdown."""
+NAME = re.compile(r"(?<!\[)`(mtl_ase(?:\.\w+)+)`(?!\])")
+"""An import path in Markdown, which becomes a link to what the reference says of it."""
 LANGUAGES = {".py": "python", ".yaml": "yaml", ".yml": "yaml", ".toml": "toml"}
 
 
@@ -73,7 +75,9 @@ def for_site(page: Path, made: Container[Path]) -> tuple[str, set[Path]]:
         linked.add(path)
         return os.path.relpath(DOCS / site_path(path), page.parent)
 
+    names = public_names()
     text = LINK.sub(elsewhere, page.read_text(encoding="utf-8"))
+    text = NAME.sub(lambda m: f"[{m[0]}][{m[1]}]" if m[1] in names else m[0], text)
     return re.sub(r"^```(\w+) .*$", r"```\1", text, flags=re.MULTILINE), linked
 
 
