@@ -2,7 +2,8 @@
 
 A command is run as a reader types it, in a folder that looks like a checkout, with small images
 in place of the data: what trains is cut to two steps of a tiny network by overrides added at its
-end. Here and not in `make test-full` runs what is quick, and all code of docs/tutorials/.
+end, a sweep to two jobs, a suite to the commands that it would start. `make test` checks all and
+runs what is quick; `make test-full` runs the rest.
 """
 
 from __future__ import annotations
@@ -149,6 +150,18 @@ def searched(command: Command, folders: dict[str, Path]) -> list[str]:
     return [f"hydra.searchpath=[file://{own}]"] if own.exists() else []
 
 
+def two_jobs(words: list[str]) -> list[str]:
+    """The words of a sweep whose first list has two values and whose others have one."""
+    cut, room = [], 2
+    for word in words:
+        key, values = word.partition("=")[::2]
+        if re.fullmatch(r"[\w./]+,[\w./,]+", values):
+            word = f"{key}={','.join(values.split(',')[:room])}"
+            room = 1
+        cut.append(word)
+    return cut
+
+
 def shortened(command: Command, composed: Compose, folders: dict[str, Path]) -> list[str]:
     """The words of a command, with what makes it short at their end."""
     text = command.text
@@ -157,6 +170,7 @@ def shortened(command: Command, composed: Compose, folders: dict[str, Path]) -> 
         own = [w for w in overrides_of(words) if not re.match("folder=|trials=|metric=", w)]
         generated = composed(*searched(command, folders), *own).data.generator is not None
         words = [re.sub(r"^trials=.*", "trials=1", word) for word in words]
+        words = two_jobs(words) if "-m" in words else words
         return [*words, *SHORT, *(SCENES if generated else [])]
     if re.search(r"compare\.py|reproduce\.py(?!.*export)", text):
         rows = [] if re.search("rows=|methods=", text) else [ROWS[words[2]]]
