@@ -6,7 +6,7 @@ PIP := PIP_ROOT_USER_ACTION=ignore $(RUN) -m pip --quiet --disable-pip-version-c
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo app check test test-full browser clean
+.PHONY: help demo app check test test-full docs browser clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,8 +31,12 @@ test-full: $(VENV)/installed-dev browser  ## all tests, the slow ones too
 browser:  # tests of pages need one; they are skipped where it can't be installed
 	@{ command -v chromium && command -v chromedriver; } >/dev/null || { test "$$(id -u)" = 0 && apt-get install -y --no-install-recommends chromium chromium-driver; } >/dev/null 2>&1 || true
 
+docs: $(VENV)/installed-docs  ## the documentation's site, into build/site
+	@$(RUN) scripts/docs.py
+	@$(RUN) -m zensical build --strict --clean
+
 clean:  ## remove the environment and caches; runs stay
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c '$(SUPPORTED)' || { echo "error: $(PYTHON) is not Python 3.11, 3.12 or 3.13; run make PYTHON=python3.11 ..." >&2; exit 2; }
@@ -51,4 +55,9 @@ $(VENV)/installed-dev: pyproject.toml | $(VENV)/bin/python
 $(VENV)/installed-app: pyproject.toml | $(VENV)/bin/python
 	@echo "installing into $(VENV), with what the page needs"
 	@$(PIP) install --editable ".[app]"
+	@touch $@ $(VENV)/installed
+
+$(VENV)/installed-docs: pyproject.toml | $(VENV)/bin/python
+	@echo "installing into $(VENV), with what builds the site"
+	@$(PIP) install --editable ".[docs]"
 	@touch $@ $(VENV)/installed

@@ -1,8 +1,7 @@
-"""The README's commands: every one composes or exists."""
+"""The README's links and numbers, and numbers of other pages; its commands: test_fences.py."""
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 import shlex
@@ -14,24 +13,7 @@ from tests.conftest import Compose
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-COMMANDS = [
-    line.split("  #")[0].strip()
-    for block in re.findall(r"```bash\n(.*?)```", README, flags=re.DOTALL)
-    for line in block.splitlines()
-    if line.strip()
-]
 CLUSTERS = (ROOT / "docs" / "clusters.md").read_text().replace("\\\n", "")
-TRAINING = [
-    c for c in COMMANDS if c.startswith(("python train.py", "python scripts/model_info.py"))
-]
-
-
-@pytest.mark.parametrize("command", TRAINING)
-def test_training_commands_compose(command: str, composed: Compose) -> None:
-    overrides = [word for word in shlex.split(command)[2:] if word != "-m"]
-    single = [re.sub(r"=([^,\[]*),.*$", r"=\1", word) for word in overrides]
-    config = composed(*single)
-    assert config.experiment_name
 
 
 @pytest.mark.parametrize(
@@ -43,30 +25,9 @@ def test_commands_for_clusters_compose(overrides: str, composed: Compose) -> Non
     assert config.resume == "auto"
 
 
-@pytest.mark.parametrize("command", [c for c in COMMANDS if c.startswith("make ")])
-def test_make_targets_exist(command: str) -> None:
-    target = command.split()[1]
-    assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
-
-
-def test_there_is_nothing_else() -> None:
-    known = ("python train.py", "python evaluate.py", "python scripts/", "make ", "git ", "cd ")
-    assert COMMANDS
-    assert [c for c in COMMANDS if not c.startswith(known)] == []
-
-
 @pytest.mark.parametrize("link", re.findall(r"\]\(([^)#]+)\)", README))
 def test_local_links_lead_somewhere(link: str) -> None:
     assert link.startswith("https://") or (ROOT / link).exists()
-
-
-SYMBOLS = re.findall(r"`(mtl_ase\.[\w.]+)`", (ROOT / "docs" / "paper.md").read_text())
-
-
-@pytest.mark.parametrize("symbol", SYMBOLS)
-def test_symbols_of_the_paper_page_exist(symbol: str) -> None:
-    module, _, name = symbol.rpartition(".")
-    assert hasattr(importlib.import_module(module), name)
 
 
 def stored(name: str) -> dict:

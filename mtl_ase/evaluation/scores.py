@@ -54,7 +54,9 @@ class Scores:
         return [*self.metrics, DELTA_M]
 
     def value(self, key: str) -> float | None:
-        """The score of all images; None if undefined."""
+        """The score of all images; None if undefined, as delta_m is without a task's images."""
+        if key == DELTA_M and not set(self.headlines) <= self.tables.keys():
+            return None
         score, tables = self._score(key)
         value = float(score([table_IK.sum(0) for table_IK in tables]))
         return None if math.isnan(value) else value

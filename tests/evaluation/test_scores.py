@@ -108,3 +108,11 @@ def test_published_rows_are_of_the_same_data_and_protocol():
     }
     assert all("saliency/maxf" in row.values for row in published("pascal_context", "invpt"))
     assert published("scenes", "astmt") == []
+
+
+def test_delta_m_is_unknown_without_a_task_s_images():
+    """As on a data set none of whose images are on the published list for edges."""
+    found = scores(headlines=["semseg/miou", "normals/merr", "edge/odsf"])
+    assert found.value("delta_m") is None
+    assert found.intervals["delta_m"] is None
+    assert found.compare("delta_m", found) is None

@@ -24,7 +24,11 @@ class SAME(TokenRouted):
     Args:
         num_experts: E.
         rank: r, rank of one expert.
-        delta, mu, tau, router_floor, statistics_every_n_steps: see `SAMEMemory`.
+        delta: share of sum lambda^2 that spans the principal subspace of past inputs.
+        mu: added to the eigenvalues of their covariance before they are inverted.
+        tau: least score of an expert that is not frozen.
+        router_floor: least g(lambda), on the router's gradient in that subspace.
+        statistics_every_n_steps: optimiser steps between two observations.
     """
 
     def __init__(

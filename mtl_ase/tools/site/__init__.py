@@ -1,0 +1,1 @@
+"""The documentation's site: pages made from configs and code, links, the picture of the house."""
