@@ -15,12 +15,16 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import pytest
 
 from mtl_ase.build import check_part
 from mtl_ase.commands.evaluation_arguments import read_arguments
+from mtl_ase.commands.export_arguments import read_arguments as read_export_arguments
+from mtl_ase.commands.predict_arguments import read_predict_arguments
 from mtl_ase.config import check_targets
 from mtl_ase.search.command_line import read_command_line
 from mtl_ase.suites.arguments import Arguments
@@ -35,6 +39,10 @@ REASONS = {
     r"trainer=ddp(?!.*accelerator=cpu)": "needs several GPUs",
     r"--write": "writes the pages of this repository",
     r"make_reference\.py|pytest": "needs files that the page only speaks of",
+    r"app\.py": "serves a page until it is stopped",
+    r"format=peft": "needs a run of LoRA",
+    r"hub=(?!.*dry_run)": "uploads",
+    r"^(eval |mtl-ase-)": "needs an installed wheel (tests/entry_points/test_wheel.py)",
 }
 KINDS = {
     "gpu": "needs several GPUs",
@@ -67,7 +75,13 @@ ROWS = {
 }
 """A row of a suite, whose cost takes no minute to count."""
 HERE = "hydra.runtime.output_dir=somewhere"
-COMPOSING = ("train.py", "my_train.py", "bench.py", "model_info.py")
+PARSERS: dict[str, Callable[[list[str]], object]] = {
+    "evaluate.py": read_arguments,
+    "export.py": read_export_arguments,
+    "predict.py": read_predict_arguments,
+    "search.py": read_command_line,
+}
+COMPOSING = ("train.py", "bench.py", "model_info.py")
 COMPOSING += ("prepare_data.py", "browse_data.py")
 PARTS = ("tasks", "data", "model", "training", "trainer", "logger", "callbacks")
 
@@ -94,22 +108,36 @@ def folders(tmp_path_factory: pytest.TempPathFactory, scenes_root: Path) -> dict
     made: dict[str, Path] = {}
     for page in dict.fromkeys(fence.page for fence in FENCES):
         folder = made[page] = tmp_path_factory.mktemp("reader")
-        for name in ("train.py", "evaluate.py", "scripts", "mtl_ase", "configs"):
+        for name in ("train.py", "evaluate.py", "predict.py", "scripts", "mtl_ase", "configs"):
             (folder / name).symlink_to(ROOT / name)
         shutil.copytree(scenes_root, folder / "data" / "PASCAL_MT")
         for task, labels in {"semseg": "semseg/VOC12", "saliency": "sal_distill"}.items():
             shutil.copytree(scenes_root / labels, folder / "predictions" / task)
+        add_pictures(folder, scenes_root)
         for name, text in files_of((ROOT / page).read_text()).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
     return made
 
 
+def add_pictures(folder: Path, scenes_root: Path) -> None:
+    """Photos and a film, as the pages name them."""
+    pictures = sorted((scenes_root / "JPEGImages").iterdir())[:2]
+    (folder / "photos").mkdir()
+    for name in ("photo.jpg", "large.jpg", "photos/one.jpg"):
+        shutil.copy(pictures[0], folder / name)
+    writer = cv2.VideoWriter(str(folder / "film.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 5, (64, 64))
+    for picture in pictures:
+        writer.write(cv2.imread(str(picture)))
+    writer.release()
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory, script: Run, scenes_root: Path) -> Path:
     """A run that has ended, for pages that score one."""
     folder = tmp_path_factory.mktemp("finished") / "run"
-    done = script("train.py", f"data.root={scenes_root}", *SHORT, f"run_dir={folder}")
+    args = [f"data.root={scenes_root}", "trainer.log_every_n_steps=1"]
+    done = script("train.py", *args, *SHORT, f"run_dir={folder}")
     assert done.returncode == 0, done.stderr
     return folder
 
@@ -166,7 +194,7 @@ def shortened(command: Command, composed: Compose, folders: dict[str, Path]) -> 
     """The words of a command, with what makes it short at their end."""
     text = command.text
     words = shlex.split(filled_in(text))
-    if re.match(r"python (train|my_train|scripts/search)\.py(?!.*--cfg)", text):
+    if re.match(r"python (train|scripts/search)\.py(?!.*--cfg)", text):
         own = [w for w in overrides_of(words) if not re.match("folder=|trials=|metric=", w)]
         generated = composed(*searched(command, folders), *own).data.generator is not None
         words = [re.sub(r"^trials=.*", "trials=1", word) for word in words]
@@ -194,15 +222,13 @@ def test_a_command_is_right(command: Command, composed: Compose, folders: dict[s
     elif program == "pip":
         extra = re.search(r"\[(\w+)\]", words[-1])
         assert extra is None or f"\n{extra[1]} = [" in (ROOT / "pyproject.toml").read_text()
-    elif program == "evaluate.py":
-        read_arguments(words[2:])
+    elif program in PARSERS:
+        PARSERS[program](words[2:])
     elif program in ("reproduce.py", "compare.py"):
         Arguments.parse([re.sub("^methods=", "rows=", word) for word in words[2:]])
-    elif program == "search.py":
-        read_command_line(words[2:])
     elif program in COMPOSING:
         config = composed(HERE, *searched(command, folders), *overrides_of(words))
-        if program != "my_train.py":
+        if "--trust" not in command.text:
             check_targets(config)
             for part in PARTS:
                 check_part(config, part)
@@ -221,18 +247,32 @@ def test_a_command_runs(
     """To a good end, in a process of its own; a run that it scores is made first."""
     folder = folders[command.page]
     text = filled_in(command.text)
-    for run in re.findall(r"runs/\w+", text) if "evaluate.py" in text else []:
+    if re.search(r"(evaluate|predict|report|export)\.py", text):
+        add_runs(folder, text, request)
+    run_in(folder, shortened(command, composed, folders))
+
+
+def add_runs(folder: Path, text: str, request: pytest.FixtureRequest) -> None:
+    """Make the runs that a command or a snippet speaks of, and exports of them."""
+    for run in re.findall(r"runs/\w+", text):
         if not (folder / run).exists():
             place = folder / run / "one" if run == "runs/sweep" else folder / run
             shutil.copytree(request.getfixturevalue("finished"), place)
-    run_in(folder, shortened(command, composed, folders))
+    if "read_adapters" in text and not (folder / "exported/adapters").exists():
+        add_runs(folder, "runs/mine", request)
+        export = "scripts/export.py run=runs/mine output=exported/adapters format=adapters"
+        run_in(folder, ["python", *export.split()])
 
 
 @pytest.mark.parametrize("snippet", SNIPPETS, ids=lambda fence: f"{fence.page}:{fence.line}")
 def test_a_snippet_runs(
-    snippet: Fence, folders: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+    snippet: Fence,
+    folders: dict[str, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     folder = folders[snippet.page]
+    add_runs(folder, snippet.text, request)
     if "shapes" in snippet.text:
         run_in(folder, ["python", "make_shapes.py"])
     monkeypatch.chdir(folder)

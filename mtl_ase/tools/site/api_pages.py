@@ -7,7 +7,15 @@ import importlib
 from mtl_ase.config.allow_list import ROOMS
 
 FOLDER = "reference/api"
-PACKAGES = (*ROOMS, "mtl_ase.build", "mtl_ase.config", "mtl_ase.report", "mtl_ase.sweeps")
+PACKAGES = (
+    *ROOMS,
+    "mtl_ase.build",
+    "mtl_ase.config",
+    "mtl_ase.export",
+    "mtl_ase.inference",
+    "mtl_ase.report",
+    "mtl_ase.sweeps",
+)
 """The packages with public names, each with a page."""
 
 
