@@ -26,8 +26,7 @@ def main() -> None:
     parser.add_argument("--name", required=True, help="name, for reference=NAME")
     parser.add_argument("--config-dir", type=Path, metavar="DIR", help="your own configs")
     given = parser.parse_args()
+    folder = exit_on_wrong_use(lambda: folder_of(given.config_dir))
     from mtl_ase.commands.make_reference import make_reference
 
-    exit_on_wrong_use(
-        lambda: print(make_reference(given.runs, given.name, folder_of(given.config_dir)))
-    )
+    exit_on_wrong_use(lambda: print(make_reference(given.runs, given.name, folder)))

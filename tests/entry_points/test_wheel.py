@@ -82,17 +82,16 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ["--no-deps", "--no-index", "--disable-pip-version-check"]
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install"]
     subprocess.run([*pip, *options, str(wheel)], **quiet, env=_environ())
-    paths = {"purelib": "", "platlib": ""}
     asked = "import sysconfig; print(sysconfig.get_path('purelib'))"
     own = subprocess.run([str(python), "-c", asked], capture_output=True, text=True, check=True)
-    libraries = "\n".join(dict.fromkeys(sysconfig.get_path(name) for name in paths))
+    libraries = "\n".join({sysconfig.get_path(name) for name in ("purelib", "platlib")})
     # a path file adds the folders, without what editable installs have put into them
     (Path(own.stdout.strip()) / "libraries.pth").write_text(libraries)
     return folder
 
 
 @pytest.fixture
-def run(environment: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(environment: Path, tmp_path: Path) -> Run:
     """Runs a program of the wheel in an empty folder, or in that of the user's own files."""
 
     def run_program(name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -157,10 +156,6 @@ def test_configs_and_code_of_ones_own(run: Run, own_files: list[str], tmp_path: 
     assert (tmp_path / "run" / "DONE").is_file()
     assert "_target_: my_adapters.HalfLoRA" in (tmp_path / "run" / "config.yaml").read_text()
     assert '"git_revision": null' in (tmp_path / "run" / "environment.json").read_text()
-    refused = run("mtl-ase-evaluate", "run=run")
-    assert refused.returncode == 2
-    assert "my_adapters.HalfLoRA is outside" in refused.stderr
-    assert "add --trust=my_adapters" in refused.stderr
     done = run("mtl-ase-evaluate", "run=run", *own_files)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "evaluation.json").is_file()
@@ -171,7 +166,10 @@ def test_wrong_use_is_told_with_ones_own_configs(run: Run, own_files: list[str])
     assert done.returncode == 2
     assert "did you mean mine? There are ase, " in done.stderr
     assert run("mtl-ase-train", own_files[0], "--help").stdout.count("An experiment of my own") == 1
-    assert run("mtl-ase-model-info", *own_files, "experiment=mine").stdout.startswith("{")
+    refused = run("mtl-ase-model-info", own_files[0], "experiment=mine")
+    assert refused.returncode == 2
+    assert "my_adapters.HalfLoRA is outside" in refused.stderr
+    assert "add --trust=my_adapters" in refused.stderr
 
 
 def test_a_reference_is_not_written_into_the_package(run: Run) -> None:

@@ -50,7 +50,7 @@ def create_vit(
             "standard blocks); choose e.g. vit_base_patch16_224."
         )
     patch_hw = vit.patch_embed.feat_ratio(as_scalar=False)
-    if any(size % patch for size, patch in zip(image_size, patch_hw, strict=True)):
+    if any(size < 1 or size % patch for size, patch in zip(image_size, patch_hw, strict=True)):
         raise UserError(
             f"data.image_size={list(image_size)} is no multiple of the patch size {patch_hw} of "
             f"{name!r}; choose another size."
