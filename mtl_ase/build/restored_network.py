@@ -6,7 +6,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.build.from_config import build_network, forget_weights
 from mtl_ase.model import MultiTaskNetwork
@@ -14,6 +14,7 @@ from mtl_ase.model.task_subset import weights_of_tasks
 from mtl_ase.tasks import Task
 from mtl_ase.training.checkpoint_fit import check_content, check_fits
 from mtl_ase.training.frozen_weights import PREFIX, FrozenWeights
+from mtl_ase.training.stage_statistics import begin_stages
 
 
 def restored_network(
@@ -39,6 +40,8 @@ def restored_network(
         config = copy.deepcopy(config)
         forget_weights(config)
     network = build_network(config, tasks)
+    if OmegaConf.select(config, "data.stages"):
+        begin_stages(network.encoder)
     FrozenWeights(network).put_back(content)
     own = network.state_dict()
     state = {

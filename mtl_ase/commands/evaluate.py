@@ -76,7 +76,7 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
     saved = folder.read_config()
     if "tasks" in given.overrides:
         wanted = given.overrides["tasks"]
-        saved.tasks = wanted_tasks(saved, wanted if isinstance(wanted, list) else [wanted])
+        saved.tasks = wanted_tasks(saved, wanted if isinstance(wanted, list) else [])
     config = copy.deepcopy(saved)
     checkpoint = folder.checkpoints / f"{given.checkpoint}.ckpt"
     if not checkpoint.is_file():

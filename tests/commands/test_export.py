@@ -109,7 +109,9 @@ def test_the_code_of_the_page_runs(
     here: Run, finished_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    done = here("scripts/export.py", f"run={finished_run}", "output=DIR", "format=adapters")
+    done = here(
+        "scripts/export.py", f"run={finished_run}", "output=exported/adapters", "format=adapters"
+    )
     assert done.returncode == 0, done.stderr
     (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     names: dict[str, Any] = {}

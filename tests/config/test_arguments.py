@@ -59,7 +59,6 @@ def make(speed: float, size: int, colour: str = "red") -> None:
         ({"model": {"adapter": {"gate": {"top_k": 3}}}}, r"^model\.adapter\.gate\.top_k is passed"),
         ({"model": {"lora": {"site": 3}}}, r"^model\.lora\.site is passed"),
         ({"training": {"optimizer": {"params": 3}}}, r"^training\.optimizer\.params is passed"),
-        ({"tasks": {"edge": {"activation": {"logits_CHW": 3}}}}, r"activation\.logits_CHW is pass"),
         ({"data": {"labels": {"edge": {"_args_": [1]}}}}, r"^data\.labels\.edge\._args_ gives"),
         ({"callbacks": {"x": {"a": 1}}}, r"^callbacks\.x has no _target_"),
         ({"callbacks": {"x": 3}}, r"^callbacks\.x has no _target_"),

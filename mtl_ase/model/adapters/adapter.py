@@ -94,7 +94,8 @@ class Adapter(nn.Module, ABC):
     def begin_stages(self) -> StageMemory | None:
         """What protects the tasks of earlier stages from here on; None for nothing, the default.
 
-        Called once, after the adapter is built, if tasks are learned one after another.
+        Called after the adapter is built, if tasks are learned one after another; another call
+        gives the same.
         """
         return None
 

@@ -52,8 +52,9 @@ class SAME(TokenRouted):
     def begin_stages(self) -> SAMEMemory:
         """What protects earlier stages; from now on every task has a pass of its own."""
         self.knows_tasks = True
-        weights = (self.router_ED, self.down_RD, self.up_OP)
-        self.memory = SAMEMemory(weights, self.site.num_tasks, *self.protection)
+        if self.memory is None:
+            weights = (self.router_ED, self.down_RD, self.up_OP)
+            self.memory = SAMEMemory(weights, self.site.num_tasks, *self.protection)
         return self.memory
 
     def weigh(self, logits_TBLE: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ class Place(NamedTuple):
 def rooms() -> list[str]:
     """The rooms in the order that README.md gives."""
     drawn = re.search(r"```text\n(base -> .*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert drawn, "README.md draws the house"
+    assert drawn is not None, "README.md draws the house"
     return re.findall(r"\w+", drawn[1])
 
 
