@@ -1,7 +1,7 @@
 """Every command and snippet of README.md and docs/ is right, and nearly all are run.
 
 A command is run as a reader types it, in a folder that looks like a checkout, with small images
-in place of the data: what trains is cut to two steps of a tiny network by overrides added at its
+in place of the data: what trains is cut to four steps of a tiny network by overrides added at its
 end, a sweep to two jobs, a suite to the commands that it would start. `make test` checks all and
 runs what is quick; `make test-full` runs the rest.
 """
@@ -45,7 +45,7 @@ QUICK = r"--cfg|make_shapes|tutorials/own_(data|task).*run_dir="
 """What also runs in `make test`, of `page:line command`."""
 TINY_VIT = "{patch_size:16,embed_dim:48,depth:2,num_heads:2,class_token:true}"
 SHORT = [
-    "trainer.max_steps=2",
+    "trainer.max_steps=4",  # same_continual has four stages
     "data.image_size=[64,64]",
     "data.batch_size=2",
     "data.num_workers=0",
