@@ -92,13 +92,16 @@ RUN = [command for command in COMMANDS if left_out(command) is None]
 def folders(tmp_path_factory: pytest.TempPathFactory, scenes_root: Path) -> dict[str, Path]:
     """A reader's folder for every page: a checkout, data, and the files that the page shows."""
     made: dict[str, Path] = {}
+    common = tmp_path_factory.mktemp("common")
+    shutil.copytree(scenes_root, common / "data" / "PASCAL_MT")
+    for task, labels in {"semseg": "semseg/VOC12", "saliency": "sal_distill"}.items():
+        shutil.copytree(scenes_root / labels, common / "predictions" / task)
     for page in dict.fromkeys(fence.page for fence in FENCES):
         folder = made[page] = tmp_path_factory.mktemp("reader")
         for name in ("train.py", "evaluate.py", "scripts", "mtl_ase", "configs"):
             (folder / name).symlink_to(ROOT / name)
-        shutil.copytree(scenes_root, folder / "data" / "PASCAL_MT")
-        for task, labels in {"semseg": "semseg/VOC12", "saliency": "sal_distill"}.items():
-            shutil.copytree(scenes_root / labels, folder / "predictions" / task)
+        for name in ("data", "predictions"):
+            (folder / name).symlink_to(common / name)
         for name, text in files_of((ROOT / page).read_text()).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
