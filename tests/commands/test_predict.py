@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from PIL import Image
 
 import mtl_ase
@@ -193,3 +194,30 @@ def test_windows_over_a_large_picture_take_less_than_two_gigabytes(
     assert peak > before, "another child was larger, so nothing is measured"
     assert peak < 2e6, "kilobytes"
     assert read_image(tmp_path / "out/pred/semseg/large.png").shape[:2] == (1500, 2000)
+
+
+@pytest.mark.parametrize("place", ["data.augmentation", "model.decoder", "new.part"])
+def test_a_strangers_run_is_loaded_only_if_it_names_our_code(
+    finished_run: Path, tmp_path: Path, place: str
+) -> None:
+    run = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    config = OmegaConf.load(run / "config.yaml")
+    OmegaConf.update(config, place, {"_target_": "os.system"}, force_add=True)
+    (run / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    with pytest.raises(UserError, match=rf"{place}\S* is outside what configs may build"):
+        mtl_ase.load(run)
+
+
+def test_configs_of_before_kinds_of_output_are_read(finished_run: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(finished_run, tmp_path / "run"))
+    config = OmegaConf.load(run / "config.yaml")
+    for name, activation in (("semseg", "class_ids"), ("normals", "unit_vector")):
+        del config.tasks[name]["output"]
+        partial = {"_partial_": True}
+        config.tasks[name].activation = {"_target_": f"mtl_ase.tasks.{activation}", **partial}
+        config.tasks[name].colours = {"_target_": "mtl_ase.tasks.class_colours", **partial}
+    (run / "config.yaml").write_text(OmegaConf.to_yaml(config))
+    photo = RNG.integers(0, 256, (20, 30, 3)).astype(np.uint8)
+    found, expected = (mtl_ase.load(path).predict(photo) for path in (run, finished_run))
+    for name, map_ in expected.items():
+        assert torch.equal(found[name], map_)
