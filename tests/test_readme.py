@@ -89,3 +89,15 @@ def test_the_demo_table_is_what_was_stored() -> None:
         assert {row[0]: row[column] for row in rows} == {
             key: f"{value:.2f}" for key, value in values.items() if value is not None
         }
+
+
+def test_what_is_said_of_windows_was_measured() -> None:
+    page, windows = (ROOT / "docs" / "predict.md").read_text(), stored("windows.json")
+    half, none = windows["overlap half"], windows["overlap none"]
+    assert f"change {half['jumps']:.2f} times as much" in page
+    assert f"without overlap it is {none['jumps']:.2f} times" in page
+    classes = (half["over one pass"]["semseg"], none["over one pass"]["semseg"])
+    words = f"{100 * classes[0]:.1f} % differ from those of windows ({100 * classes[1]:.1f} %"
+    assert words in page
+    assert f"{windows['large picture']['windows']} windows, takes less than 2 GB" in page
+    assert windows["large picture"]["peak_mib_of_the_process"] < 2e9 / 2**20
