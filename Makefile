@@ -11,7 +11,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
 
-demo: $(VENV)/installed  ## train fine-grained ASE on rendered scenes, about ten minutes on two cores
+demo: $(VENV)/installed  ## train fine-grained ASE on rendered scenes, 8 to 20 minutes on two cores
 	@$(RUN) train.py experiment=demo
 
 app: $(VENV)/installed-app  ## drop pictures on a page in the browser, predicted by the demo's run
