@@ -22,9 +22,12 @@ if not (CHROMIUM and shutil.which("chromedriver")):
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.by import By  # noqa: E402
 from selenium.webdriver.common.keys import Keys  # noqa: E402
+from selenium.webdriver.support.ui import WebDriverWait  # noqa: E402
 
 PHONE, DESKTOP = 390, 1280
 Open = Callable[..., Any]
+DRAWN = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+"""Waits until the page is laid out and drawn: on a busy machine that is after it is loaded."""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,7 @@ def open_page(browser: Any, pages: dict[str, Path]) -> Iterator[Open]:
         media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
         browser.get(pages[name].as_uri())
+        browser.execute_async_script(DRAWN)
         return browser
 
     yield open_it
@@ -252,13 +256,24 @@ def test_all_controls_are_reached_by_the_keyboard(open_page: Open) -> None:
     assert wanted <= reached
 
 
+def is_slider(node: dict[str, Any]) -> bool:
+    return node.get("role", {}).get("value") == "slider"
+
+
+def tree_with(page: Any, num_sliders: int) -> list[dict[str, Any]] | None:
+    """The accessibility tree, once it has so many sliders."""
+    tree: list[dict[str, Any]] = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    return tree if sum(map(is_slider, tree)) >= num_sliders else None
+
+
 def test_sliders_tell_a_screen_reader_what_they_are(open_page: Open) -> None:
     page = open_page()
-    tree = page.execute_cdp_cmd("Accessibility.getFullAXTree", {})["nodes"]
+    # the browser makes the tree after the page, piece by piece
+    tree = WebDriverWait(page, 30).until(lambda page: tree_with(page, num_sliders=6))
     named = {
         node["name"]["value"].strip(): told["value"]["value"]
         for node in tree
-        if node.get("role", {}).get("value") == "slider"
+        if is_slider(node)
         for told in node["properties"]
         if told["name"] == "valuetext"
     }
