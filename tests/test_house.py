@@ -64,3 +64,9 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {name: set(imported(path)) - {name} for name, path in MODULES.items()}
     order = list(TopologicalSorter(graph).static_order())
     assert set(order) >= set(MODULES)
+
+
+def test_the_architecture_page_draws_the_same_house() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert DRAWN is not None
+    assert DRAWN[0] in page

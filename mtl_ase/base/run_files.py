@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mtl_ase.base.errors import UserError
+
 
 class RunFiles:
     """The paths of all files of one run folder; the files may not exist yet.
@@ -64,6 +66,17 @@ class RunFiles:
         self.details = self.evaluation / "details.json"
         self.done = folder / "DONE"
         self.failed = folder / "FAILED"
+
+    def checkpoint(self, name: str) -> Path:
+        """A checkpoint by its name, "last" or "best".
+
+        Raises:
+            UserError: it is missing.
+        """
+        path = self.checkpoints / f"{name}.ckpt"
+        if not path.is_file():
+            raise UserError(f"{path} is missing; choose checkpoint=last or checkpoint=best.")
+        return path
 
     def stage_end(self, number: int) -> Path:
         """The checkpoint at the end of a stage, counted from 0, but the last."""

@@ -18,6 +18,7 @@ from mtl_ase.config.arguments import check_arguments
 from mtl_ase.config.value_types import check_values
 from mtl_ase.config.written_paths import check_paths
 from mtl_ase.data import Augmentation, DataModule
+from mtl_ase.evaluation import EvalProtocol
 from mtl_ase.model import Count, MultiTaskNetwork, count_all
 from mtl_ase.tasks import Task
 from mtl_ase.training import MultiTaskModule
@@ -131,6 +132,13 @@ def build_augmentation(config: DictConfig) -> Augmentation:
     check_part(config, "data")
     augmentation: Augmentation = instantiate(config.data.augmentation)
     return augmentation
+
+
+def build_protocol(config: DictConfig) -> EvalProtocol:
+    """Build the evaluation protocol."""
+    check_part(config, "protocol")
+    protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
+    return protocol
 
 
 def build_module(

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError
 
 from mtl_ase.base.differences import differences
 from mtl_ase.base.errors import UserError
-from mtl_ase.build import check_part
+from mtl_ase.build import build_protocol
 from mtl_ase.commands.evaluation_arguments import USAGE, Arguments, meant_key, read_arguments
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import run_identity
@@ -23,7 +22,7 @@ from mtl_ase.commands.score import score_files, score_run
 from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
 from mtl_ase.config.foreign_files import check_foreign, look_at_foreign_files
 from mtl_ase.config.own_parts import search_path
-from mtl_ase.evaluation import EvalProtocol, Scores
+from mtl_ase.evaluation import Scores
 from mtl_ase.inference.loading import wanted_tasks
 from mtl_ase.report import print_comparison, print_scores
 from mtl_ase.tasks import Task
@@ -78,9 +77,7 @@ def run_config(folder: RunFolder, given: Arguments) -> tuple[Path, DictConfig]:
         wanted = given.overrides["tasks"]
         saved.tasks = wanted_tasks(saved, wanted if isinstance(wanted, list) else [])
     config = copy.deepcopy(saved)
-    checkpoint = folder.checkpoints / f"{given.checkpoint}.ckpt"
-    if not checkpoint.is_file():
-        raise UserError(f"{checkpoint} is missing; choose checkpoint=last or checkpoint=best.")
+    checkpoint = folder.checkpoint(given.checkpoint)
     if given.data is not None:
         config.data = _other_data(given, config)
     _add_protocol(config, given)
@@ -163,9 +160,7 @@ def evaluated_tasks(config: DictConfig, tasks: Mapping[str, Task], name: str) ->
     """
     config = copy.deepcopy(config)
     _add_protocol(config, Arguments(runs=[], protocol=name))
-    check_part(config, "protocol")
-    protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
-    return protocol.apply(tasks)
+    return build_protocol(config).apply(tasks)
 
 
 def _add_protocol(config: DictConfig, given: Arguments) -> None:

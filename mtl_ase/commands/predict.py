@@ -50,7 +50,7 @@ def predict(given: PredictArguments, trusted: tuple[str, ...] = ()) -> list[str]
         raise UserError(f"all of input= lies in output={given.output}; give another output.")
     model = load(
         given.run,
-        checkpoint=given.checkpoint,  # type: ignore[arg-type]
+        checkpoint=given.checkpoint,
         tasks=given.tasks,
         device=given.device,
         precision=given.precision,
@@ -97,7 +97,8 @@ class Written:
     def add_pictures(self, sources: Sequence[Source], shown: set[Path]) -> None:
         """Predict a batch of pictures; those in `shown` come into the contact sheet."""
         try:
-            found = self.model.predict_all([s.path for s in sources], windows=self.windows)
+            pictures = [as_picture(source.path) for source in sources]
+            found = self.model.predict_all(pictures, windows=self.windows)
         except (BadFile, UserError) as error:
             if len(sources) == 1:
                 self.problems.append(str(error))
@@ -105,8 +106,8 @@ class Written:
             for source in sources:
                 self.add_pictures([source], shown)
             return
-        for source, maps in zip(sources, found, strict=True):
-            image_HWC = decoded_picture(as_picture(source.path))
+        for source, picture, maps in zip(sources, pictures, found, strict=True):
+            image_HWC = decoded_picture(picture)
             self._write(source, image_HWC, maps)
             if source.path in shown:
                 self._sheet.append((image_HWC, maps))
@@ -160,7 +161,7 @@ class Written:
                 task,
                 source.name,
                 maps[name],
-                self.given.files,  # type: ignore[arg-type]
+                self.given.files,
             )
             path = output / OVERLAYS / name / f"{source.name}.jpg"
             path.parent.mkdir(parents=True, exist_ok=True)

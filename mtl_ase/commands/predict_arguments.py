@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.installation import program
 from mtl_ase.commands.evaluation_arguments import meant_key
 from mtl_ase.commands.options import exit_if_asked_for_help
 from mtl_ase.config.own_parts import take_trust
+
+if TYPE_CHECKING:  # these modules import torch
+    from mtl_ase.evaluation.prediction_files import FileFormat
+    from mtl_ase.inference.loading import Checkpoint
 
 USAGE = (
     f"{program('predict')} run=RUN_DIR input=FILE|DIR|PATTERN|LIST.txt|VIDEO[,...] output=DIR "
@@ -45,12 +49,12 @@ class PredictArguments:
     input: list[str] = field(default_factory=list)
     output: Path = Path()
     tasks: list[str] | None = None
-    mode: str = "resized"
+    mode: Literal["resized", "windows"] = "resized"
     zoom: float | None = 2.0
     overlap: float = 0.5
     batch_size: int = 4
-    files: str = "exact"
-    checkpoint: str = "last"
+    files: FileFormat = "exact"
+    checkpoint: Checkpoint = "last"
     device: str | None = None
     precision: str | None = None
     activate_first: bool = False

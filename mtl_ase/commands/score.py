@@ -15,6 +15,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.build import (
     build_data,
     build_module,
+    build_protocol,
     build_tasks,
     build_trainer,
     check_part,
@@ -155,8 +156,7 @@ def _scored_tasks(
     The keys are those of metrics.json: the tasks' own metrics, then delta_m.
     """
     tasks = build_tasks(config, trusted)  # first: it checks all targets
-    check_part(config, "protocol")
-    protocol: EvalProtocol = instantiate(config.protocol, _convert_="object")
+    protocol = build_protocol(config)
     keys = [*(key for task in tasks.values() for key in task.measured()), "delta_m"]
     return protocol, protocol.apply(tasks), keys
 

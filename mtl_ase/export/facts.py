@@ -15,10 +15,9 @@ from mtl_ase.export.scores import known_scores
 from mtl_ase.export.trained_run import TrainedRun
 from mtl_ase.model import count_parameters
 from mtl_ase.tasks import Task
+from mtl_ase.tasks.task import IGNORED
 
 Facts = dict[str, Any]
-IGNORED = "ignored"
-"""What legends call label pixels that count nowhere; no prediction has that value."""
 
 
 def facts_of(trained: TrainedRun, licence: str | None = None) -> Facts:

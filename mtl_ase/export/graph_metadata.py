@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from pathlib import Path
 
+from mtl_ase.base.atomic_files import write_json
 from mtl_ase.export.facts import Facts, classes_of
 from mtl_ase.export.named_outputs import Input, Outputs
 
@@ -32,3 +35,26 @@ def graph_metadata(
         "experiment": str(facts["experiment"]),
         "mtl_ase": facts["versions"]["mtl_ase"],
     }
+
+
+def write_graph_facts(
+    folder: Path,
+    kind: str,
+    sizes_hw: Sequence[tuple[int, int]],
+    outputs: Outputs,
+    given: Input,
+    facts: Facts,
+) -> None:
+    """Write export.json of a folder with graphs.
+
+    Args:
+        folder: the exported folder.
+        kind: the format, "onnx" or "torch".
+        sizes_hw: (H, W) of the images, one for each file.
+        outputs: "logits" or "predictions".
+        given: "bytes" or "floats".
+        facts: what is known of the network.
+    """
+    sizes = {"image_sizes": [list(size_hw) for size_hw in sizes_hw]}
+    layout = {"format": kind, **sizes, "outputs": outputs, "input_type": given}
+    write_json(folder / "export.json", {**layout, **facts})

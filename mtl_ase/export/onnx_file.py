@@ -8,10 +8,9 @@ from pathlib import Path
 
 import torch
 
-from mtl_ase.base.atomic_files import write_json
 from mtl_ase.base.errors import UserError
 from mtl_ase.export.facts import Facts
-from mtl_ase.export.graph_metadata import graph_metadata
+from mtl_ase.export.graph_metadata import graph_metadata, write_graph_facts
 from mtl_ase.export.named_outputs import BATCH, IMAGE, Input, Outputs, exported_program, file_name
 from mtl_ase.export.trained_run import TrainedRun
 
@@ -56,6 +55,4 @@ def write_onnx(
         assert program is not None
         program.model.metadata_props.update(graph_metadata(facts, size_hw, outputs, given))
         program.save(folder / file_name(size_hw, ".onnx"), external_data=False)
-    sizes = {"image_sizes": [list(size_hw) for size_hw in sizes_hw]}
-    layout = {"format": "onnx", **sizes, "outputs": outputs, "input_type": given}
-    write_json(folder / "export.json", {**layout, **facts})
+    write_graph_facts(folder, "onnx", sizes_hw, outputs, given, facts)

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import torch
 
-from mtl_ase.base.atomic_files import write_json
 from mtl_ase.export.facts import Facts
-from mtl_ase.export.graph_metadata import graph_metadata
+from mtl_ase.export.graph_metadata import graph_metadata, write_graph_facts
 from mtl_ase.export.named_outputs import Input, Outputs, exported_program, file_name
 from mtl_ase.export.trained_run import TrainedRun
 
@@ -41,6 +40,4 @@ def write_torch(
         program = exported_program(trained, size_hw, outputs, given)
         texts = graph_metadata(facts, size_hw, outputs, given)
         torch.export.save(program, folder / file_name(size_hw, ".pt2"), extra_files=texts)
-    sizes = {"image_sizes": [list(size_hw) for size_hw in sizes_hw]}
-    layout = {"format": "torch", **sizes, "outputs": outputs, "input_type": given}
-    write_json(folder / "export.json", {**layout, **facts})
+    write_graph_facts(folder, "torch", sizes_hw, outputs, given, facts)

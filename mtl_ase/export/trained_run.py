@@ -57,9 +57,7 @@ def read_run(run: Path, checkpoint: str = "last", trusted: tuple[str, ...] = ())
             one that is here, or a task has a name that is no word.
     """
     files, config = RunFiles(run), read_run_config(run)
-    path = files.checkpoints / f"{checkpoint}.ckpt"
-    if not path.is_file():
-        raise UserError(f"{path} is missing; choose checkpoint=last or checkpoint=best.")
+    path = files.checkpoint(checkpoint)
     tasks = build_tasks(config, trusted)  # first: it checks all targets
     for name in tasks:
         if not name.isidentifier():  # it becomes the name of a folder, of an output, a part of code

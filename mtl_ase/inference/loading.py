@@ -25,8 +25,6 @@ from mtl_ase.training.checkpoint_files import read_checkpoint
 Checkpoint = Literal["last", "best"]
 MIXED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 """Types of torch.autocast by Lightning's names of precisions; others compute in 32 bits."""
-PREFIX = "network."
-"""Prefix of the network's weights in a checkpoint."""
 
 
 def load(
@@ -79,25 +77,13 @@ def _config_and_weights(path: Path, checkpoint: str) -> tuple[DictConfig, dict[s
     """
     if is_exported(path):
         return read_adapters(path)
-    run, file = _run_and_checkpoint(path, checkpoint)
-    return read_run_config(run), read_checkpoint(file, "cpu")
-
-
-def _run_and_checkpoint(path: Path, checkpoint: str) -> tuple[Path, Path]:
-    """The run folder and the checkpoint file that a path stands for.
-
-    Raises:
-        UserError: there is none.
-    """
     if path.suffix == ".ckpt":
         if not path.is_file():
             raise UserError(f"{path} is missing; give a run folder or one of its checkpoints.")
-        return run_of(path).path, path
+        return read_run_config(run_of(path).path), read_checkpoint(path, "cpu")
     run = newest_run(path)
-    file = RunFiles(run).checkpoints / f"{checkpoint}.ckpt"
-    if RunFiles(run).config.is_file() and not file.is_file():
-        raise UserError(f"{file} is missing; choose checkpoint=last or checkpoint=best.")
-    return run, file
+    config = read_run_config(run)
+    return config, read_checkpoint(RunFiles(run).checkpoint(checkpoint), "cpu")
 
 
 def newest_run(path: Path) -> Path:

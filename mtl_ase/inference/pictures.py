@@ -17,7 +17,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.data.image_files import EncodedImage, open_image, open_with_pillow
 from mtl_ase.tasks import Picture
 
-AnyImage: TypeAlias = str | Path | Image.Image | NDArray[np.generic] | Tensor
+AnyImage: TypeAlias = str | Path | EncodedImage | Image.Image | NDArray[np.generic] | Tensor
 UPRIGHT = 1
 """EXIF's orientation of a picture that need not be turned."""
 ORIENTATION = 0x0112
@@ -27,13 +27,15 @@ def as_picture(image: AnyImage) -> EncodedImage | Picture:
     """An image as RGB bytes (H, W, 3), turned as its EXIF data say; a file may stay encoded.
 
     Args:
-        image: the path of a file; a PIL image; an array (H, W, 3) or (H, W), or a tensor (3, H, W),
-            of bytes or of floats from 0 to 1.
+        image: the path of a file, or its content; a PIL image; an array (H, W, 3) or (H, W), or a
+            tensor (3, H, W), of bytes or of floats from 0 to 1.
 
     Raises:
         BadFile: the file can't be read.
         UserError: shape or values are no image's.
     """
+    if isinstance(image, EncodedImage):
+        return image
     if isinstance(image, str | Path):
         return _from_file(Path(image).expanduser())
     if isinstance(image, Image.Image):

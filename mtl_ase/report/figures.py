@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mtl_ase.base.csv_rows import Rows, read_rows
+from mtl_ase.report.gradient_cosines import gradient_cosines, mean_over_steps
 
 LABELS = {"gate": "mean gate weight", "share": "share of the tokens that select it"}
 
@@ -91,16 +92,8 @@ def draw_gradients(log: Path, path: Path) -> None:
     rows = read_rows(log)
     if not rows:
         return
-    steps = list(dict.fromkeys(row["step"] for row in rows))
-    layers = list(dict.fromkeys(row["layer"] for row in rows))
-    pairs = list(dict.fromkeys((row["task"], row["other"]) for row in rows))
-    cosine_KSL = np.full((len(pairs), len(steps), len(layers)), np.nan)
-    for row in rows:
-        pair = pairs.index((row["task"], row["other"]))
-        place = pair, steps.index(row["step"]), layers.index(row["layer"])
-        cosine_KSL[place] = float(row["cosine"])
-    known_KL = np.isfinite(cosine_KSL).sum(1)
-    mean_KL = np.where(known_KL, np.nansum(cosine_KSL, 1) / np.maximum(known_KL, 1), np.nan)
+    steps, layers, pairs, cosine_KSL = gradient_cosines(rows)
+    mean_KL = mean_over_steps(cosine_KSL)
     size = (4.6 + 0.12 * len(steps) + 0.3 * len(layers), 1.9 + 0.26 * len(pairs))
     figure = Figure(figsize=size, layout="constrained")
     ratios = {"width_ratios": (max(2, 0.12 * len(steps)), max(2, 0.3 * len(layers)))}

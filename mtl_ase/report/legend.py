@@ -9,12 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mtl_ase.tasks import Picture, Task
 from mtl_ase.tasks.output import Array
+from mtl_ase.tasks.task import IGNORED
 
 Colour = tuple[int, int, int]
 Entry = tuple[int, str, Colour | None]
 """x position in pixels, text, and RGB colour of the swatch before it (None: no swatch)."""
-IGNORED = "ignored"
-"""What legends call the value of label pixels that are ignored."""
 LINE, SWATCH, GAP, FONT, INDENT = 22, 14, 6, 13, 110
 
 

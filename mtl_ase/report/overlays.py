@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from mtl_ase.report.legend import Colour, legend_strip, overlay_colours
+from mtl_ase.report.picture_width import with_width
 from mtl_ase.report.sheets import compose_sheet
 from mtl_ase.tasks import Picture, Task
 
@@ -54,10 +55,6 @@ def overlay_sheet(
 
 
 def _of_good_width(picture: Picture) -> Picture:
-    height, width = picture.shape[:2]
+    width = picture.shape[1]
     wanted = min(max(width, NARROWEST), WIDEST)
-    if wanted == width:
-        return picture
-    interpolation = cv2.INTER_AREA if wanted < width else cv2.INTER_CUBIC
-    size = (wanted, max(1, round(height * wanted / width)))
-    return cv2.resize(picture, size, interpolation=interpolation).astype(np.uint8, copy=False)
+    return picture if wanted == width else with_width(picture, wanted, cv2.INTER_CUBIC)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.inference import Model
+from mtl_ase.report.picture_width import with_width
 from mtl_ase.tasks import Picture, Task
 
 Predict = Callable[[Sample], Mapping[str, Tensor]]
@@ -87,11 +88,7 @@ def text_tile(text: str, height: int, width: int) -> Picture:
 
 
 def _fit(picture: Picture) -> Picture:
-    height = round(picture.shape[0] * TILE_WIDTH / picture.shape[1])
-    shrinks = picture.shape[1] > TILE_WIDTH  # nearest neighbour would lose thin lines
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST_EXACT
-    resized = cv2.resize(picture, (TILE_WIDTH, height), interpolation=interpolation)
-    return resized.astype(np.uint8, copy=False)
+    return with_width(picture, TILE_WIDTH, cv2.INTER_NEAREST_EXACT)
 
 
 def _with_captions(sheet: Picture, captions: Sequence[str]) -> Picture:

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 
 from mtl_ase.base.csv_rows import Rows
+from mtl_ase.report.gradient_cosines import gradient_cosines, mean_over_steps
 from mtl_ase.run_pages.colour_scale import DIVERGING
 from mtl_ase.run_pages.heat_map import colour_bar, heat_map
 from mtl_ase.run_pages.numbers import spread_out
@@ -52,14 +53,7 @@ def gradient_maps(rows: Rows) -> GradientMaps | None:
     """
     if not rows:
         return None
-    steps = list(dict.fromkeys(row["step"] for row in rows))
-    layers = list(dict.fromkeys(row["layer"] for row in rows))
-    pairs = list(dict.fromkeys((row["task"], row["other"]) for row in rows))
-    cosine_KSL = np.full((len(pairs), len(steps), len(layers)), np.nan)
-    for row in rows:
-        pair = pairs.index((row["task"], row["other"]))
-        place = pair, steps.index(row["step"]), layers.index(row["layer"])
-        cosine_KSL[place] = float(row["cosine"])
+    steps, layers, pairs, cosine_KSL = gradient_cosines(rows)
     names = [" - ".join(pair).replace("_", " ") for pair in pairs]
     whole_KS = cosine_KSL[:, :, layers.index(WHOLE)] if WHOLE in layers else cosine_KSL.mean(2)
     shown = list(spread_out(len(steps), MOST_STEPS))
@@ -78,7 +72,7 @@ def gradient_maps(rows: Rows) -> GradientMaps | None:
     by_layer = None
     if inner:
         by_layer = heat_map(
-            _mean_KL(cosine_KSL[:, :, inner]),
+            mean_over_steps(cosine_KSL[:, :, inner]),
             names,
             (-1, 1),
             DIVERGING,
@@ -88,12 +82,6 @@ def gradient_maps(rows: Rows) -> GradientMaps | None:
         )
     bar = colour_bar(("-1", "1"), DIVERGING)
     return GradientMaps(over_steps, by_layer, bar, _pairs(names, whole_KS))
-
-
-def _mean_KL(cosine_KSL: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over steps; NaN where nothing is known."""
-    known_KL = np.isfinite(cosine_KSL).sum(1)
-    return np.where(known_KL, np.nansum(cosine_KSL, 1) / np.maximum(known_KL, 1), np.nan)
 
 
 def _pairs(names: Sequence[str], whole_KS: NDArray[np.float64]) -> list[Pair]:

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.run_pages.line_chart import Chart
 from mtl_ase.run_pages.markup import element
 from mtl_ase.run_pages.numbers import digits, ticks
-from mtl_ase.run_pages.seed_groups import Spread
 
 WIDTH, ROW, LEFT, RIGHT, BOTTOM = 360, 38, 12, 12, 18
 

@@ -7,10 +7,10 @@ import io
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Picture = NDArray[np.uint8]
+from mtl_ase.tasks import Picture
+
 WIDEST = 360
 QUALITY = 82
 

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from mtl_ase.data import Sample
 from mtl_ase.inference import Model
-from mtl_ase.run_pages.pictures import Picture
-from mtl_ase.tasks import Task
+from mtl_ase.tasks import Picture, Task
 
 
 class TaskMaps(NamedTuple):

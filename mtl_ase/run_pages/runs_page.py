@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from mtl_ase.evaluation import Comparison
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.run_pages.curves import loss_charts, score_charts
 from mtl_ase.run_pages.document import write_page
 from mtl_ase.run_pages.flat_config import Flat, without_seeds
@@ -19,7 +20,7 @@ from mtl_ase.run_pages.numbers import duration, millions
 from mtl_ase.run_pages.parent_config import compare_configs
 from mtl_ase.run_pages.run_content import RunContent
 from mtl_ase.run_pages.score_table import ARROWS, DELTA_M, Score, directions, score_table, unit_of
-from mtl_ase.run_pages.seed_groups import Group, Spread, seed_groups
+from mtl_ase.run_pages.seed_groups import Group, seed_groups
 
 
 @dataclass(frozen=True)

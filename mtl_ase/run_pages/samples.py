@@ -14,10 +14,11 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.data import DataModule, Sample
 from mtl_ase.inference import Model
 from mtl_ase.report.legend import legend_colours
-from mtl_ase.run_pages.pictures import Picture, data_uri, fitted, shown_size
+from mtl_ase.run_pages.pictures import data_uri, fitted, shown_size
 from mtl_ase.run_pages.predictions import TaskMaps, labels_and_predictions
+from mtl_ase.tasks import Picture
+from mtl_ase.tasks.task import IGNORED
 
-IGNORED = "ignored"
 Rgb = tuple[int, ...]
 PLACES = np.array([1, 256, 256**2])
 """Of red, green and blue in a number that stands for a colour."""

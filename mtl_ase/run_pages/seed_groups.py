@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mtl_ase.evaluation.margin import margin_of_mean
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.metrics.delta_m import gain_of
 from mtl_ase.run_pages.flat_config import Flat, without_seeds
 from mtl_ase.run_pages.run_content import RunContent
 from mtl_ase.sweeps.overrides import leaf
 
 MOST_KEYS = 4
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Values by seed.
-
-    Attributes:
-        values: by seed.
-        mean: NaN without values.
-        margin: half the width of the 95 % interval of the mean (Student's t); NaN for one seed.
-    """
-
-    values: Mapping[str, float]
-    mean: float
-    margin: float
 
 
 @dataclass(frozen=True)
@@ -95,12 +79,7 @@ def group_names(configs: Sequence[Flat]) -> list[str]:
 
 def spread_of(values: Mapping[str, float | None]) -> Spread:
     """The spread of what is known."""
-    known = {
-        seed: value for seed, value in values.items() if value is not None and math.isfinite(value)
-    }
-    numbers = list(known.values())
-    mean = statistics.fmean(numbers) if numbers else math.nan
-    return Spread(known, mean, margin_of_mean(numbers))
+    return Spread.of({s: v for s, v in values.items() if v is not None and math.isfinite(v)})
 
 
 def _known(metrics: Mapping[str, float | None], keys: Mapping[str, bool]) -> dict[str, float]:

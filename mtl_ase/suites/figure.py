@@ -15,7 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mtl_ase.suites.outcome import Outcome, Spread
+from mtl_ase.evaluation.spread import Spread
+from mtl_ase.suites.outcome import Outcome
 from mtl_ase.suites.suite import Suite
 from mtl_ase.suites.table import GAIN
 

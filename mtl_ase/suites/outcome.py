@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from scipy import stats
 
-from mtl_ase.evaluation.margin import margin_of_mean
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.metrics.delta_m import gain_of
 from mtl_ase.suites.result import Result
 from mtl_ase.suites.suite import Suite
@@ -17,32 +16,6 @@ from mtl_ase.suites.suite_run import SuiteRun
 
 RunsOf = Callable[[str, int], Sequence[SuiteRun]]
 """The runs of a row with a seed."""
-
-
-class Spread(NamedTuple):
-    """A mean over seeds.
-
-    Attributes:
-        values: by seed.
-        mean: NaN without values.
-        margin: half the width of the 95 % interval of the mean (Student's t); NaN for one seed.
-    """
-
-    values: dict[int, float]
-    mean: float
-    margin: float
-
-    @property
-    def error_bar(self) -> float:
-        """`margin` as figures draw it: no bar, 0, where it is not known."""
-        return 0.0 if math.isnan(self.margin) else self.margin
-
-    @classmethod
-    def of(cls, values: Mapping[int, float]) -> Spread:
-        """The spread of values by seed; those that are NaN are left out."""
-        known = {seed: value for seed, value in values.items() if not math.isnan(value)}
-        mean = statistics.fmean(known.values()) if known else math.nan
-        return cls(known, mean, margin_of_mean(list(known.values())))
 
 
 class Outcome(NamedTuple):

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.installation import CHECKOUT
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.suites.arguments import Arguments
-from mtl_ase.suites.outcome import Spread, difference
+from mtl_ase.suites.outcome import difference
 from mtl_ase.suites.report import write_report
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.suite import Row

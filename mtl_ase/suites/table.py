@@ -9,7 +9,8 @@ from pathlib import Path
 from mtl_ase.base.atomic_files import write_atomically
 from mtl_ase.base.csv_rows import write_rows
 from mtl_ase.base.markdown import in_markdown
-from mtl_ase.suites.outcome import Outcome, Spread
+from mtl_ase.evaluation.spread import Spread
+from mtl_ase.suites.outcome import Outcome
 from mtl_ase.suites.suite import Suite
 
 GAIN = "delta_m"

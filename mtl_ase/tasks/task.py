@@ -13,6 +13,8 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.tasks.output import Output
 
 Counts = Callable[[Tensor], Tensor]
+IGNORED = "ignored"
+"""What legends call the value of label pixels that are ignored; no prediction has it."""
 
 
 @dataclass(frozen=True)

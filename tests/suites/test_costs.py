@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from mtl_ase.config import CONFIGS
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.suites.arguments import Arguments
 from mtl_ase.suites.costs import cost_columns, draw_costs
-from mtl_ase.suites.outcome import Outcome, Spread
+from mtl_ase.suites.outcome import Outcome
 from mtl_ase.suites.report import costs_file, write_report
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.result import Result

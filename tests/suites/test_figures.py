@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.suites.figure import experts, lines, points, save
-from mtl_ase.suites.outcome import Outcome, Spread
+from mtl_ase.suites.outcome import Outcome
 from mtl_ase.suites.suite import read_suite
 
 NONE = Spread.of({})

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from scipy import stats
 
+from mtl_ase.evaluation.spread import Spread
 from mtl_ase.suites.arguments import Arguments
-from mtl_ase.suites.outcome import Spread, outcomes
+from mtl_ase.suites.outcome import outcomes
 from mtl_ase.suites.report import write_report
 from mtl_ase.suites.reproduction import Reproduction
 from mtl_ase.suites.result import Result, Results
