@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from omegaconf import OmegaConf
 
@@ -14,6 +13,7 @@ from mtl_ase.base.installation import program
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import CONFIGS
+from mtl_ase.evaluation import Details, read_details
 from mtl_ase.evaluation.protocol import ACTIVATE_FIRST, RESIZE_FIRST
 
 KNOWN_ORDERS = {ACTIVATE_FIRST: True, RESIZE_FIRST: False}
@@ -46,16 +46,17 @@ def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> 
         raise UserError(f"{path} is there already; choose another --name or remove it.")
     values: dict[str, float] = {}
     sources: dict[str, str] = {}
-    first: dict[str, Any] | None = None
+    first: Details | None = None
     for run in runs:
         details, key, value = _headline(run)
         if first is None:
             first = details
         for what in ("dataset", "protocol", "order"):
-            if details.get(what) != first.get(what):
+            own, others = getattr(details, what), getattr(first, what)
+            if own != others:
                 raise UserError(
-                    f"{run} was scored with {what} {details.get(what)}, but {runs[0]} with "
-                    f"{first.get(what)}; score all runs alike."
+                    f"{run} was scored with {what} {own}, but {runs[0]} with {others}; score all "
+                    "runs alike."
                 )
         if key in values:
             raise UserError(f"{run} and {sources[key]} both give {key}; give one run a task.")
@@ -64,33 +65,32 @@ def make_reference(runs: Sequence[Path], name: str, configs: Path = CONFIGS) -> 
         raise UserError("no run is given; give one evaluated single-task run for each task.")
     content = {
         "_target_": "mtl_ase.evaluation.Reference",
-        "dataset": first["dataset"],
-        "protocol": first["protocol"],
-        "activate_first": KNOWN_ORDERS.get(str(first.get("order"))),
+        "dataset": first.dataset,
+        "protocol": first.protocol,
+        "activate_first": KNOWN_ORDERS.get(str(first.order)),
         "values": values,
         "sources": sources,
     }
-    header = HEADER.format(what=f"Single-task runs on {first['dataset']}")
+    header = HEADER.format(what=f"Single-task runs on {first.dataset}")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(header + OmegaConf.to_yaml(OmegaConf.create(content)), encoding="utf-8")
     return path
 
 
-def _headline(run: Path) -> tuple[dict[str, Any], str, float]:
-    """A single-task run's details.json, and key and value of its headline metric."""
+def _headline(run: Path) -> tuple[Details, str, float]:
+    """A single-task run's evaluation, and key and value of its headline metric."""
     config = RunFolder(run).read_config()
     tasks = list(config.tasks)
     if len(tasks) != 1:
         raise UserError(f"{run} was trained on {', '.join(tasks)}; a reference needs single tasks.")
-    file = RunFiles(run).details
-    if not file.is_file():
+    details = read_details(RunFiles(run).details)
+    if details is None:
         raise UserError(f"{run} is not evaluated; run {program('evaluate')} run={run} first.")
-    details: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    key = _headline_key(tasks[0], config.tasks[tasks[0]].headline, details["protocol"])
-    score = details["scores"].get(key)
+    key = _headline_key(tasks[0], config.tasks[tasks[0]].headline, details.protocol)
+    score = details.scores.get(key)
     if score is None:
         raise UserError(f"{run} has no {key}; evaluate it on data with labels of {tasks[0]}.")
-    return details, key, float(score["value"])
+    return details, key, score.value
 
 
 def _headline_key(task: str, own: str, protocol: str) -> str:

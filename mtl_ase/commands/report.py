@@ -20,10 +20,10 @@ from mtl_ase.commands.evaluate import evaluated_tasks
 from mtl_ase.commands.report_arguments import Arguments
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import silence_libraries
+from mtl_ase.evaluation import read_details
 from mtl_ase.inference import Model
 from mtl_ase.model import MultiTaskNetwork, count_parameters
 from mtl_ase.run_pages import RunContent, SampleSet, choose_samples, write_run_page, write_runs_page
-from mtl_ase.run_pages.json_files import read_json
 from mtl_ase.run_pages.run_page import worst_images
 from mtl_ase.sweeps import Job
 from mtl_ase.tasks import Task
@@ -70,8 +70,8 @@ def read_run(folder: RunFolder, trusted: tuple[str, ...] = ()) -> RunContent:
 
 
 def _evaluated(files: RunFiles, config: DictConfig, tasks: Mapping[str, Task]) -> dict[str, Task]:
-    protocol = read_json(files.details).get("protocol")
-    return {} if protocol is None else evaluated_tasks(config, tasks, str(protocol))
+    details = read_details(files.details)
+    return {} if details is None else evaluated_tasks(config, tasks, details.protocol)
 
 
 def _samples(run: RunContent, count: int, trusted: tuple[str, ...]) -> SampleSet:

@@ -1,6 +1,7 @@
 """Evaluation: protocols, per-image counts, significance tests, files of predictions."""
 
 from mtl_ase.evaluation.constant_predictor import ConstantPredictor
+from mtl_ase.evaluation.details import Details, read_details
 from mtl_ase.evaluation.per_image_counts import PerImageCounts
 from mtl_ase.evaluation.prediction_files import PredictionFiles, write_prediction
 from mtl_ase.evaluation.protocol import EvalProtocol, Reference, order_of
@@ -12,6 +13,7 @@ from mtl_ase.evaluation.statistics import Comparison, Interval, bootstrap, compa
 __all__ = [
     "Comparison",
     "ConstantPredictor",
+    "Details",
     "EvalProtocol",
     "Interval",
     "PerImageCounts",
@@ -24,5 +26,6 @@ __all__ = [
     "compare",
     "order_of",
     "published",
+    "read_details",
     "write_prediction",
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from mtl_ase.base.errors import UserError
+from mtl_ase.base.json_files import read_scores
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.evaluation import read_details
 
 
 @dataclass(frozen=True)
@@ -46,30 +45,16 @@ def known_scores(files: RunFiles) -> KnownScores | None:
     Raises:
         UserError: a file of the run can't be read.
     """
-    if files.details.is_file():
-        return _evaluated(files.details)
-    if not files.metrics.is_file():
-        return None
-    return KnownScores(_read(files.metrics), {}, "last", None, None)
-
-
-def _evaluated(path: Path) -> KnownScores:
-    content = _read(path)
-    try:
-        found = {key: score for key, score in content["scores"].items() if score is not None}
-        values = {key: None if s is None else s["value"] for key, s in content["scores"].items()}
-        intervals = {key: (score["low"], score["high"]) for key, score in found.items()}
-        # of several runs at once, evaluate.py writes the run's name instead of the checkpoint's
-        checkpoint = content["name"] if content["name"] in ("last", "best") else None
-        return KnownScores(values, intervals, checkpoint, content["protocol"], content["images"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{path} is no file of evaluate.py ({error!r}); evaluate the run again."
-        ) from error
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} can't be read ({error}); evaluate the run again.") from error
+    details = read_details(files.details)
+    if details is not None:
+        found = {key: score for key, score in details.scores.items() if score is not None}
+        return KnownScores(
+            {key: None if score is None else score.value for key, score in details.scores.items()},
+            {key: (score.low, score.high) for key, score in found.items()},
+            # of several runs at once, evaluate.py writes the run's name instead of the checkpoint's
+            details.name if details.name in ("last", "best") else None,
+            details.protocol,
+            details.images,
+        )
+    metrics = read_scores(files.metrics)
+    return KnownScores(metrics, {}, "last", None, None) if metrics else None

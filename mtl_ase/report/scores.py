@@ -6,10 +6,8 @@ Legend: N thresholds, C classes.
 from __future__ import annotations
 
 import csv
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -20,7 +18,7 @@ from mtl_ase.base.atomic_files import write_json
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.data import DataModule
-from mtl_ase.evaluation import Scores
+from mtl_ase.evaluation import Details, Scores
 from mtl_ase.metrics import MeanIoU, OdsF
 from mtl_ase.metrics.edges import EdgeCurve
 from mtl_ase.report.sheets import Predict, compose_sheet, picture_rows
@@ -53,7 +51,7 @@ def write_scores(
     try:
         inner.mkdir(parents=True, exist_ok=True)
         write_json(files.scores, results)
-        write_json(files.details, details(scores, tasks))
+        write_json(files.details, details_of(scores, tasks).as_json())
         write_images(inner / "images.csv", scores)
         for key, metric in scores.metrics.items():
             name = key.replace("/", "_")
@@ -86,34 +84,33 @@ def refuse_links(folder: Path) -> None:
             raise UserError(f"{path} is a link, which may lead anywhere; remove it.")
 
 
-def details(scores: Scores, tasks: Mapping[str, Task]) -> dict[str, Any]:
-    """The content of details.json: intervals, scores by class, ODS, OIS and AP of edge curves."""
-    content: dict[str, Any] = {
-        "name": scores.name,
-        "dataset": scores.dataset,
-        "protocol": scores.protocol,
-        "order": scores.order,
-        "images": len(scores.image_ids),
-        "scores": {},
-    }
-    for key, interval in scores.intervals.items():
-        content["scores"][key] = None if interval is None else dataclasses.asdict(interval)
-    if scores.resize_first is not None:
-        other = scores.resize_first
-        content["scores resize_first"] = {key: other.value(key) for key in other.metrics}
+def details_of(scores: Scores, tasks: Mapping[str, Task]) -> Details:
+    """What details.json tells of scores: intervals, scores by class, ODS, OIS and AP of edges."""
+    curves, by_class = {}, {}
     for key, metric in scores.metrics.items():
         if isinstance(metric, OdsF):
             curve = metric.curve(scores.tables[key])
             summaries = ("ods", "ods_threshold", "ois", "ap")
-            content[f"{key} curve"] = {name: getattr(curve, name) for name in summaries}
+            curves[key] = {name: getattr(curve, name) for name in summaries}
         elif isinstance(metric, MeanIoU):
             shares_C = metric.per_class(scores.tables[key].sum(0)).tolist()
             names = class_names(tasks[key.split("/")[0]], len(shares_C))
-            content[f"{key} by class"] = {
+            by_class[key] = {
                 name: None if np.isnan(share) else share
                 for name, share in zip(names, shares_C, strict=True)
             }
-    return content
+    other = scores.resize_first
+    return Details(
+        scores.name,
+        scores.dataset,
+        scores.protocol,
+        len(scores.image_ids),
+        scores.intervals,
+        scores.order,
+        by_class,
+        curves,
+        {} if other is None else {key: other.value(key) for key in other.metrics},
+    )
 
 
 def class_names(task: Task, count: int) -> list[str]:

@@ -7,6 +7,7 @@ image, from images.csv, are averaged. Legend: I images.
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 
 import torch
@@ -48,10 +49,10 @@ def compare_images(key: str, first: Evaluation, other: Evaluation) -> Comparison
 
 def comparable(first: Evaluation, other: Evaluation) -> bool:
     """Whether both were evaluated on the same data set by the same protocol, in the same order."""
-    parts = ("dataset", "protocol", "order")
-    return bool(first.images and other.images) and all(
-        first.details.get(part) == other.details.get(part) for part in parts
-    )
+    if not (first.images and other.images and first.details and other.details):
+        return False
+    parts = operator.attrgetter("dataset", "protocol", "order")
+    return bool(parts(first.details) == parts(other.details))
 
 
 def _counts(values: Sequence[float]) -> Tensor:

@@ -12,11 +12,11 @@ from torchmetrics import Metric
 
 from mtl_ase.base.csv_rows import Rows, read_rows
 from mtl_ase.base.errors import UserError
+from mtl_ase.base.json_files import read_json, read_scores
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.model import Count
 from mtl_ase.run_pages.evaluation_files import Evaluation, read_evaluation
 from mtl_ase.run_pages.flat_config import Flat, flat_config
-from mtl_ase.run_pages.json_files import read_json, read_scores
 from mtl_ase.run_pages.score_table import all_metrics
 from mtl_ase.tasks import Task
 

@@ -49,7 +49,7 @@ def write_run_page(path: Path, run: RunContent, samples: SampleSet) -> None:
                 run.metrics,
                 run.trivial,
                 _reference(run),
-                run.evaluation.details,
+                run.evaluation.scores,
             ),
             "parent": parent,
             "differences": compare_configs(configs),
@@ -61,7 +61,8 @@ def write_run_page(path: Path, run: RunContent, samples: SampleSet) -> None:
             "legend": legend,
             "samples": samples,
             "sample_data": _for_script(samples),
-            "by_class": run.evaluation.by_class(),
+            "evaluation": run.evaluation,
+            "by_class": run.evaluation.by_class,
             "worst": run.evaluation.worst(run.tasks),
         },
     )

@@ -72,7 +72,7 @@ class ImagePair:
     @property
     def size(self) -> float | None:
         """The size of the first score, which decides on the decimals."""
-        return self.score.interval[0] if self.score.interval else self.score.value
+        return self.score.interval.value if self.score.interval else self.score.value
 
 
 def write_runs_page(
@@ -196,4 +196,4 @@ def _image_pairs(runs: Sequence[RunContent]) -> dict[str, list[ImagePair]]:
 
 
 def _scores(run: RunContent) -> list[Score]:
-    return score_table(run.tasks, run.scored, run.metrics, {}, {}, run.evaluation.details)
+    return score_table(run.tasks, run.scored, run.metrics, {}, {}, run.evaluation.scores)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from torchmetrics import Metric
 
+from mtl_ase.evaluation import Interval
 from mtl_ase.tasks import Task
 
 DELTA_M = "delta_m"
@@ -25,7 +25,7 @@ class Score:
         unit: of the values; empty for a plain number.
         headline: whether it stands for its task in delta_m.
         value: of the final validation.
-        interval: (value, low, high) of evaluate.py; None where it was not run.
+        interval: the score of evaluate.py with its interval; None where it was not run.
         trivial: of the best constant prediction.
         reference: of the single-task network.
     """
@@ -35,7 +35,7 @@ class Score:
     unit: str
     headline: bool
     value: float | None
-    interval: tuple[float, float, float] | None
+    interval: Interval | None
     trivial: float | None
     reference: float | None
 
@@ -46,7 +46,7 @@ def score_table(
     metrics: Scores,
     trivial: Scores,
     reference: Scores,
-    details: Mapping[str, Any],
+    evaluated: Mapping[str, Interval | None],
 ) -> list[Score]:
     """A row for every metric, then delta_m.
 
@@ -56,11 +56,10 @@ def score_table(
         metrics: content of metrics.json.
         trivial: content of metrics_trivial.json.
         reference: what delta_m compares with, by key.
-        details: content of evaluation/details.json; empty without an evaluation.
+        evaluated: the scores of evaluate.py; empty without an evaluation.
     """
     better, units = directions(scored), unit_of(scored)
     headlines = {task.headline_key for task in tasks.values()} | {DELTA_M}
-    evaluated = details.get("scores", {})
     return [
         Score(
             key,
@@ -68,7 +67,7 @@ def score_table(
             units[key],
             key in headlines,
             metrics.get(key),
-            _interval(evaluated.get(key)),
+            evaluated.get(key),
             trivial.get(key),
             reference.get(key),
         )
@@ -102,7 +101,3 @@ def unit_of(scored: Mapping[str, Metric]) -> dict[str, str]:
     """The unit by key; empty for a metric that names none."""
     found = {key: str(getattr(metric, "unit", "")) for key, metric in scored.items()}
     return found | {DELTA_M: "%"}
-
-
-def _interval(content: Mapping[str, float] | None) -> tuple[float, float, float] | None:
-    return None if content is None else (content["value"], content["low"], content["high"])

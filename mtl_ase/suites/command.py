@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mtl_ase.base.folder_lock import folder_lock
+from mtl_ase.base.installation import program
 from mtl_ase.launch.trainings import Trainings
 from mtl_ase.suites.arguments import Arguments
 from mtl_ase.suites.costs import measure_costs, stored_costs
@@ -45,6 +46,8 @@ def reproduce(arguments: Arguments) -> int:
     if suite.suite.figure == "costs" and arguments.costs:
         _time_steps(suite)
     print(write_report(suite, failures), end="")
+    if suite.runs.is_dir():
+        print(f"its runs on one page: {program('report')} run={suite.runs}")
     return 1 if failures else 0
 
 

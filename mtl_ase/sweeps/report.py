@@ -60,7 +60,8 @@ class SweepReport(Callback):
         except Exception:
             traceback.print_exc()
             sys.exit(1)
-        print(f"summary: {path}", flush=True)
+        print(f"summary: {path}")
+        print(f"on one page: {program('report')} run={path.parent}", flush=True)
         if not all(job.is_done for job in self.jobs):
             sys.exit(1)
 

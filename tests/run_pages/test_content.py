@@ -15,6 +15,7 @@ from PIL import Image
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.run_files import RunFiles
+from mtl_ase.evaluation import Details, Interval
 from mtl_ase.evaluation.margin import margin_of_mean
 from mtl_ase.run_pages import RunContent, SampleSet
 from mtl_ase.run_pages.evaluation_files import Evaluation
@@ -78,13 +79,13 @@ def test_scores_have_directions_units_and_comparisons(evaluated_run: RunContent)
         run.metrics,
         {"normals/merr": 40.0},
         {"semseg/miou": 55.0},
-        run.evaluation.details,
+        run.evaluation.scores,
     )
     by_key = {row.key: row for row in rows}
     normals, semseg = by_key["normals/merr"], by_key["semseg/miou"]
     assert (normals.arrow[0], normals.unit, normals.trivial) == ("↓", "degrees", 40.0)
     assert (semseg.arrow[0], semseg.unit, semseg.reference) == ("↑", "%", 55.0)
-    assert semseg.interval == (61.0, 58.5, 63.5)
+    assert semseg.interval == Interval(61.0, 58.5, 63.5)
     assert by_key["edge/bce"].unit == ""
     assert not by_key["edge/bce"].headline
     assert rows[-1].key == "delta_m"
@@ -109,7 +110,7 @@ def test_worst_images_are_by_the_direction_of_the_metric(evaluated_run: RunConte
 
 def evaluation(values: list[float], protocol: str = "astmt") -> Evaluation:
     images = [str(number) for number in range(len(values))]
-    return Evaluation({"dataset": "d", "protocol": protocol}, images, {"m": values})
+    return Evaluation(Details("last", "d", protocol, len(images), {}), images, {"m": values})
 
 
 def test_the_same_images_are_compared_in_pairs() -> None:
