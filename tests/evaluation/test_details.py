@@ -52,6 +52,6 @@ def test_older_files_tell_neither_order_nor_images(tmp_path: Path) -> None:
 def test_damaged_files_are_named(tmp_path: Path, changes: dict[str, object]) -> None:
     path = tmp_path / "details.json"
     path.write_text(json.dumps(DETAILS.as_json() | changes))
-    with pytest.raises(UserError, match="is not what evaluate.py writes") as error:
+    with pytest.raises(UserError, match="is not what evaluate") as error:
         read_details(path)
     assert str(path) in str(error.value)
