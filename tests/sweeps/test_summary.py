@@ -100,7 +100,9 @@ def test_a_sweep_ends_with_1_unless_all_is_done(
     assert caught.value.code == 1
     report.jobs = jobs[:2]
     report.on_multirun_end(DictConfig({}))
-    assert str(tmp_path / "summary.csv") in capsys.readouterr().out.splitlines()[-1]
+    *_, summary, page = capsys.readouterr().out.splitlines()
+    assert str(tmp_path / "summary.csv") in summary
+    assert page.endswith(f"scripts/report.py run={tmp_path}")
 
 
 def test_a_summary_that_fails_is_no_success(jobs: list[Job], tmp_path: Path) -> None:
