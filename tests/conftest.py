@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import functools
 import os
 import runpy
 import subprocess
@@ -14,15 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from mtl_ase.build import build_network, build_tasks
-from mtl_ase.config import CONFIGS
-from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.scenes import Scenes
+from tests.composing import composed_with_hydra
 
 NUM_TRAIN, NUM_VAL, SIZE, SEED = 24, 8, 64, 7
 ROOT = Path(__file__).parents[1]
@@ -74,22 +70,17 @@ def tiny(scenes_root: Path) -> list[str]:
         "trainer.log_every_n_steps=1",
         "callbacks.progress=null",
         "report.num_sheets=1",
+        "report.page=false",
         "metrics.edge.max_images=2",
     ]
 
 
 @pytest.fixture(scope="session")
 def composed() -> Compose:
-    """Composes overrides into the config that train.py would get; known ones are copied."""
-
-    @functools.lru_cache(maxsize=256)
-    def whole(*overrides: str) -> DictConfig:
-        register_resolvers()
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            return compose("train", list(overrides), return_hydra_config=True)
+    """Composes overrides into the config that train.py would get."""
 
     def compose_config(*overrides: str) -> DictConfig:
-        config = copy.deepcopy(whole(*overrides))
+        config = composed_with_hydra(*overrides)
         HydraConfig.instance().set_config(config)
         with open_dict(config):
             del config["hydra"]
@@ -129,7 +120,8 @@ def finished_run(script: Run, tiny: list[str], tmp_path_factory: pytest.TempPath
     """The folder of a finished run of fine-grained ASE, four steps long."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
     overrides = ["experiment=ase_finegrained", f"run_dir={folder}", "trainer.max_steps=4"]
-    done = script("train.py", *tiny, *overrides, "report.trivial=true")
+    more = ["report.trivial=true", "report.page=true"]
+    done = script("train.py", *tiny, *overrides, *more)
     assert done.returncode == 0, done.stderr
     assert "Results" in done.stdout
     assert done.stdout.splitlines()[-1] == f"report: {folder / 'report.html'}", done.stderr

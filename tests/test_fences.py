@@ -28,7 +28,7 @@ from mtl_ase.commands.predict_arguments import read_predict_arguments
 from mtl_ase.config import check_targets
 from mtl_ase.search.command_line import read_command_line
 from mtl_ase.suites.arguments import Arguments
-from tests.conftest import Compose, Run
+from tests.conftest import Compose
 from tests.fences import INFOS, PAGES, Command, Fence, commands, fences
 from tests.pages import ROOT, files_of
 
@@ -135,16 +135,6 @@ def add_pictures(folder: Path, scenes_root: Path) -> None:
     for picture in pictures:
         writer.write(cv2.imread(str(picture)))
     writer.release()
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, script: Run, scenes_root: Path) -> Path:
-    """A run that has ended, for pages that score one."""
-    folder = tmp_path_factory.mktemp("finished") / "run"
-    args = [f"data.root={scenes_root}", "trainer.log_every_n_steps=1"]
-    done = script("train.py", *args, *SHORT, f"run_dir={folder}")
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 def run_in(folder: Path, words: list[str]) -> None:
@@ -262,7 +252,7 @@ def add_runs(folder: Path, text: str, request: pytest.FixtureRequest) -> None:
     for run in re.findall(r"runs/\w+", text):
         if not (folder / run).exists():
             place = folder / run / "one" if run == "runs/sweep" else folder / run
-            shutil.copytree(request.getfixturevalue("finished"), place)
+            shutil.copytree(request.getfixturevalue("finished_run"), place)
     if "read_adapters" in text and not (folder / "exported/adapters").exists():
         add_runs(folder, "runs/mine", request)
         export = "scripts/export.py run=runs/mine output=exported/adapters format=adapters"

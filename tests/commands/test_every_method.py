@@ -30,15 +30,11 @@ ROWS += [
     for name in stems("experiment")
     if name not in NOT_NETWORKS | STAGED
 ]
-QUICK = (["experiment=demo", "model/adapter=mtl_lora"], ["experiment=stl_vit", "setting=scenes"])
-CASES = [
-    pytest.param(row, id=row[-1 if "demo" in row[0] else 0].rpartition("=")[2], marks=marks)
-    for row in ROWS
-    for marks in ([] if row in QUICK else [pytest.mark.slow],)
-]
+IDS = [row[-1 if "demo" in row[0] else 0].rpartition("=")[2] for row in ROWS]
 
 
-@pytest.mark.parametrize("row", CASES)
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS, ids=IDS)
 def test_a_method_trains_is_scored_goes_on_and_is_counted(
     here: Run, tiny: list[str], tmp_path: Path, row: list[str]
 ) -> None:

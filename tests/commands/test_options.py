@@ -33,6 +33,7 @@ def test_a_run_with_it_ends_well(
     assert "Warning" not in done.stderr
 
 
+@pytest.mark.slow
 def test_tensorboard_gets_router_values_and_figures(
     script: Run, tiny: list[str], tmp_path: Path
 ) -> None:

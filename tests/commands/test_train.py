@@ -155,9 +155,10 @@ def test_a_killed_run_goes_on(tiny: list[str], script: Run, tmp_path: Path) -> N
     assert (folder / "DONE").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "code"),
-    [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130)],
 )
 def test_a_signal_saves_and_ends_the_run(
     tiny: list[str], script: Run, tmp_path: Path, number: int, code: int
@@ -182,10 +183,10 @@ def test_a_signal_saves_and_ends_the_run(
 
 
 def test_a_second_run_does_not_overwrite_the_first(
-    script: Run, tiny: list[str], finished_run: Path
+    here: Run, tiny: list[str], finished_run: Path
 ) -> None:
     before = (finished_run / "metrics.json").read_bytes()
-    done = script("train.py", *tiny, "experiment=ase", f"run_dir={finished_run}")
+    done = here("train.py", *tiny, "experiment=ase", f"run_dir={finished_run}")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
     assert "resume=auto" in done.stderr

@@ -234,6 +234,7 @@ test_pack.built(Path(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_killed_build_goes_on_and_two_at_once_agree(root: Path) -> None:
     """Real processes: one is killed when it has begun, then two run side by side."""
     home = Path(__file__).parents[2]

@@ -140,6 +140,7 @@ def test_a_program_has_a_script_in_the_checkout(name: str) -> None:
     assert [f"from {module} import main" in path.read_text() for path in paths] == [True]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_help(run: Run, name: str, tmp_path: Path) -> None:
     done = run(name, "--help")
@@ -149,6 +150,7 @@ def test_help(run: Run, name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_configs_and_code_of_ones_own(run: Run, own_files: list[str], tmp_path: Path) -> None:
     place = ["data.root=scenes", "run_dir=run"]
     done = run("mtl-ase-train", *own_files, "experiment=mine", *SMALL, *place)

@@ -14,13 +14,14 @@ from tests.ranks.conftest import Start, last, logged_steps, ranks, wait_for_end,
 PROMISED_S = 30
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("by", "victim"),
     [
         ("lightning", 0),
-        pytest.param("torchrun", 1, marks=pytest.mark.slow),
-        pytest.param("lightning", 1, marks=pytest.mark.slow),
-        pytest.param("torchrun", 0, marks=pytest.mark.slow),
+        ("torchrun", 1),
+        ("lightning", 1),
+        ("torchrun", 0),
     ],
 )
 def test_a_killed_rank_ends_the_others_and_the_run_goes_on(

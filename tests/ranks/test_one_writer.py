@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.ranks.conftest import FAULTY
 
 
+@pytest.mark.slow
 def test_only_the_first_process_writes(
     finish: Callable[..., None], two_ranks: list[str], tmp_path: Path
 ) -> None:

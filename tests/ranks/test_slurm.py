@@ -51,6 +51,7 @@ def overrides(tiny: list[str], tmp_path: Path) -> list[str]:
     return [*tiny, *long, "tasks=[semseg]", f"run_dir={tmp_path / 'run'}"]
 
 
+@pytest.mark.slow
 def test_the_requeue_signal_saves_and_requeues_and_the_job_goes_on(
     start: Start,
     finish: Callable[..., None],

@@ -18,6 +18,7 @@ from tests.conftest import Compose
 
 TASKS = ["semseg", "human_parts", "saliency", "normals", "edge"]
 PAPER = ("table1", "fig2", "fig3a", "fig3b", "fig4")
+QUICK = {("table1", "scenes"), ("fig2", "pascal")}
 """Suites that are meant for PASCAL-Context, too."""
 HIGHER = {
     "semseg/miou": True,
@@ -50,7 +51,7 @@ def test_the_paper_s_table_and_figures_are_there() -> None:
         pytest.param(
             name,
             setting,
-            marks=pytest.mark.slow if setting == "pascal" and name not in PAPER else [],
+            marks=[] if (name, setting) in QUICK else pytest.mark.slow,
         )
         for name, setting in itertools.product(suite_names(), ("scenes", "pascal"))
     ],

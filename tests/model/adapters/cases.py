@@ -14,15 +14,14 @@ from types import ModuleType
 
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.config import CONFIGS
-from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.model.network import MakeAdapter, sites_of
+from tests.composing import composed_with_hydra
 from tests.model.adapters.sites import make_site
 
 T, B, GRID_HW, NUM_PREFIX = 3, 2, (2, 3), 1
@@ -60,9 +59,7 @@ NAMES = sorted(
 @cache
 def model_config(*overrides: str):
     """The node `model` of the tiny setting."""
-    register_resolvers()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        config = compose("train", [*TINY, *overrides])
+    config = composed_with_hydra(*TINY, *overrides)
     OmegaConf.resolve(config.model)
     return config.model
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import torch
-from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, open_dict
 
-from mtl_ase.config import CONFIGS
-from mtl_ase.config.resolvers import register_resolvers
 from mtl_ase.model import MultiTaskNetwork
+from tests.composing import composed_with_hydra
 
 
 def composed(*overrides: str) -> DictConfig:
     """The root config with overrides."""
-    register_resolvers()
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", list(overrides))
+    config = composed_with_hydra(*overrides)
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 def tiny_network(*overrides: str, channels: Mapping[str, int]) -> MultiTaskNetwork:
