@@ -51,7 +51,11 @@ def check(config: DictConfig) -> None:
         check_part(config, part)
 
 
-@pytest.mark.parametrize("setting", [[], ["setting=scenes"]], ids=["default", "scenes"])
+@pytest.mark.parametrize(
+    "setting",
+    [pytest.param([], marks=pytest.mark.slow), ["setting=scenes"]],
+    ids=["default", "scenes"],
+)
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_fits(composed: Compose, experiment: str, setting: list[str]) -> None:
     check(composed(f"experiment={experiment}", OUTPUT, *setting))

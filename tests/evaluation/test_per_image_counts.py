@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from mtl_ase.evaluation import PerImageCounts
@@ -38,6 +39,7 @@ def test_an_image_that_comes_twice_is_one() -> None:
     check(noted("abcdeab"))
 
 
+@pytest.mark.slow
 def test_processes_exchange_what_they_noted(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     processes = [

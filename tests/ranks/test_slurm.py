@@ -94,17 +94,12 @@ def test_sigterm_saves_under_slurm_too(
     assert not (tmp_path / "calls").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("resume", "code", "said", "called"),
     [
         ("resume=never", 0, "give run_dir=FOLDER resume=auto", False),
-        pytest.param(
-            "resume=auto",
-            1,
-            "scontrol requeue 4711 failed (no such job)",
-            True,
-            marks=pytest.mark.slow,
-        ),
+        ("resume=auto", 1, "scontrol requeue 4711 failed (no such job)", True),
     ],
     ids=["not resumable", "scontrol fails"],
 )

@@ -28,7 +28,7 @@ REMEMBER_NOTHING = {
     *("fixed", "gls", "nash_mtl", "mgda", "cagrad", "imtl_g", "aligned_mtl", "upgrad", "fairgrad"),
     *("sdmgrad", "nash_blocks", "on_maps"),
 }
-QUICK = ("dwa", "famo", "achievement", "nash_mtl", "gradvac")
+QUICK = ("famo", "achievement", "gradvac")
 
 
 @pytest.mark.parametrize(

@@ -23,12 +23,12 @@ RAGGED = Setting(accumulate=4, max_steps=5, epochs=9, every=2, ema=True, save_ev
 CASES = [
     (PLAIN, Stop(START, 5)),  # in the first batch of a stage, whose checkpoint is not yet written
     (PLAIN, Stop(END, 4, by="term")),  # after the last step of a stage
-    (PLAIN, Stop(END, 6)),
-    (PLAIN, Stop("on_fit_end", 1)),
-    (RAGGED, Stop(START, 8)),
     (RAGGED, Stop(END, 10, late=True)),
 ]
 SLOW = [
+    (PLAIN, Stop(END, 6)),
+    (PLAIN, Stop("on_fit_end", 1)),
+    (RAGGED, Stop(START, 8)),
     *((PLAIN, Stop(START, count)) for count in (4, 6, 8, 9, 10)),
     *((PLAIN, Stop(END, count, late=True)) for count in (4, 5, 7, 8, 9)),
     *((PLAIN, Stop(END, count, by="term")) for count in (5, 8)),

@@ -38,6 +38,7 @@ def test_flops_are_those_of_a_real_step(composed: Compose) -> None:
     assert counted == pytest.approx(flops(step.run_once), rel=0.02)  # the rest are losses
 
 
+@pytest.mark.slow
 def test_a_row() -> None:
     found = row("ViT-B/16", 64, "light", BASE)
     counts = run_once(lambda config: count_parameters(build_outline(config)), [*BASE, "size=base"])

@@ -104,6 +104,7 @@ def test_every_group_has_a_page_with_every_option() -> None:
     assert all(option.header for group in groups() for option in options(group))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", sorted(set(groups()) - {"protocol"}))
 def test_the_stated_choice_chooses(composed: Compose, group: str) -> None:
     """Every stated way to choose composes, and the stated keys are there."""

@@ -28,6 +28,7 @@ EXPERIMENTS = [
     "naive_shared",
     "mtl_vit",
 ]
+QUICK = ("ase_finegrained", "mtl_vit")
 PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16}
 
 
@@ -71,7 +72,10 @@ def step(module, batch, dtype):
 
 
 @pytest.mark.parametrize("dtype", PRECISIONS.values(), ids=PRECISIONS)
-@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize(
+    "experiment",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in EXPERIMENTS],
+)
 def test_a_training_step_stays_on_the_gpu(on_fake_cuda, experiment, dtype):
     mode, module, batch = on_fake_cuda(experiment)
     with mode:

@@ -152,6 +152,7 @@ def test_images_do_not_meet_in_evaluation(name):
 
 
 @every_decoder
+@pytest.mark.slow
 def test_runs_in_16_bit(name):
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits, routings = build(name)(maps_for())
