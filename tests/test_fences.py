@@ -49,7 +49,7 @@ KINDS = {
     "data": "downloads",
     "long": "takes long, also when cut short",
 }
-QUICK = r"--cfg|make_shapes|tutorials/own_(data|task).*run_dir="
+QUICK = r"--cfg|make_shapes|tutorials/own_data.*run_dir="
 """What also runs in `make test`, of `page:line command`."""
 TINY_VIT = "{patch_size:16,embed_dim:48,depth:2,num_heads:2,class_token:true}"
 SHORT = [

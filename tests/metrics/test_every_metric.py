@@ -192,7 +192,8 @@ def test_known_counts_are_taken_in_batches_of_any_size(name, count):
         assert torch.equal(metric.compute(), expected)
 
 
-@pytest.mark.parametrize("world", [2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [2, 3])
 def test_processes_agree_with_one(tmp_path, world):
     """Gloo; of 7 and of 10 images process r sees images r, r + world and so on."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}

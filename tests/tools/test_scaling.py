@@ -32,6 +32,7 @@ def test_numbers_grow_with_images_and_blocks(composed: Compose, what: str) -> No
     assert predicted == pytest.approx(measure(3, 4), rel=1e-6)
 
 
+@pytest.mark.slow
 def test_flops_are_those_of_a_real_step(composed: Compose) -> None:
     counted = step_flops(composed(*small(1, 2)))
     step = TrainingStep(composed(*small(1, 2)))
