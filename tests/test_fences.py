@@ -35,7 +35,7 @@ from tests.pages import ROOT, files_of
 COMMANDS, FENCES = commands(), fences()
 SNIPPETS = [fence for fence in FENCES if fence.info == "python" and fence.file is None]
 REASONS = {
-    r"^pip |^make ": "changes the machine",
+    r"^pip |^make |^\. ": "changes the machine or the shell",
     r"trainer=ddp(?!.*accelerator=cpu)": "needs several GPUs",
     r"--write": "writes the pages of this repository",
     r"make_reference\.py|pytest": "needs files that the page only speaks of",
