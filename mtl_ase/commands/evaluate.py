@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, ConfigTypeError
 
@@ -20,6 +19,7 @@ from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.commands.same_run import run_identity
 from mtl_ase.commands.score import score_files, score_run
 from mtl_ase.config import CONFIGS, nearest_key, silence_libraries
+from mtl_ase.config.composing import compose_config
 from mtl_ase.config.foreign_files import check_foreign, look_at_foreign_files
 from mtl_ase.config.own_parts import search_path
 from mtl_ase.evaluation import Scores
@@ -195,8 +195,7 @@ def _composed(overrides: Sequence[str], given: Arguments) -> DictConfig:
     """The training config with overrides, and with the user's folder of configs."""
     look_at_foreign_files()
     folder = [] if given.config_dir is None else [search_path(given.config_dir)]
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return compose("train", [*folder, *overrides])
+    return compose_config([*folder, *overrides])
 
 
 def _other_data(given: Arguments, config: DictConfig) -> DictConfig:

@@ -12,10 +12,11 @@ import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from mtl_ase.base.errors import UserError, exit_with
 from mtl_ase.base.installation import CONFIGS
+from mtl_ase.config.composing import compose_config
 from mtl_ase.config.explain import explain
 from mtl_ase.config.foreign_files import look_at_foreign_files
 from mtl_ase.config.options import closest_option
@@ -76,18 +77,8 @@ def _read_options() -> None:
 
 def run_once(command: Callable[[DictConfig], Result], overrides: Sequence[str]) -> Result:
     """Compose the training config and run a command on it that needs no run folder."""
-    register_resolvers()
     look_at_foreign_files()
-
-    def composed() -> Result:
-        with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            config = hydra.compose("train", list(overrides), return_hydra_config=True)
-        HydraConfig.instance().set_config(config)
-        with open_dict(config):
-            del config["hydra"]
-        return command(config)
-
-    return exit_on_wrong_use(composed)
+    return exit_on_wrong_use(lambda: command(compose_config(overrides)))
 
 
 def exit_on_wrong_use(main: Callable[[], Result]) -> Result:

@@ -7,18 +7,18 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import hydra
 from hydra.errors import (
     HydraException,
     InstantiationException,
     MissingConfigException,
     OverrideParseException,
 )
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, OmegaConfBaseException
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.installation import CONFIGS, program
+from mtl_ase.config.composing import compose_with_hydra
 from mtl_ase.config.refusals import (
     is_of_composing,
     is_of_folders,
@@ -135,7 +135,7 @@ def _build_error(error: InstantiationException) -> str:
 
 def nearest_key(unknown: str) -> str | None:
     """The most similar key or config group, by its last part, then by its whole name."""
-    config = _default()
+    config = compose_with_hydra()
     groups = [str(name) for name in config.hydra.runtime.choices if not name.startswith("hydra/")]
     content = OmegaConf.to_container(config, resolve=False)
     assert isinstance(content, dict)
@@ -149,12 +149,7 @@ def nearest_key(unknown: str) -> str | None:
 def _is_key(name: object) -> bool:
     """Whether the default config has such a key."""
     missing = object()
-    return OmegaConf.select(_default(), str(name), default=missing) is not missing
-
-
-def _default() -> DictConfig:
-    with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        return hydra.compose("train", return_hydra_config=True)
+    return OmegaConf.select(compose_with_hydra(), str(name), default=missing) is not missing
 
 
 def _keys(node: dict[Any, Any], path: str = "") -> Iterator[str]:

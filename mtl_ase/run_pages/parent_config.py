@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 
 from mtl_ase.config import CONFIGS
-from mtl_ase.config.resolvers import register_resolvers
+from mtl_ase.config.composing import compose_config
 from mtl_ase.run_pages.flat_config import Flat, flat_config
 from mtl_ase.sweeps.overrides import key_of, value_of
 
@@ -101,17 +100,12 @@ def _composed(overrides: Sequence[str]) -> Flat:
 
     Hydra's own state, of the training that has just ended, stays as it was.
     """
-    register_resolvers()
     hydra = HydraConfig.instance()
     before, running = hydra.cfg, GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     run = [f"hydra.runtime.output_dir={PLACE}", "hydra.mode=RUN", f"run_dir={PLACE}"]
     try:
-        with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-            config = compose("train", [*overrides, *run], return_hydra_config=True)
-        hydra.set_config(config)
-        with open_dict(config):
-            del config["hydra"]
+        config = compose_config([*overrides, *run])
         resolved = OmegaConf.create(OmegaConf.to_container(config, resolve=True))
     finally:
         hydra.cfg = before
