@@ -22,7 +22,7 @@ check: $(VENV)/installed-dev  ## lint, format and types
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 
-test: $(VENV)/installed-dev browser  ## the tests, within ten minutes on two cores
+test: $(VENV)/installed-dev browser  ## the tests, some ten minutes on two cores
 	$(RUN) -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 test-full: $(VENV)/installed-dev browser  ## all tests, the slow ones too
