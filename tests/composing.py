@@ -12,29 +12,22 @@ from pathlib import Path
 from typing import Any, TextIO
 from unittest import mock
 
-from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from mtl_ase.config import CONFIGS
-from mtl_ase.config.resolvers import register_resolvers
+from mtl_ase.config.composing import compose_with_hydra, take_hydra_node
 
 _load = OmegaConf.load
 
 
-def composed_with_hydra(*overrides: str) -> DictConfig:
-    """A config with its `hydra` node, yours to change."""
-    config: DictConfig = pickle.loads(_pickled(overrides))
-    return config
+def composed(*overrides: str) -> DictConfig:
+    """A config, yours to change."""
+    return take_hydra_node(pickle.loads(_pickled(overrides)))
 
 
 @functools.cache
 def _pickled(overrides: tuple[str, ...]) -> bytes:
-    register_resolvers()
-    with (
-        mock.patch.object(OmegaConf, "load", _loaded),
-        initialize_config_dir(str(CONFIGS), version_base="1.3"),
-    ):
-        return pickle.dumps(compose("train", list(overrides), return_hydra_config=True))
+    with mock.patch.object(OmegaConf, "load", _loaded):
+        return pickle.dumps(compose_with_hydra(overrides))
 
 
 def _loaded(file: TextIO) -> Any:

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig
 
 from mtl_ase.build import build_network, build_tasks
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.scenes import Scenes
-from tests.composing import composed_with_hydra
+from tests import composing
 
 NUM_TRAIN, NUM_VAL, SIZE, SEED = 24, 8, 64, 7
 ROOT = Path(__file__).parents[1]
@@ -78,15 +77,7 @@ def tiny(scenes_root: Path) -> list[str]:
 @pytest.fixture(scope="session")
 def composed() -> Compose:
     """Composes overrides into the config that train.py would get."""
-
-    def compose_config(*overrides: str) -> DictConfig:
-        config = composed_with_hydra(*overrides)
-        HydraConfig.instance().set_config(config)
-        with open_dict(config):
-            del config["hydra"]
-        return config
-
-    return compose_config
+    return composing.composed
 
 
 @pytest.fixture

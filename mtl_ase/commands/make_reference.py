@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from omegaconf import OmegaConf
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.installation import program
+from mtl_ase.base.json_files import read_json
 from mtl_ase.base.run_files import RunFiles
 from mtl_ase.commands.run_folder import RunFolder
 from mtl_ase.config import CONFIGS
@@ -101,7 +101,5 @@ def _headline_key(task: str, own: str, protocol: str) -> str:
 
 def _source(run: Path) -> str:
     """Name of the run folder, and git revision of the code that trained it."""
-    path = RunFiles(run).environment
-    known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    revision = known.get("git_revision")
+    revision = read_json(RunFiles(run).environment).get("git_revision")
     return f"run {run.name}" + (f" at {revision[:12]}" if revision else "")

@@ -20,11 +20,12 @@ def compose_with_hydra(overrides: Sequence[str] = ()) -> DictConfig:
 
 
 def compose_config(overrides: Sequence[str] = ()) -> DictConfig:
-    """The config that train.py gets from a command line.
+    """The config that train.py gets from a command line."""
+    return take_hydra_node(compose_with_hydra(overrides))
 
-    The `hydra` node becomes `HydraConfig`'s, where interpolations like `${hydra:...}` find it.
-    """
-    config = compose_with_hydra(overrides)
+
+def take_hydra_node(config: DictConfig) -> DictConfig:
+    """Give the `hydra` node to `HydraConfig`, where interpolations like `${hydra:...}` find it."""
     HydraConfig.instance().set_config(config)
     with open_dict(config):
         del config["hydra"]

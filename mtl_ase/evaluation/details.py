@@ -10,11 +10,12 @@ from typing import Any
 
 from mtl_ase.base.errors import UserError
 from mtl_ase.base.json_files import read_json
+from mtl_ase.evaluation.protocol import RESIZE_FIRST
 from mtl_ase.evaluation.statistics import Interval
 
 BY_CLASS = " by class"
 CURVE = " curve"
-RESIZE_FIRST = "scores resize_first"
+SCORES_RESIZE_FIRST = f"scores {RESIZE_FIRST}"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Details:
             },
         }
         if self.resize_first:
-            content[RESIZE_FIRST] = self.resize_first
+            content[SCORES_RESIZE_FIRST] = self.resize_first
         content |= {f"{key}{CURVE}": curve for key, curve in self.curves.items()}
         return content | {f"{key}{BY_CLASS}": scores for key, scores in self.by_class.items()}
 
@@ -82,7 +83,7 @@ def read_details(path: Path) -> Details | None:
             None if order is None else str(order),
             {key: _numbers(scores) for key, scores in _ending(content, BY_CLASS).items()},
             _ending(content, CURVE),
-            _numbers(content.get(RESIZE_FIRST, {})),
+            _numbers(content.get(SCORES_RESIZE_FIRST, {})),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(

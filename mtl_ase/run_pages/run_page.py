@@ -61,7 +61,6 @@ def write_run_page(path: Path, run: RunContent, samples: SampleSet) -> None:
             "legend": legend,
             "samples": samples,
             "sample_data": _for_script(samples),
-            "evaluation": run.evaluation,
             "by_class": run.evaluation.by_class,
             "worst": run.evaluation.worst(run.tasks),
         },

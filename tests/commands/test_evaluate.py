@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
 import shutil
 from pathlib import Path
@@ -27,7 +29,11 @@ HEADLINES = ("semseg/miou", "human_parts/miou", "saliency/miou", "normals/merr",
 def evaluated(finished_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the finished run, evaluated by the paper's protocol."""
     run = Path(shutil.copytree(finished_run, tmp_path_factory.mktemp("evaluated") / "run"))
-    evaluate([f"run={run}"])
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        evaluate([f"run={run}"])
+    assert "semseg/miou" in said.getvalue()
+    assert "no delta_m" not in said.getvalue()
     return run
 
 

@@ -18,8 +18,9 @@ from tests.conftest import Compose
 
 TASKS = ["semseg", "human_parts", "saliency", "normals", "edge"]
 PAPER = ("table1", "fig2", "fig3a", "fig3b", "fig4")
-QUICK = {("table1", "scenes"), ("fig2", "pascal")}
 """Suites that are meant for PASCAL-Context, too."""
+QUICK = {("table1", "scenes"), ("fig2", "pascal")}
+"""Suites and settings that also `make test` composes."""
 HIGHER = {
     "semseg/miou": True,
     "human_parts/miou": True,

@@ -21,7 +21,7 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.config import CONFIGS
 from mtl_ase.model import MultiTaskNetwork
 from mtl_ase.model.network import MakeAdapter, sites_of
-from tests.composing import composed_with_hydra
+from tests.composing import composed
 from tests.model.adapters.sites import make_site
 
 T, B, GRID_HW, NUM_PREFIX = 3, 2, (2, 3), 1
@@ -59,7 +59,7 @@ NAMES = sorted(
 @cache
 def model_config(*overrides: str):
     """The node `model` of the tiny setting."""
-    config = composed_with_hydra(*TINY, *overrides)
+    config = composed(*TINY, *overrides)
     OmegaConf.resolve(config.model)
     return config.model
 

@@ -12,7 +12,8 @@ from mtl_ase.base.errors import UserError
 from mtl_ase.model.decoders import LightHead, MLoRE
 from mtl_ase.model.decoders.mlore_block import LowRankConvs, MLoREBlock, SampleRouter
 from mtl_ase.model.encoders import FeatureMap
-from tests.model.decoders.tiny import composed, tiny_network
+from tests.composing import composed
+from tests.model.decoders.tiny import tiny_network
 
 CHANNELS = {"parts": 3, "edge": 1}
 RANKS, KEEP, OWN = [1, 2, 3, 4], 2, 3

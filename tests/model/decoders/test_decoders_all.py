@@ -12,7 +12,8 @@ from mtl_ase.config import CONFIGS
 from mtl_ase.config.value_types import check_values
 from mtl_ase.model import count_parameters
 from mtl_ase.model.encoders import FeatureMap
-from tests.model.decoders.tiny import composed, tiny_network
+from tests.composing import composed
+from tests.model.decoders.tiny import tiny_network
 
 NAMES = sorted(path.stem for path in (CONFIGS / "model" / "decoder").glob("*.yaml"))
 CHANNELS = {"parts": 3, "edge": 1}

@@ -1,4 +1,4 @@
-"""Composed configs, and the tiny networks that they name."""
+"""The tiny networks that configs name."""
 
 from __future__ import annotations
 
@@ -6,18 +6,9 @@ from collections.abc import Mapping
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, open_dict
 
 from mtl_ase.model import MultiTaskNetwork
-from tests.composing import composed_with_hydra
-
-
-def composed(*overrides: str) -> DictConfig:
-    """The root config with overrides."""
-    config = composed_with_hydra(*overrides)
-    with open_dict(config):
-        del config["hydra"]
-    return config
+from tests.composing import composed
 
 
 def tiny_network(*overrides: str, channels: Mapping[str, int]) -> MultiTaskNetwork:
